@@ -1,0 +1,70 @@
+"""Element types and promotion: the array API standard's rules, NumPy's names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class DType:
+    """An element type. There is one object for each, compared by identity."""
+
+    __slots__ = ("bits", "itemsize", "kind", "name", "numpy")
+
+    def __init__(self, name: str) -> None:
+        self.numpy = np.dtype(name)
+        self.name = name
+        self.kind = self.numpy.kind
+        self.itemsize = self.numpy.itemsize
+        self.bits = 8 * self.itemsize
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple:
+        return (dtype, (self.name,))
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.kind in "iu"
+
+    @property
+    def is_bool(self) -> bool:
+        return self.kind == "b"
+
+
+_NAMES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
+_by_name = {name: DType(name) for name in _NAMES}
+bool_ = _by_name["bool"]
+int8, int16, int32, int64 = (_by_name[f"int{bits}"] for bits in (8, 16, 32, 64))
+uint8, uint16, uint32, uint64 = (_by_name[f"uint{bits}"] for bits in (8, 16, 32, 64))
+float32, float64 = _by_name["float32"], _by_name["float64"]
+ALL = tuple(_by_name.values())
+
+
+def dtype(name: object) -> DType:
+    """The DType for a name, a NumPy dtype or type, a Python type or a DType.
+
+    Raises TypeError for a type that Croton has no arrays of (complex, object, strings, dates).
+    """
+    if isinstance(name, DType):
+        return name
+    try:
+        found = _by_name.get(np.dtype(name).name)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found is None:
+        known = ", ".join(_NAMES)
+        raise TypeError(f"no arrays of dtype {name!r}; the dtypes are {known}")
+    return found
+
+
+def promote(*dtypes: DType) -> DType:
+    """The dtype that holds values of all of these, by the array API standard; mixed kinds follow NumPy (int32 and float32 give float64)."""
+    result = dtypes[0].numpy
+    for other in dtypes[1:]:
+        result = np.promote_types(result, other.numpy)
+    return dtype(result)

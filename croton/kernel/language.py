@@ -1,0 +1,134 @@
+"""The loop language: what the scheduler emits and code generators read.
+
+    kernel ::= name(buffers; sizes) stmt*
+    buffer ::= name: dtype [extent, ...]                     row-major; extent is an int or a size name
+    stmt   ::= for label < extent: stmt*                      in order; `parallel for` where iterations are independent
+             | lanes label < extent: stmt*                    the vector loop, innermost
+             | acc x: dtype op                                an accumulator, starting at the unit of op
+             | x op= atom [if var]                            a reduction; in `lanes` known only after the loop
+             | x: dtype = function(atom, ...)
+             | x: dtype = buffer[index, ...] [if var]         0 where the guard is false
+             | buffer[index, ...] = atom [if var]  |  buffer[index, ...] op= atom [if var]
+    atom   ::= variable | constant
+    index  ::= const + coef * (label or int64 variable) + ...
+    op     ::= sum | max | min | prod | any | all
+
+`buffer[index] op= x` whose index does not hold an enclosing `for` label is a reduction over that loop (a column
+reduction); with an int64 variable in the index it is a scatter. In `for` an accumulator may be read at any time (a running sum); in
+`lanes` only after the loop. A guard is a bool variable. Names are canonical (b0.. buffers, n0.. sizes, i0.. labels, v0.. values), so
+the printed text identifies a kernel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from croton.dtypes import DType
+
+Extent = int | str
+"""An integer, or the name of one of the kernel's sizes."""
+
+
+class Const(NamedTuple):
+    """A literal of the dtype that its statement asks for."""
+
+    value: bool | int | float
+
+
+class Var(NamedTuple):
+    """A value named by an earlier statement."""
+
+    name: str
+
+
+Atom = Const | Var
+
+
+class Index(NamedTuple):
+    """const + sum of coef * name, with name a loop label or an int64 variable."""
+
+    terms: tuple[tuple[str, Extent], ...] = ()
+    const: Extent = 0
+
+
+class Buffer(NamedTuple):
+    """A pointer parameter: row-major memory of the given extents."""
+
+    name: str
+    dtype: DType
+    shape: tuple[Extent, ...]
+
+
+class Let(NamedTuple):
+    """name: dtype = function(args). `index` takes a label's name and `size` a size's name, as Var; `cast` converts to dtype."""
+
+    name: str
+    dtype: DType
+    function: str
+    args: tuple[Atom, ...]
+
+
+class Load(NamedTuple):
+    """name = buffer[index]; where the guard is false the memory is not touched and the value is 0."""
+
+    name: str
+    dtype: DType
+    buffer: str
+    index: tuple[Index, ...]
+    guard: str | None = None
+
+
+class Store(NamedTuple):
+    """buffer[index] = value, or op= value."""
+
+    buffer: str
+    index: tuple[Index, ...]
+    value: Atom
+    op: str | None = None
+    guard: str | None = None
+
+
+class Acc(NamedTuple):
+    """An accumulator of the given operation, set to its unit."""
+
+    name: str
+    dtype: DType
+    op: str
+
+
+class Update(NamedTuple):
+    """accumulator op= value."""
+
+    name: str
+    value: Atom
+    guard: str | None = None
+
+
+class For(NamedTuple):
+    """A loop in order. `parallel` promises that iterations touch disjoint memory and update no outer accumulator."""
+
+    label: str
+    extent: Extent
+    body: tuple[Stmt, ...]
+    parallel: bool = False
+
+
+class Lanes(NamedTuple):
+    """The innermost loop, run in vector lanes. Its body holds no loop and no Acc."""
+
+    label: str
+    extent: Extent
+    body: tuple[Stmt, ...]
+    parallel: bool = False
+
+
+Stmt = Let | Load | Store | Acc | Update | For | Lanes
+OPS = ("sum", "max", "min", "prod", "any", "all")
+
+
+class Kernel(NamedTuple):
+    """A function over buffers. `sizes` are the names its extents and indices use, in parameter order."""
+
+    buffers: tuple[Buffer, ...]
+    sizes: tuple[str, ...]
+    body: tuple[Stmt, ...]
