@@ -1,0 +1,117 @@
+"""A batch-normalised MLP's training step from mean/var formulas: compile time cold and cached, and step time.
+
+    python -m benchmarks.batch_norm_mlp [--threads 1] [--layers 6]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.measure import Result, alternate
+
+WIDTH, BATCH, CLASSES = 256, 128, 10
+
+
+def data(layers: int) -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    X = rng.random((BATCH, WIDTH), dtype=np.float32)
+    Y = rng.integers(0, CLASSES, BATCH)
+    weights = [(rng.standard_normal((WIDTH, WIDTH)) * (2 / WIDTH) ** 0.5).astype(np.float32) for _ in range(layers)]
+    gammas, betas = [np.ones(WIDTH, np.float32) for _ in range(layers)], [np.zeros(WIDTH, np.float32) for _ in range(layers)]
+    return weights, gammas, betas, (rng.standard_normal((WIDTH, CLASSES)) * 0.05).astype(np.float32), X, Y
+
+
+def build_croton(layers: int) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
+    import croton as cr
+
+    W, G, B, last, X, Y = data(layers)
+    x, y = cr.tensor("x", shape=(None, WIDTH), dtype="float32"), cr.vector("y", dtype="int64")
+    parameters = [cr.shared(value) for value in (*W, *G, *B, last)]
+    h, statistics = x, []
+    for i in range(layers):
+        z = h @ parameters[i]
+        mean = z.mean(0)
+        variance = ((z - mean) ** 2).mean(0)
+        statistics += [mean, variance]
+        h = cr.relu(parameters[layers + i] * (z - mean) / cr.sqrt(variance + 1e-4) + parameters[2 * layers + i])
+    logits = h @ parameters[-1]
+    cost = -cr.take_along_axis(cr.log_softmax(logits, axis=-1), y[:, None], axis=1).mean()
+    updates = [(p, p - 0.01 * g) for p, g in zip(parameters, cr.grad(cost, parameters))]
+    return cr.function([x, y], [cost, *statistics], updates=updates), (X, Y)
+
+
+def build_jax(layers: int) -> peers.Run:
+    jax, jnp = peers.jax, peers.jax.numpy
+
+    def cost(p: Any, x: Any, y: Any) -> Any:
+        W, G, B, last = p
+        statistics = []
+        for w, g, b in zip(W, G, B):
+            z = x @ w
+            m = z.mean(0)
+            v = ((z - m) ** 2).mean(0)
+            statistics.append((m, v))
+            x = jax.nn.relu(g * (z - m) / jnp.sqrt(v + 1e-4) + b)
+        return -jnp.take_along_axis(jax.nn.log_softmax(x @ last), y[:, None], 1).mean(), statistics
+
+    def step(p: Any, x: Any, y: Any) -> Any:
+        (value, statistics), gradient = jax.value_and_grad(cost, has_aux=True)(p, x, y)
+        return value, statistics, jax.tree.map(lambda a, d: a - 0.01 * d, p, gradient)
+
+    *parameters, X, Y = data(layers)
+    state = {"p": jax.tree.map(jnp.asarray, tuple(parameters))}
+    x, y = jnp.asarray(X), jnp.asarray(Y)
+    function = jax.jit(step, donate_argnums=0)
+
+    def run() -> None:
+        value, _, state["p"] = function(state["p"], x, y)
+        jax.block_until_ready((value, state["p"]))
+
+    return run
+
+
+def compile_seconds(layers: int, cache: str) -> tuple[float, float]:
+    """Graph, gradient, compile and the first call in a new process: seconds without and with what importing costs."""
+    code = (
+        f"import time; t = time.perf_counter(); import croton; u = time.perf_counter(); from benchmarks.batch_norm_mlp import build_croton\n"
+        f"v = time.perf_counter(); f, a = build_croton({layers}); f(*a); w = time.perf_counter(); print(w - v, w - v + u - t)"
+    )
+    environment = {**__import__("os").environ, "CROTON_CACHE_DIR": cache}
+    out = subprocess.run([sys.executable, "-c", code, "--threads", "1"], capture_output=True, text=True, env=environment, check=True).stdout
+    seconds, with_import = out.split()[-2:]
+    return float(seconds), float(with_import)
+
+
+def run(threads: int = 1, layers: tuple[int, ...] = (6, 100, 200)) -> list[Result]:
+    results = []
+    for count in layers:
+        with tempfile.TemporaryDirectory() as cache:
+            cold, cold_import = compile_seconds(count, cache)
+            warm = min(compile_seconds(count, cache) for _ in range(3))
+        print(f"{count} layers: graph + gradient + compile + first call {cold:.2f} s cold ({cold_import:.2f} with imports), {warm[0]:.2f} s cached", flush=True)
+        start = time.perf_counter()
+        function, values = build_croton(count)
+        contenders: dict[str, peers.Run] = {"croton": lambda f=function, v=values: f(*v)}
+        if peers.jax and count <= 100:
+            start = time.perf_counter()
+            contenders["jax"] = build_jax(count)
+            contenders["jax"]()
+            print(f"{count} layers: jax compile + first call {time.perf_counter() - start:.2f} s", flush=True)
+        results.append(alternate(f"batch-norm MLP step, {count} layers ({threads} threads)", contenders))
+    return results
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--layers", type=int, nargs="*", default=[6, 100, 200])
+    options = parser.parse_args()
+    run(options.threads, tuple(options.layers))
