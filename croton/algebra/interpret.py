@@ -1,0 +1,233 @@
+"""The NumPy meaning of every kind: slow, dense, simple, and independent of every rewrite.
+
+A product is formed over all its labels at once, relations are 0/1 arrays. It is the oracle of the tests and of debugging, and no
+more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from croton.algebra import scalar
+from croton.algebra.constant import array_of
+from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use, walk
+from croton.dtypes import DType, bool_
+from croton.sizes import Size, evaluate
+
+Array = np.ndarray
+
+
+def interpret(uses: Sequence[Use | Operand], environment: Mapping[Hashable, Any], sizes: Mapping[Any, int] | None = None) -> list[Array]:
+    """The values of uses or operands.
+
+    A use gives an array with one axis for each of its different labels, in their order; an operand one axis for each of its axes.
+    `environment` holds the arrays of inputs by key, `sizes` the values of unknown sizes. An index that is out of range raises IndexError.
+    """
+    plain = [use.use if isinstance(use, Operand) else use for use in uses]
+    meaning = _Meaning(environment, sizes or {})
+    values: dict[Node, Array] = {}
+    with np.errstate(all="ignore"):
+        for node in walk([use.node for use in plain]):
+            values[node] = meaning.value(node, [values[arg[0]] for arg in node.args])
+    results = []
+    for use, read in zip(uses, plain):
+        axes = use.axes if isinstance(use, Operand) else tuple(dict.fromkeys(read.labels))
+        array = _at(values[read.node], read.labels, axes)
+        results.append(np.broadcast_to(array, [meaning.size(axis.size) for axis in axes]))
+    return results
+
+
+def _at(array: Array, labels: Sequence[Label | int], axes: Sequence[Label | int]) -> Array:
+    """The array read at labels, with an axis (of extent 1 where absent) for each of `axes`."""
+    own = list(dict.fromkeys(labels))
+    if len(own) < len(labels):
+        array = np.einsum(array, [own.index(label) for label in labels], list(range(len(own))))
+    order = [own.index(label) for label in axes if label in own]
+    shape = iter(array.transpose(order).shape)
+    return array.transpose(order).reshape([next(shape) if label in own else 1 for label in axes])
+
+
+class _Meaning:
+    """One evaluation: inputs and sizes."""
+
+    __slots__ = ("environment", "sizes")
+
+    def __init__(self, environment: Mapping[Hashable, Any], sizes: Mapping[Any, int]) -> None:
+        self.environment = environment
+        self.sizes = sizes
+
+    def size(self, size: Size) -> int:
+        return size if isinstance(size, int) else max(evaluate(size, self.sizes), 0)
+
+    def shape(self, sizes: Sequence[Size]) -> list[int]:
+        return [self.size(size) for size in sizes]
+
+    def number(self, coef: Coef, dtype: DType) -> Any:
+        value: Any = coef.number
+        for size, exponent in coef.sizes:
+            extent = evaluate(size, self.sizes) if not isinstance(size, int) else size
+            value = value * extent**exponent if dtype.is_integer else np.float64(value) * np.float64(extent) ** exponent
+        if dtype.is_integer:
+            value = int(value) % (1 << dtype.bits)
+            return np.array(value, f"u{dtype.itemsize}").view(dtype.numpy)[()]
+        return dtype.numpy.type(value)
+
+    def value(self, node: Node, args: list[Array]) -> Array:
+        result = getattr(self, "_" + node.kind)(node, args)
+        expected = tuple(self.shape(node.dims))
+        if result.shape != expected:
+            result = np.broadcast_to(result, expected)
+        assert result.dtype == node.dtype.numpy, (node, result.dtype)
+        return result
+
+    def _input(self, node: Node, args: list[Array]) -> Array:
+        if node.param not in self.environment:
+            raise KeyError(f"no value for the input {node.param!r}")
+        array = np.asarray(self.environment[node.param])
+        expected = self.shape(node.dims)
+        if [extent for extent in array.shape if extent != 1] != [extent for extent in expected if extent != 1]:
+            raise ValueError(f"the input {node.param!r} has shape {array.shape}, but its axes (without those of size 1) are {tuple(expected)}")
+        return array.reshape(expected).astype(node.dtype.numpy, copy=False)
+
+    def _constant(self, node: Node, args: list[Array]) -> Array:
+        return array_of(node)
+
+    def _iota(self, node: Node, args: list[Array]) -> Array:
+        return np.arange(self.size(node.dims[0]), dtype=np.int64)
+
+    def _contract(self, node: Node, args: list[Array]) -> Array:
+        rank = len(node.dims)
+        labels = range(rank + len(node.sums))
+        shape = self.shape(node.dims + node.sums)
+        dtype = node.dtype.numpy
+        guard = np.ones([1] * len(shape), bool)
+        product = np.ones([1] * len(shape), dtype)
+        for (child, positions, exponent), array in zip(node.args, args):
+            array = _at(array, positions, labels)
+            if child.dtype is bool_:
+                guard = guard & array
+            else:
+                product = product * _power(array, exponent)
+        if node.dtype is bool_:
+            product = np.broadcast_to(guard, shape)
+            return product.any(axis=tuple(range(rank, len(shape))))
+        product = np.where(guard, product, dtype.type(0)) if not guard.all() else product
+        product = np.broadcast_to(product, shape)
+        total = product.sum(axis=tuple(range(rank, len(shape))), dtype=dtype)
+        if node.param.number == 1 and not node.param.sizes:
+            return np.asarray(total)
+        return np.asarray(total * self.number(node.param, node.dtype)).astype(dtype, copy=False)
+
+    def _add(self, node: Node, args: list[Array]) -> Array:
+        labels = range(len(node.dims))
+        total: Any = node.dtype.numpy.type(0)
+        for position, ((_, positions, coef), array) in enumerate(zip(node.args, args)):
+            term = _at(array.astype(node.dtype.numpy, copy=False), positions, labels)
+            if coef.number != 1 or coef.sizes:
+                term = term * self.number(coef, node.dtype)
+            total = term if position == 0 else total + term
+        return np.asarray(total)
+
+    def _map(self, node: Node, args: list[Array]) -> Array:
+        labels = range(len(node.dims))
+        arrays = [_at(array, positions, labels) for (_, positions), array in zip(node.args, args)]
+        if node.param == "cast":
+            return arrays[0].astype(node.dtype.numpy)
+        return scalar.evaluate(node.param, node.dtype, *arrays)
+
+    def _rows(self, node: Node, args: list[Array]) -> Array:
+        """The only argument with the axes of the node in front and what is reduced flattened behind."""
+        rank = len(node.dims)
+        inner = self.shape(node.sums)
+        array = _at(args[0], node.args[0][1], range(rank + len(inner)))
+        return array.reshape(*array.shape[:rank], int(np.prod(inner)))
+
+    def _reduce(self, node: Node, args: list[Array]) -> Array:
+        rows = self._rows(node, args)
+        function = node.param
+        if function == "prod":
+            return np.prod(rows, axis=-1, dtype=node.dtype.numpy)
+        if function == "any":
+            return rows.any(axis=-1)
+        if function == "all":
+            return rows.all(axis=-1)
+        if function == "lse":
+            return np.asarray(_logsumexp(rows))
+        limit = _unit(function, node.dtype)
+        return (np.max if function == "max" else np.min)(rows, axis=-1, initial=limit)
+
+    def _arg(self, node: Node, args: list[Array]) -> Array:
+        if node.param == "argsort":
+            rank = len(node.dims) - 1
+            array = _at(args[0], node.args[0][1], [*range(rank), rank + 1])
+            return np.argsort(array, axis=-1, kind="stable").astype(np.int64)
+        rows = self._rows(node, args)
+        if rows.shape[-1] == 0:
+            return np.zeros(rows.shape[:-1], np.int64)
+        return np.asarray((np.argmax if node.param == "argmax" else np.argmin)(rows, axis=-1), np.int64)
+
+    def _cumulate(self, node: Node, args: list[Array]) -> Array:
+        function, axis, reverse, exclusive = node.param
+        array = np.flip(args[0], axis) if reverse else args[0]
+        if function == "prod":
+            result = np.cumprod(array, axis=axis, dtype=node.dtype.numpy)
+            if exclusive:
+                first = np.ones_like(np.take(result, range(min(1, result.shape[axis])), axis))
+                result = np.concatenate([first, np.take(result, range(max(result.shape[axis] - 1, 0)), axis)], axis)
+        else:
+            result = (np.maximum if function == "max" else np.minimum).accumulate(array, axis=axis)
+        return np.flip(result, axis) if reverse else result
+
+    def _call(self, node: Node, args: list[Array]) -> Array:
+        raise NotImplementedError("not supported: interpreting calls of library routines")
+
+    def _row(self, node: Node) -> Array:
+        coefficients, constant = node.param
+        shape = self.shape(node.dims)
+        total = np.full([1] * len(shape), self._exact(constant), np.int64)
+        for position, c in enumerate(coefficients):
+            values = np.arange(shape[position], dtype=np.int64) * self._exact(c)
+            total = total + values.reshape([-1 if i == position else 1 for i in range(len(shape))])
+        return np.broadcast_to(total, shape)
+
+    def _exact(self, size: Size) -> int:
+        return size if isinstance(size, int) else evaluate(size, self.sizes)
+
+    def _affine(self, node: Node, args: list[Array]) -> Array:
+        return np.asarray(self._row(node) == 0)
+
+    def _range(self, node: Node, args: list[Array]) -> Array:
+        return np.asarray(self._row(node) >= 0)
+
+    def _select(self, node: Node, args: list[Array]) -> Array:
+        index, extent = args[0], self.size(node.dims[0])
+        if index.size and (index.min() < 0 or index.max() >= extent):
+            raise IndexError(f"an index out of range: {index.min()} to {index.max()} where there are {extent}")
+        return np.arange(extent).reshape(-1, *[1] * index.ndim) == index
+
+
+def _power(array: Array, exponent: int) -> Array:
+    if exponent == 1:
+        return array
+    if exponent > 0:
+        return np.power(array, np.array(exponent, array.dtype))
+    return 1 / np.power(array, np.array(-exponent, array.dtype)) if exponent != -1 else 1 / array
+
+
+def _unit(function: str, dtype: DType) -> Any:
+    if dtype.is_float:
+        return dtype.numpy.type(-np.inf if function == "max" else np.inf)
+    limits = np.iinfo(dtype.numpy)
+    return dtype.numpy.type(limits.min if function == "max" else limits.max)
+
+
+def _logsumexp(rows: Array) -> Array:
+    greatest = rows.max(axis=-1, initial=-np.inf)
+    shift = np.where(np.isfinite(greatest), greatest, greatest.dtype.type(0))
+    return np.log(np.exp(rows - shift[..., None]).sum(axis=-1)) + shift
+
+
+assert frozenset({"affine", "range", "select"}) == RELATIONS

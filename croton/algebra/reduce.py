@@ -1,0 +1,113 @@
+"""Reductions other than +: the constructors of Reduce, Arg and Cumulate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from croton.algebra.add import add
+from croton.algebra.coefficient import of_size
+from croton.algebra.constant import constant, zero
+from croton.algebra.contract import contract
+from croton.algebra.node import Label, Use, intern
+from croton.algebra.pointwise import scalar
+from croton.algebra.seal import seal
+from croton.dtypes import DType, bool_, int64
+
+REDUCTIONS = ("max", "min", "prod", "any", "all", "lse")
+ARGS = ("argmax", "argmin", "argsort")
+CUMULATIONS = ("prod", "max", "min")
+
+
+def reduce(function: str, use: Use, over: Collection[Label]) -> Use:
+    """max, min, prod, any, all or lse (the logarithm of the sum of exponentials) over labels."""
+    if function not in REDUCTIONS:
+        raise ValueError(f"no reduction {function!r}; the reductions are {', '.join(REDUCTIONS)}, and contract sums")
+    node, labels = use
+    _check(function, node.dtype)
+    inside = {label for label in over if label in labels}
+    for label in over:
+        if label not in inside and label.size != 1:
+            use = _repeated(function, use, label)
+    if not inside:
+        return use
+    if use != (node, labels):
+        return reduce(function, use, inside)
+    if node.kind == "reduce" and node.param == function and len(set(labels)) == len(labels):
+        # max over one label of max over another is one reduction
+        child, positions = node.args[0]
+        inner = tuple(Label(size) for size in node.sums)
+        every = labels + inner
+        return seal("reduce", node.dtype, [(child, tuple([every[i] for i in positions]))], function, inside | set(inner))
+    return seal("reduce", node.dtype, [use], function, inside)
+
+
+def arg(function: str, use: Use, over: Label, rank: Label | None = None) -> Use:
+    """argmax or argmin over a label: the index of the first extreme value; argsort: at label `rank`, the index of the rank-th value (stable)."""
+    if function not in ARGS:
+        raise ValueError(f"no function {function!r}; the functions are {', '.join(ARGS)}")
+    if function == "argsort" and (rank is None or rank.size != over.size):
+        raise ValueError("argsort needs a label for the rank, of the size of the label that is sorted")
+    node, labels = use
+    if over not in labels:
+        # Nothing to choose from: the first, or all in order.
+        if function != "argsort" or rank is None or rank.size == 1:
+            return zero(int64)
+        return Use(intern("iota", (rank.size,), int64), (rank,))
+    if function != "argsort":
+        return seal("arg", int64, [use], function, {over})
+    sealed = seal("arg", int64, [use], function, {over})
+    assert rank is not None
+    shifted = tuple([i if i < len(sealed.labels) else i + 1 for i in sealed.node.args[0][1]])
+    found = intern("arg", (*sealed.node.dims, rank.size), int64, ((node, shifted),), function, sealed.node.sums)
+    return Use(found, (*sealed.labels, rank))
+
+
+def cumulate(function: str, use: Use, label: Label, reverse: bool = False, exclusive: bool = False) -> Use:
+    """The running product, maximum or minimum along a label.
+
+    `exclusive` leaves the element itself out, and starts with the unit (prod only); `reverse` runs from the end. The param of the
+    node is (function, position of the label among its axes, reverse, exclusive).
+    """
+    if function not in CUMULATIONS:
+        raise ValueError(f"no running {function!r}; the functions are {', '.join(CUMULATIONS)}, and contract with a range sums")
+    if exclusive and function != "prod":
+        raise ValueError(f"a running {function} that leaves out the element has no unit to start with")
+    node, labels = use
+    _check(function, node.dtype)
+    if label not in labels:
+        if function != "prod":
+            return use
+        if label.size == 1:
+            return constant(1, node.dtype) if exclusive else use
+        raise NotImplementedError("not supported: the running product along an axis that the value does not depend on")
+    if labels.count(label) > 1 or len(set(labels)) < len(labels):
+        use = _diagonal(use)
+        node, labels = use
+    return Use(intern("cumulate", node.dims, node.dtype, ((node, tuple(range(len(labels)))),), (function, labels.index(label), reverse, exclusive)), labels)
+
+
+def _diagonal(use: Use) -> Use:
+    """A node of its own for a read with repeated labels."""
+    return seal("map", use[0].dtype, [use], "identity")
+
+
+def _check(function: str, dtype: DType) -> None:
+    if function in ("any", "all"):
+        if dtype is not bool_:
+            raise TypeError(f"{function} needs bool values, got {dtype}; compare with 0 first")
+    elif function == "lse" and dtype.kind != "f":
+        raise TypeError(f"lse needs floating values, got {dtype}; convert them first")
+    elif dtype is bool_:
+        raise TypeError(f"{function} of bool values is not defined here; use any or all, or convert them first")
+
+
+def _repeated(function: str, use: Use, label: Label) -> Use:
+    """The reduction over a label the value does not depend on, of unknown or greater size."""
+    dtype = use[0].dtype
+    if function == "lse":
+        return add([(use, 1), (scalar("log", constant(of_size(label.size), dtype)), 1)])
+    if function == "prod":
+        if isinstance(label.size, int):
+            return contract(use[1], [(use, label.size)])
+        return scalar("pow", use, constant(of_size(label.size), dtype))
+    return use
