@@ -1,0 +1,85 @@
+"""Building values again through the constructors: the one traversal behind every pass that rewrites.
+
+A pass is a function `visit(node, labels, uses)`: the node, a label for each of its axes and each label it sums over, and its arguments as they are
+now, read at those labels. It returns what the node becomes at its axes, or None to build it as it was on the new arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from croton.algebra.add import add
+from croton.algebra.contract import contract
+from croton.algebra.node import RELATIONS, Label, Node, Use, intern, origin, walk
+from croton.algebra.pointwise import scalar
+from croton.algebra.reduce import arg, cumulate, reduce
+from croton.algebra.relation import select
+
+Visit = Callable[[Node, tuple[Label, ...], list[Use]], Use | None]
+Memo = dict[Node, tuple[tuple[Label, ...], Use]]
+"""For a node labels for its axes, and what it became at those labels."""
+
+
+def rebuild(uses: Sequence[Use], visit: Visit, memo: Memo | None = None) -> list[Use]:
+    """The uses after every node below them has been visited, arguments first. A memo kept between calls makes them share the work."""
+    if memo is None:
+        memo = {}
+    previous = origin.current
+    for node in walk([use.node for use in uses]):
+        if node in memo:
+            continue
+        origin.current = node.origin
+        labels = tuple([Label(size) for size in node.dims + node.sums])
+        changed = False
+        arguments = []
+        for child, positions, *_ in node.args:
+            use = read(memo, child, [labels[i] for i in positions])
+            changed = changed or use[0] is not child
+            arguments.append(use)
+        axes = labels[: len(node.dims)]
+        result = visit(node, labels, arguments)
+        if result is None:
+            result = construct(node, labels, arguments) if changed else Use(node, axes)
+        memo[node] = (axes, result)
+    origin.current = previous
+    return [read(memo, use.node, use.labels) for use in uses]
+
+
+def read(memo: Memo, node: Node, labels: Sequence[Label]) -> Use:
+    """What a node became, at these labels for its axes."""
+    axes, use = memo[node]
+    place = dict(zip(axes, labels))
+    return Use(use.node, tuple([place[label] for label in use.labels]))
+
+
+def construct(node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> Use:
+    """A node of the same kind and param on other arguments, through its constructor."""
+    rank = len(node.dims)
+    axes, inner = labels[:rank], labels[rank:]
+    kind = node.kind
+    if kind == "contract":
+        factors = [(use, argument[2]) for use, argument in zip(uses, node.args)]
+        return contract(axes, factors, node.param, inner, node.dtype)
+    if kind == "add":
+        return add([(use, argument[2]) for use, argument in zip(uses, node.args)], node.dtype)
+    if kind == "map":
+        return scalar(node.param, *uses, dtype=node.dtype)
+    if kind == "reduce":
+        return reduce(node.param, uses[0], inner)
+    if kind == "select":
+        return select(axes[0], uses[0])
+    if kind == "arg":
+        return arg(node.param, uses[0], inner[0], axes[-1] if node.param == "argsort" else None)
+    if kind == "cumulate":
+        function, position, reverse, exclusive = node.param
+        return cumulate(function, uses[0], axes[position], reverse, exclusive)
+    if kind == "call":
+        return _call(node, axes, uses)
+    assert not node.args or kind in RELATIONS, f"{kind} has arguments but no constructor"
+    return Use(node, axes)
+
+
+def _call(node: Node, axes: tuple[Label, ...], uses: Sequence[Use]) -> Use:
+    """A routine on other arguments. Its arguments are whole arrays, so each is read by labels of its own in its own order."""
+    args = tuple((use.node, argument[1], *argument[2:]) for use, argument in zip(uses, node.args))
+    return Use(intern("call", node.dims, node.dtype, args, node.param, node.sums), axes)

@@ -1,0 +1,179 @@
+"""Gradients, Jacobians, Hessians and products with them, of expressions with respect to expressions.
+
+Each result is a node of the graph that asks for a derivative; it is worked out when the graph is compiled. Asking for one gradient at a time and
+asking for all of them at once makes the same nodes.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from croton.expr.expr import Expr, apply
+from croton.expr.walk import walk
+from croton.ops.casting import as_expr
+from croton.ops.creation import ones_like, zeros, zeros_like
+from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
+from croton.util.errors import DTypeError, GradientError, KindError, ShapeError
+from croton.util.structure import flatten, unflatten
+
+DISCONNECTED = ("raise", "warn", "zero")
+
+
+def grad(cost: Expr | None, wrt: Any, *, known_grads: Mapping[Expr, Any] | None = None, disconnected: str = "raise") -> Any:
+    """The gradient of a scalar cost with respect to one expression or to a list, tuple or dict of them, in the same structure.
+
+    Each gradient has the shape and dtype of its variable. `wrt` may hold inputs, shared variables and intermediate values of the cost.
+    `known_grads` maps expressions to gradients that are already known for them: with `cost=None` the result is their pullback, with a cost the two are
+    added. `disconnected` says what happens to a variable that the cost does not depend on: "raise" a GradientError (the default), "warn", or give "zero".
+    Where two elements tie in a maximum, each gets an equal share; the gradient of a norm at 0 is 0.
+    """
+    outputs, cotangents = [], []
+    if cost is not None:
+        cost = _output(cost, "cost")
+        if cost.ndim:
+            raise ShapeError(
+                f"the gradient of a cost needs a scalar, got shape {_text(cost)}; reduce it (cost.sum(), cost.mean()), "
+                "or use jacobian(cost, wrt) for the derivative of every element"
+            )
+        outputs, cotangents = [cost], [ones_like(cost)]
+    for output, known in (known_grads or {}).items():
+        outputs.append(_output(output, "known_grads"))
+        cotangents.append(_cotangent(known, output))
+    if not outputs:
+        raise GradientError("nothing to differentiate: give a cost, or known_grads")
+    return _pull(outputs, cotangents, wrt, disconnected)
+
+
+def value_and_grad(cost: Expr, wrt: Any, *, disconnected: str = "raise") -> tuple[Expr, Any]:
+    """The cost and its gradient: `(cost, grad(cost, wrt))`."""
+    return cost, grad(cost, wrt, disconnected=disconnected)
+
+
+def vjp(y: Any, wrt: Any, cotangents: Any, *, disconnected: str = "raise") -> Any:
+    """The pullback: sum over outputs of cotangent times Jacobian, in the structure of `wrt`.
+
+    `y` and `cotangents` are an expression or the same structure of them, each cotangent of its output's shape.
+    """
+    outputs, structure = flatten(y)
+    given, other = flatten(cotangents)
+    if structure != other:
+        raise KindError("vjp wants cotangents in the structure of the outputs, one for each")
+    outputs = [_output(output, "output") for output in outputs]
+    return _pull(outputs, [_cotangent(g, output) for g, output in zip(given, outputs)], wrt, disconnected)
+
+
+def jvp(y: Any, wrt: Any, tangents: Any, *, disconnected: str = "raise") -> Any:
+    """The pushforward: the derivative of `y` as the variables move along the tangents, in the structure of `y`."""
+    variables, structure = flatten(wrt)
+    given, other = flatten(tangents)
+    if structure != other:
+        raise KindError("jvp wants tangents in the structure of wrt, one for each variable")
+    variables = [_variable(w) for w in variables]
+    directions = [_cotangent(t, w, "tangent") for t, w in zip(given, variables)]
+    outputs, shape_of_y = flatten(y)
+    results = []
+    for output in outputs:
+        output = _output(output, "output")
+        kept = _connected([output], variables, disconnected)
+        terms = [apply(PUSHFORWARD, (output, t, w)) for t, w, k in zip(directions, variables, kept) if k]
+        total: Any = terms[0] if terms else zeros_like(output)
+        for term in terms[1:]:
+            total = total + term
+        results.append(total)
+    return unflatten(shape_of_y, results)
+
+
+def jacobian(y: Expr, wrt: Any, *, disconnected: str = "raise") -> Any:
+    """Every element of `y` differentiated: the axes of `y`, then those of the variable, for each variable of `wrt`.
+
+    The Jacobian is kept in factored form while it is used: `(J**2).sum()`, `J @ v` or a diagonal never build it.
+    """
+    output = _output(y, "output")
+    variables, structure = flatten(wrt)
+    variables = [_variable(w) for w in variables]
+    kept = _connected([output], variables, disconnected)
+    found = [apply(JACOBIAN, (output, w)) if k else zeros(output.shape + w.shape, dtype=w.dtype) for w, k in zip(variables, kept)]
+    return unflatten(structure, found)
+
+
+def hessian(cost: Expr, wrt: Any, *, disconnected: str = "raise") -> Any:
+    """The second derivatives of a scalar cost: for one variable an expression of its axes twice; for a structure, a structure of structures."""
+    variables, structure = flatten(wrt)
+    gradients, _ = flatten(grad(cost, variables, disconnected=disconnected))
+    # A cost that is linear in a variable has a Hessian of zeros, whatever is wanted of variables that it does not depend on.
+    rows = [jacobian(g, wrt, disconnected="zero") for g in gradients]
+    return unflatten(structure, rows)
+
+
+def _pull(outputs: Sequence[Expr], cotangents: Sequence[Expr], wrt: Any, disconnected: str) -> Any:
+    variables, structure = flatten(wrt)
+    variables = [_variable(w) for w in variables]
+    kept = _connected(outputs, variables, disconnected)
+    found = [apply(GRADIENT, (*outputs, *cotangents, w)) if k else zeros_like(w) for w, k in zip(variables, kept)]
+    return unflatten(structure, found)
+
+
+def _connected(outputs: Sequence[Expr], variables: Sequence[Expr], disconnected: str) -> list[bool]:
+    if disconnected not in DISCONNECTED:
+        raise GradientError(f"disconnected is one of {', '.join(map(repr, DISCONNECTED))}, got {disconnected!r}")
+    below = [_differentiable_below(output) for output in outputs]
+    kept = [any(w in reach for reach in below) for w in variables]
+    lost = [w for w, k in zip(variables, kept) if not k]
+    if lost and disconnected != "zero":
+        message = (
+            f"the output does not depend on {', '.join(map(repr, lost))} through anything with a derivative; "
+            'drop it from wrt, or pass disconnected="zero" to get zeros'
+        )
+        if disconnected == "raise":
+            raise GradientError(message)
+        warnings.warn(message, stacklevel=4)
+    return kept
+
+
+_below: weakref.WeakKeyDictionary[Expr, weakref.WeakSet[Expr]] = weakref.WeakKeyDictionary()
+
+
+def _differentiable_below(output: Expr) -> weakref.WeakSet[Expr]:
+    """What a derivative of the output can reach: kept, since gradients of one cost are often asked for one by one."""
+    found = _below.get(output)
+    if found is None:
+        reached = {output}
+        for node in reversed(list(walk([output]))):
+            if node in reached and node.op is not None:
+                reached.update(x for i, x in enumerate(node.inputs) if node.op.carries(i) and x.dtype.is_float)
+        found = _below[output] = weakref.WeakSet(reached)
+    return found
+
+
+def _output(value: Any, role: str) -> Expr:
+    if not isinstance(value, Expr):
+        raise KindError(f"{role}: an expression is wanted, got {type(value).__name__}")
+    if not value.dtype.is_float:
+        raise DTypeError(f"{role}: only floating values have a derivative, got dtype {value.dtype} of {value!r}; convert it with astype")
+    return value
+
+
+def _variable(value: Any) -> Expr:
+    if not isinstance(value, Expr):
+        raise KindError(f"wrt: an expression is wanted (an input, a shared variable, an intermediate value), got {type(value).__name__}")
+    if not value.dtype.is_float:
+        raise DTypeError(f"wrt: only floating values can be differentiated with respect to, got dtype {value.dtype} of {value!r}")
+    return value
+
+
+def _cotangent(value: Any, output: Expr, role: str = "cotangent") -> Expr:
+    given = as_expr(value, output.dtype)
+    if given.ndim != output.ndim or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(given.shape, output.shape)):
+        raise ShapeError(f"a {role} has the shape of what it belongs to, {_text(output)}, got {_text(given)}")
+    if given.dtype is not output.dtype:
+        raise DTypeError(f"a {role} has the dtype of what it belongs to, {output.dtype}, got {given.dtype}; convert it with astype")
+    return given
+
+
+def _text(x: Expr) -> str:
+    return "(" + ", ".join(map(str, x.shape)) + ("," if x.ndim == 1 else "") + ")"
+
+

@@ -1,0 +1,217 @@
+"""The user's graph in the algebra: every operation by its meaning, every derivative worked out.
+
+Derivatives are nodes of the user's graph that ask for something (`gradient`, `jacobian`, `pushforward`). All requests about the same outputs are
+answered by one reverse sweep, whether the user made them in one call or in many. The order is stabilise, derive: a derivative of an
+unstable formula cannot be repaired afterwards.
+
+What is differentiated with respect to an intermediate value needs that value to stay a node of its own, so it is anchored by
+`identity`, a function that nothing looks through; the anchors are removed at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from croton import algebra
+from croton.algebra.node import Label, Node, Operand, Use, origin
+from croton.algebra.stabilise import stabilise
+from croton.expr.expr import Constant, Expr
+from croton.expr.op import Op
+from croton.expr.walk import walk
+from croton.sizes import Poly, Size, Symbol, substitute
+from croton.transforms.release import release
+from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
+from croton.transforms.unify import Check, unify
+
+
+class Lowered(NamedTuple):
+    """A graph in the algebra.
+
+    outputs  one operand for each expression that was asked for
+    leaves   the inputs and shared variables that are read; each is the key of its algebra input
+    shapes   their shapes after unification
+    checks   pairs of sizes that each call must find equal
+    """
+
+    outputs: list[Operand]
+    leaves: list[Expr]
+    shapes: dict[Expr, tuple[Size, ...]]
+    checks: tuple[Check, ...]
+
+
+def lower(roots: Sequence[Expr]) -> Lowered:
+    """The algebra of some expressions."""
+    order = list(walk(roots))
+    unified = unify(order)
+    lowering = _Lowering(order, unified.mapping)
+    previous = origin.current
+    try:
+        lowering.run()
+    finally:
+        origin.current = previous
+    outputs = [lowering.operands[root] for root in roots]
+    uses = release([operand.use for operand in outputs])
+    outputs = [Operand(operand.axes, use) for operand, use in zip(outputs, uses)]
+    return Lowered(outputs, lowering.leaves, lowering.shapes, unified.checks)
+
+
+class _Lowering:
+    """The state of one lowering: what each expression became."""
+
+    def __init__(self, order: Sequence[Expr], sizes: dict[Symbol, Size]) -> None:
+        self.order = order
+        self.sizes = sizes
+        self.operands: dict[Expr, Operand] = {}
+        self.leaves: list[Expr] = []
+        self.shapes: dict[Expr, tuple[Size, ...]] = {}
+        self.requests = _group(order)
+        self.anchored = {w for members in self.requests.values() for w in _variables(members) if w.inputs or isinstance(w, Constant)}
+
+    def run(self) -> None:
+        for node in self.order:
+            if node in self.operands:
+                continue
+            origin.current = node.line
+            if node.op is None:
+                self.operands[node] = self.leaf(node)
+            elif node.op in REQUESTS:
+                self.answer(node)
+                continue
+            else:
+                inputs = [self.operands[x] for x in node.inputs]
+                self.operands[node] = node.op.meaning(inputs, self.params(node.params))
+            if node in self.anchored:
+                operand = self.operands[node]
+                self.operands[node] = Operand(operand.axes, algebra.scalar("identity", operand.use))
+
+    def leaf(self, node: Expr) -> Operand:
+        if isinstance(node, Constant):
+            return algebra.constant_operand(node.value, node.dtype)
+        shape = tuple(substitute(size, self.sizes) for size in node.shape)
+        self.leaves.append(node)
+        self.shapes[node] = shape
+        axes = tuple(Label(size) for size in shape)
+        return Operand(axes, algebra.input_(node, axes, node.dtype))
+
+    def params(self, params: Any) -> Any:
+        """Params with unified sizes in place of the user's."""
+        if not self.sizes:
+            return params
+        if isinstance(params, Poly):
+            return substitute(params, self.sizes)
+        if isinstance(params, tuple):
+            items = [self.params(item) for item in params]
+            return type(params)(*items) if hasattr(params, "_fields") else tuple(items)
+        return params
+
+    def answer(self, node: Expr) -> None:
+        """Answer this request and all others about the same outputs in one sweep."""
+        members = self.requests[_key(node)]
+        REQUESTS[node.op](self, members)  # type: ignore[index]
+
+    def stable(self, operands: Sequence[Operand], anchors: Sequence[Expr]) -> tuple[list[Operand], list[Node]]:
+        """Operands in stable form, and the nodes that stand for `anchors` in it."""
+        variables = [self.operands[w].use for w in anchors]
+        uses = stabilise([operand.use for operand in operands] + variables)
+        found = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
+        return found, [use.node for use in uses[len(operands) :]]
+
+    def put(self, request: Expr, seeds: Sequence[Label], variable: Expr, found: tuple[Use, tuple[Label, ...]] | None) -> None:
+        """Record a derivative: its axes are the seeds and then those of the variable."""
+        operand = self.operands[variable]
+        if found is None:
+            axes = (*seeds, *(Label(axis.size) for axis in operand.axes))
+            self.operands[request] = Operand(axes, algebra.constant(0, request.dtype))
+            return
+        use, labels = found
+        # A derivative comes at labels of the variable's node; the variable's array has its own order, and axes of size 1 besides.
+        place = dict(zip(operand.use.labels, labels))
+        axes = (*seeds, *(place.get(axis) or Label(axis.size) for axis in operand.axes))
+        self.operands[request] = Operand(axes, use)
+
+
+def _key(node: Expr) -> tuple:
+    """What requests must share to be answered together: all but the variable (the last input) and a tangent of its own."""
+    if node.op is PUSHFORWARD:
+        return (node.op, node.inputs[0].id)
+    return (node.op, node.params, *(x.id for x in node.inputs[:-1]))
+
+
+def _group(order: Iterable[Expr]) -> dict[tuple, list[Expr]]:
+    groups: dict[tuple, list[Expr]] = {}
+    for node in order:
+        if node.op in REQUESTS:
+            groups.setdefault(_key(node), []).append(node)
+    return groups
+
+
+def _variables(members: Iterable[Expr]) -> list[Expr]:
+    return [node.inputs[-1] for node in members]
+
+
+def _ready(lowering: _Lowering, members: Sequence[Expr]) -> list[Expr]:
+    """The requests whose variable is lowered already. A variable that is not cannot be below the outputs, and is asked for later."""
+    return [node for node in members if node.inputs[-1] in lowering.operands and node not in lowering.operands]
+
+
+def answer_gradients(lowering: _Lowering, members: Sequence[Expr]) -> None:
+    """sum_i <cotangent_i, output_i> differentiated with respect to each variable."""
+    members = _ready(lowering, members)
+    count = len(members[0].inputs) // 2
+    outputs = [lowering.operands[x] for x in members[0].inputs[:count]]
+    cotangents = [lowering.operands[x] for x in members[0].inputs[count:-1]]
+    outputs, wrt = lowering.stable(outputs, _variables(members))
+    pulled = [_at(cotangent, output.axes) for cotangent, output in zip(cotangents, outputs)]
+    found = algebra.derive([output.use for output in outputs], pulled, wrt)
+    for node, derivative in zip(members, found):
+        lowering.put(node, (), node.inputs[-1], derivative)
+
+
+def answer_jacobians(lowering: _Lowering, members: Sequence[Expr]) -> None:
+    """Every element of an output differentiated with respect to each variable: reverse mode seeded with deltas."""
+    members = _ready(lowering, members)
+    (output,), wrt = lowering.stable([lowering.operands[members[0].inputs[0]]], _variables(members))
+    seeds = tuple(Label(axis.size) for axis in output.axes)
+    factors = [(algebra.delta(seed, axis), 1) for seed, axis in zip(seeds, output.axes)]
+    cotangent = algebra.contract({*seeds, *output.axes}, factors, dtype=output.dtype)
+    for node, derivative in zip(members, algebra.derive([output.use], [cotangent], wrt)):
+        lowering.put(node, seeds, node.inputs[-1], derivative)
+
+
+def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
+    """The derivative of an output along a tangent of each variable.
+
+    A pullback is linear in its cotangent, and its derivative with respect to that cotangent is the pushforward; so forward mode needs no rule
+    of its own.
+    """
+    members = _ready(lowering, members)
+    (output,), wrt = lowering.stable([lowering.operands[members[0].inputs[0]]], _variables(members))
+    axes = tuple(Label(axis.size) for axis in output.axes)
+    probe = algebra.input_(("probe", members[0].id), axes, output.dtype)
+    pulled = algebra.derive([output.use], [_at(Operand(axes, probe), output.axes)], wrt)
+    for node, derivative in zip(members, pulled):
+        tangent, variable = lowering.operands[node.inputs[1]], lowering.operands[node.inputs[2]]
+        result = None
+        if derivative is not None:
+            use, labels = derivative
+            place = dict(zip(variable.use.labels, labels))
+            cotangent = _at(tangent, [place.get(axis) or Label(axis.size) for axis in variable.axes])
+            (result,) = algebra.derive([use], [cotangent], [probe.node])
+        if result is None:
+            lowering.operands[node] = Operand(axes, algebra.constant(0, node.dtype))
+        else:
+            place = dict(zip(probe.labels, result[1]))
+            lowering.operands[node] = Operand(tuple(place.get(axis, axis) for axis in axes), result[0])
+
+
+def _at(operand: Operand, axes: Sequence[Label]) -> Use:
+    """The value of an operand at other labels for its axes."""
+    return algebra.relabel(operand.use, dict(zip(operand.axes, axes)))
+
+
+REQUESTS: dict[Op, Callable[[_Lowering, Sequence[Expr]], None]] = {
+    GRADIENT: answer_gradients,
+    JACOBIAN: answer_jacobians,
+    PUSHFORWARD: answer_pushforwards,
+}

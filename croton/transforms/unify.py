@@ -1,0 +1,78 @@
+"""Sizes that must be equal become the same size.
+
+An operation on two unknown sizes leaves a constraint on its node. All constraints of a graph are solved together before it is lowered, so
+that the algebra sees one size where there is one; what cannot be solved for a symbol is left to be checked at each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from croton.expr.expr import Expr
+from croton.sizes import Poly, Size, Symbol, substitute, symbols
+from croton.util.errors import ShapeError
+from croton.util.provenance import Line
+
+
+class Check(NamedTuple):
+    """Two sizes that a call must find equal, and the line that wants it."""
+
+    left: Size
+    right: Size
+    line: Line | None
+
+
+class Unified(NamedTuple):
+    """What each symbol stands for, and what is left to check."""
+
+    mapping: dict[Symbol, Size]
+    checks: tuple[Check, ...]
+
+
+def unify(nodes: Iterable[Expr]) -> Unified:
+    """Solve the size constraints of a graph. Raises ShapeError where known sizes contradict each other."""
+    mapping: dict[Symbol, Size] = {}
+    pending: list[Check] = []
+    for node in nodes:
+        for left, right in node.constraints:
+            _solve(Check(left, right, node.line), mapping, pending)
+    # A later equation may have made an earlier one solvable or trivial.
+    checks: list[Check] = []
+    for check in pending:
+        _solve(check, mapping, checks)
+    mapping = {symbol: _resolve(size, mapping) for symbol, size in mapping.items()}
+    left_over = [Check(_resolve(c.left, mapping), _resolve(c.right, mapping), c.line) for c in checks]
+    return Unified(mapping, tuple(c for c in left_over if c.left != c.right))
+
+
+def _solve(check: Check, mapping: dict[Symbol, Size], pending: list[Check]) -> None:
+    left, right = _resolve(check.left, mapping), _resolve(check.right, mapping)
+    if left == right:
+        return
+    if isinstance(left, int) and isinstance(right, int):
+        raise ShapeError(f"sizes {check.left} and {check.right} must be equal, but they are {left} and {right}", check.line)
+    for size, other in ((left, right), (right, left)):
+        symbol = _alone(size)
+        if symbol is not None and symbol not in symbols(other):
+            mapping[symbol] = other
+            return
+    pending.append(check)
+
+
+def _alone(size: Size) -> Symbol | None:
+    """The symbol that a size consists of, or None."""
+    if isinstance(size, Poly) and len(size.terms) == 1:
+        monomial, coefficient = size.terms[0]
+        if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
+            return monomial[0]
+    return None
+
+
+def _resolve(size: Size, mapping: dict[Symbol, Size]) -> Size:
+    while isinstance(size, Poly):
+        known = {symbol: mapping[symbol] for symbol in symbols(size) if symbol in mapping}
+        if not known:
+            return size
+        size = substitute(size, known)
+    return size
