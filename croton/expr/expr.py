@@ -1,0 +1,220 @@
+"""The user's graph: immutable nodes, equal ones the same object.
+
+There are four kinds, and all are `Expr`: `Input` and `SharedVariable` (told apart by identity), `Constant` (equal small ones are
+one object) and `Apply` (an operation on others; the same op, inputs and params give the same object).
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from croton.dtypes import DType, dtype
+from croton.expr.op import Op
+from croton.expr.types import Constrained, TensorType
+from croton.sizes import Size
+from croton.util.errors import DTypeError, KindError, ShapeError
+from croton.util.provenance import Line, user_line
+
+_ids = itertools.count()
+_lock = threading.Lock()
+_SMALL = 256
+"""Constants of up to this many bytes are compared by value, larger ones by identity."""
+
+
+class Expr:
+    """A symbolic array.
+
+    inputs       the arrays it is computed from
+    type         dtype and shape
+    line         the user's line that made it first; no part of its identity
+    name         a name for people; no part of its identity
+    constraints  pairs of sizes that must be equal for it to have a value
+    id           a number that no other Expr of this process ever has
+
+    `==` compares elements, as in NumPy; whether two are the same node is asked with `is`. The hash is by identity, and Python
+    compares dictionary keys of equal hash only, so sets and dictionaries of Expr are safe; `in` on a list is not.
+    """
+
+    __slots__ = ("__weakref__", "constraints", "id", "inputs", "line", "name", "op", "params", "type")
+
+    # NumPy arrays leave `array + expr` to our reflected operators.
+    __array_ufunc__ = None
+
+    constraints: tuple[tuple[Size, Size], ...]
+    id: int
+    inputs: tuple[Expr, ...]
+    line: Line | None
+    name: str | None
+    op: Op | None
+    params: tuple
+    type: TensorType
+
+    def __init__(self, type: TensorType, name: str | None, line: Line | None) -> None:
+        self.type, self.name, self.line = type, name, line
+        self.op, self.inputs, self.params, self.constraints = None, (), (), ()
+        self.id = next(_ids)
+
+    __hash__ = object.__hash__
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        return self.type.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.type.shape)
+
+    def __bool__(self) -> bool:
+        raise KindError(
+            f"a symbolic array has no truth value while the graph is built: {self!r}. "
+            "Use where or cond to choose by its value, `is` to ask whether two expressions are the same, or eval() to compute it."
+        )
+
+    def __copy__(self) -> Expr:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Expr:
+        return self
+
+    def __reduce__(self) -> tuple:
+        raise KindError("expressions cannot be pickled; pickle the values of the shared variables (get_value) and build the graph again")
+
+    def __repr__(self) -> str:
+        label = self.name or (self.op.name if self.op is not None else type(self).__name__.lower())
+        return f"<{label}: {self.type}>"
+
+
+class Input(Expr):
+    """An argument of the function to come. Two inputs are never the same, even with one name."""
+
+    __slots__ = ()
+
+
+class SharedVariable(Expr):
+    """An array that lives between calls. Functions read it, and updates write it.
+
+    `cell` is a list with one entry, the current array: aligned, C-contiguous, of the variable's dtype.
+    """
+
+    __slots__ = ("cell",)
+
+    cell: list[np.ndarray]
+
+    def get_value(self, borrow: bool = False) -> np.ndarray:
+        """The current value; a copy unless `borrow`."""
+        return self.cell[0] if borrow else self.cell[0].copy()
+
+    def set_value(self, value: object, borrow: bool = False) -> None:
+        """Replace the value by one of the same dtype and shape. `borrow` keeps the array itself where it can be kept."""
+        self.cell[0] = _owned(value, self.type, self.name, borrow)
+
+
+class Constant(Expr):
+    """An array known while the graph is built. `value` is read-only."""
+
+    __slots__ = ("value",)
+
+    value: np.ndarray
+
+
+class Apply(Expr):
+    """An operation on other arrays."""
+
+    __slots__ = ()
+
+    op: Op
+
+
+_applied: weakref.WeakValueDictionary[tuple, Apply] = weakref.WeakValueDictionary()
+_constants: weakref.WeakValueDictionary[tuple, Constant] = weakref.WeakValueDictionary()
+
+
+def apply(op: Op, inputs: Sequence[Expr], params: tuple = ()) -> Apply:
+    """The node of this operation on these inputs, type-checked. Raises what the op's type rule raises."""
+    key = (op, *[x.id for x in inputs], params)
+    node = _applied.get(key)
+    if node is not None:
+        return node
+    inferred = op.infer([x.type for x in inputs], params)
+    constraints: tuple[tuple[Size, Size], ...] = ()
+    if isinstance(inferred, Constrained):
+        inferred, constraints = inferred
+    with _lock:
+        node = _applied.get(key)
+        if node is None:
+            node = Apply(inferred, None, user_line())
+            node.op, node.inputs, node.params, node.constraints = op, tuple(inputs), params, constraints
+            _applied[key] = node
+    return node
+
+
+def input(type: TensorType, name: str | None = None) -> Input:
+    """A new input."""
+    return Input(type, name, user_line())
+
+
+def constant(value: object, dtype_name: object = None) -> Constant:
+    """A constant array. The value is copied; equal small values of one dtype and shape give the same node."""
+    array = np.asarray(value, None if dtype_name is None else dtype(dtype_name).numpy)
+    kind = dtype(array.dtype)
+    key = (kind, array.shape, array.tobytes()) if array.nbytes <= _SMALL else None
+    node = _constants.get(key) if key is not None else None
+    if node is not None:
+        return node
+    array = np.array(array, kind.numpy, order="C", copy=True)
+    array.flags.writeable = False
+    node = Constant(TensorType(kind, array.shape), None, user_line())
+    node.value = array
+    if key is None:
+        return node
+    with _lock:
+        return _constants.setdefault(key, node)
+
+
+def shared(value: object, name: str | None = None, dtype_name: object = None, shape: tuple[Size, ...] | None = None) -> SharedVariable:
+    """A shared variable with this first value. Its shape is fixed unless `shape` gives symbolic sizes."""
+    array = np.asarray(value, None if dtype_name is None else dtype(dtype_name).numpy)
+    declared = array.shape if shape is None else shape
+    node = SharedVariable(TensorType(dtype(array.dtype), declared), name, user_line())
+    node.cell = [_owned(array, node.type, name, False)]
+    return node
+
+
+def _owned(value: object, wanted: TensorType, name: str | None, borrow: bool) -> np.ndarray:
+    """The value as an array that compiled code may read and write: its own memory unless borrowed, aligned, C-contiguous."""
+    array = np.asarray(value)
+    label = f"shared variable {name!r}" if name else "this shared variable"
+    if array.dtype != wanted.dtype.numpy:
+        exact = not isinstance(value, (np.ndarray, np.generic)) and np.can_cast(array.dtype, wanted.dtype.numpy, "same_kind")
+        if not exact:
+            raise DTypeError(f"{label} holds {wanted.dtype}, got {array.dtype}; convert it with value.astype({wanted.dtype.name!r})")
+        array = array.astype(wanted.dtype.numpy)
+        borrow = True
+    fits = array.ndim == wanted.ndim and all(not isinstance(s, int) or s == n for s, n in zip(wanted.shape, array.shape))
+    if not fits:
+        raise ShapeError(
+            f"{label} has shape {_shape(wanted.shape)}, got a value of shape {array.shape}; reshape the value, "
+            "or declare the axes that change as None in shared(value, shape=...)"
+        )
+    if borrow and array.flags.c_contiguous and array.flags.aligned and array.flags.writeable:
+        return array
+    return np.array(array, wanted.dtype.numpy, order="C", copy=True, subok=False)
+
+
+def _shape(shape: Sequence[Size]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def install(name: str, value: Any) -> None:
+    """Give all expressions a method or attribute. Layers above install what they know: operators, eval, __array__."""
+    setattr(Expr, name, value)

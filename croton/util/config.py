@@ -1,0 +1,125 @@
+"""Every flag in one table. A flag is an attribute of `config`, an environment variable and an argument of `config.use`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from croton.util.errors import ArgumentError
+
+
+class Flag(NamedTuple):
+    """One row of the table: `read` turns a text or a value into the flag's value, or raises ValueError."""
+
+    name: str
+    default: Any
+    read: Callable[[Any], Any]
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        return "CROTON_" + self.name.upper()
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in ("1", "true", "yes", "on"):
+            return True
+        if word in ("0", "false", "no", "off", ""):
+            return False
+        raise ValueError(f"a truth value is wanted, got {value!r}")
+    return bool(value)
+
+
+def _count(value: Any) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError(f"a number >= 0 is wanted, got {value!r}")
+    return number
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        name = getattr(value, "__name__", None) or str(value)
+        if name not in names:
+            raise ValueError(f"one of {', '.join(names)} is wanted, got {value!r}")
+        return name
+
+    return read
+
+
+def _cache_directory() -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "croton")
+
+
+FLAGS: tuple[Flag, ...] = (
+    Flag("float_dtype", "float64", _one_of("float32", "float64"), "dtype of float arrays that name none"),
+    Flag("threads", os.cpu_count() or 1, _count, "threads that one call may use"),
+    Flag("cache_directory", _cache_directory(), str, "where compiled code is kept between runs"),
+    Flag("cache", True, _truth, "keep compiled code between runs"),
+    Flag("check", False, _truth, "check every stage of the compiler against the one before (slow)"),
+    Flag("check_nan", False, _truth, "raise where the first NaN is born, naming the line (slow)"),
+    Flag("flush_subnormals", False, _truth, "treat numbers below the smallest normal one as 0"),
+    Flag("strict_order", False, _truth, "never re-associate sums and products"),
+    Flag("debug", 0, _count, "each level prints one more stage of the compiler"),
+)
+_ROWS = {flag.name: flag for flag in FLAGS}
+
+
+def _checked(name: str, value: Any) -> Any:
+    flag = _ROWS.get(name)
+    if flag is None:
+        raise ArgumentError(f"no flag {name!r}; the flags are {', '.join(_ROWS)}")
+    try:
+        return flag.read(value)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"flag {name} ({flag.meaning}): {error}") from None
+
+
+class Config:
+    """The flags. Read and set them as attributes; `use` sets some for a while, in this thread only."""
+
+    __slots__ = ("_local", "_values")
+
+    def __init__(self) -> None:
+        values = {flag.name: flag.default for flag in FLAGS}
+        for flag in FLAGS:
+            if flag.variable in os.environ:
+                values[flag.name] = _checked(flag.name, os.environ[flag.variable])
+        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_local", ContextVar("croton_config", default={}))
+
+    def __getattr__(self, name: str) -> Any:
+        local = self._local.get()
+        if name in local:
+            return local[name]
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"no flag {name!r}; the flags are {', '.join(_ROWS)}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._values[name] = _checked(name, value)
+
+    def __dir__(self) -> list[str]:
+        return [*_ROWS, "use"]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{flag.name:18} {getattr(self, flag.name)!s:20} {flag.variable:26} {flag.meaning}" for flag in FLAGS)
+
+    @contextmanager
+    def use(self, **flags: Any) -> Iterator[Config]:
+        """Set flags inside a `with` block."""
+        token = self._local.set({**self._local.get(), **{name: _checked(name, value) for name, value in flags.items()}})
+        try:
+            yield self
+        finally:
+            self._local.reset(token)
+
+
+config = Config()

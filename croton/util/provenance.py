@@ -1,0 +1,36 @@
+"""Where the user was: the innermost line outside this package."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from typing import NamedTuple
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Line(NamedTuple):
+    """A line of the user's program."""
+
+    file: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}"
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, or "" when it is not known (an interactive session)."""
+        return linecache.getline(self.file, self.number).strip()
+
+
+def user_line() -> Line | None:
+    """The innermost line outside the package, None where there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGE):
+            return Line(file, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
