@@ -4,6 +4,7 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import of_number, of_size
 from croton.algebra.constant import constant, constant_operand, input_, iota, truth, zero
 from croton.algebra.contract import contract
+from croton.algebra.derive import derive
 from croton.algebra.interpret import interpret
 from croton.algebra.node import KINDS, ONE, RELATIONS, Coef, Label, Node, Operand, Use, walk
 from croton.algebra.operand import align, fresh_axes, fresh_use, relabel, rename
@@ -11,6 +12,7 @@ from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import arg, cumulate, reduce
 from croton.algebra.relation import affine, at_least_zero, delta, select
 from croton.algebra.scalar import FUNCTIONS, Function
+from croton.algebra.term import Term
 
 __all__ = [
     "FUNCTIONS",
@@ -22,6 +24,7 @@ __all__ = [
     "Label",
     "Node",
     "Operand",
+    "Term",
     "Use",
     "add",
     "affine",
@@ -33,6 +36,7 @@ __all__ = [
     "contract",
     "cumulate",
     "delta",
+    "derive",
     "fresh_axes",
     "fresh_use",
     "input_",

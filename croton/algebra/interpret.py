@@ -36,7 +36,7 @@ def interpret(uses: Sequence[Use | Operand], environment: Mapping[Hashable, Any]
     for use, read in zip(uses, plain):
         axes = use.axes if isinstance(use, Operand) else tuple(dict.fromkeys(read.labels))
         array = _at(values[read.node], read.labels, axes)
-        results.append(np.broadcast_to(array, [meaning.size(axis.size) for axis in axes]))
+        results.append(np.array(np.broadcast_to(array, [meaning.size(axis.size) for axis in axes])))  # a copy: inputs may be views
     return results
 
 

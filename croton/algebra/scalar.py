@@ -253,8 +253,8 @@ FUNCTIONS: dict[str, Function] = {
             "maximum",
             np.maximum,
             (
-                lambda a, b, y: apply("gt", a, b).number() + apply("eq", a, b).number() * 0.5,
-                lambda a, b, y: apply("lt", a, b).number() + apply("eq", a, b).number() * 0.5,
+                lambda a, b, y: apply("gt", a, b).like(a) + apply("eq", a, b).like(a) * 0.5,
+                lambda a, b, y: apply("lt", a, b).like(a) + apply("eq", a, b).like(a) * 0.5,
             ),
             commutative=True,
         ),
@@ -262,8 +262,8 @@ FUNCTIONS: dict[str, Function] = {
             "minimum",
             np.minimum,
             (
-                lambda a, b, y: apply("lt", a, b).number() + apply("eq", a, b).number() * 0.5,
-                lambda a, b, y: apply("gt", a, b).number() + apply("eq", a, b).number() * 0.5,
+                lambda a, b, y: apply("lt", a, b).like(a) + apply("eq", a, b).like(a) * 0.5,
+                lambda a, b, y: apply("gt", a, b).like(a) + apply("eq", a, b).like(a) * 0.5,
             ),
             commutative=True,
         ),
