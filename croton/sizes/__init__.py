@@ -1,0 +1,35 @@
+"""Sizes of axes: one integer algebra, closed under + - * //, and a prover of `size >= 0`."""
+
+from croton.sizes.poly import (
+    Poly,
+    Quotient,
+    Size,
+    Symbol,
+    evaluate,
+    fresh_symbol,
+    hint,
+    order_key,
+    quotient,
+    substitute,
+    symbol,
+    symbols,
+)
+from croton.sizes.prove import nonnegative, positive, within
+
+__all__ = [
+    "Poly",
+    "Quotient",
+    "Size",
+    "Symbol",
+    "evaluate",
+    "fresh_symbol",
+    "hint",
+    "nonnegative",
+    "order_key",
+    "positive",
+    "quotient",
+    "substitute",
+    "symbol",
+    "symbols",
+    "within",
+]

@@ -1,0 +1,449 @@
+"""Sizes: integers, and integer polynomials in named sizes with floor division.
+
+A `Size` is an int or a `Poly`. Arithmetic between the two is closed and collapses to an int when the result is constant, and
+equal polynomials are equal and hash alike, so a size can be a key. A `Poly` is truthy: it is never identically zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+
+class Symbol:
+    """A named unknown size >= 0. There is one object for each name; `hint` is a likely value and never decides what is correct."""
+
+    __slots__ = ("__weakref__", "hint", "name", "size")
+
+    def __init__(self, name: str, hint: int | None) -> None:
+        self.name = name
+        self.hint = hint
+        self.size: Poly = Poly((((self,), 1),))
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple:
+        return (_symbol, (self.name, self.hint))
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+class Quotient:
+    """An atom: `numerator // denominator`, where neither is divisible further. Compared by what it says."""
+
+    __slots__ = ("_hash", "denominator", "key", "numerator")
+
+    def __init__(self, numerator: Poly, denominator: Size) -> None:
+        self.numerator = numerator
+        self.denominator = denominator
+        self.key = f"{_bracket(numerator)} // {_bracket(denominator)}"
+        self._hash = hash((numerator, denominator))
+
+    def __repr__(self) -> str:
+        return self.key
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Quotient) and self.numerator == other.numerator and self.denominator == other.denominator
+
+    def __reduce__(self) -> tuple:
+        return (Quotient, (self.numerator, self.denominator))
+
+
+Atom = Symbol | Quotient
+Monomial = tuple[Atom, ...]
+
+
+class Poly:
+    """A polynomial that is not constant: terms (atoms, coefficient) in canonical order, no coefficient 0."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
+        self.terms = terms
+        self._hash = hash(terms)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Poly) and self._hash == other._hash and self.terms == other.terms
+
+    def __repr__(self) -> str:
+        pieces = []
+        for position, (monomial, coefficient) in enumerate(self.terms):
+            sign = "-" if coefficient < 0 else "+"
+            factors = [] if abs(coefficient) == 1 and monomial else [str(abs(coefficient))]
+            factors += [f"{_wrap(atom, alone=len(monomial) == 1 and not factors)}{_exponent(power)}" for atom, power in _powers(monomial)]
+            text = "*".join(factors)
+            pieces.append(("-" if sign == "-" else "") + text if position == 0 else f" {sign} {text}")
+        return "".join(pieces)
+
+    def __reduce__(self) -> tuple:
+        return (_restore, (self.terms,))
+
+    def __add__(self, other: Size) -> Size:
+        return _combine(self, other, 1)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Size) -> Size:
+        return _combine(self, other, -1)
+
+    def __rsub__(self, other: int) -> Size:
+        return (-self) + other
+
+    def __neg__(self) -> Poly:
+        return Poly(tuple((monomial, -coefficient) for monomial, coefficient in self.terms))
+
+    def __mul__(self, other: Size) -> Size:
+        if isinstance(other, int):
+            if other == 0:
+                return 0
+            return self if other == 1 else Poly(tuple((monomial, coefficient * other) for monomial, coefficient in self.terms))
+        if not isinstance(other, Poly):
+            return _times_integer(self, other)
+        return product(self, other)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Size) -> Size:
+        return quotient(self, other)
+
+    def __rfloordiv__(self, other: int) -> Size:
+        return quotient(other, self)
+
+    def __mod__(self, other: Size) -> Size:
+        return self - quotient(self, other) * other
+
+    def __rmod__(self, other: int) -> Size:
+        return other - quotient(other, self) * self
+
+    def __pow__(self, exponent: int) -> Size:
+        result: Size = 1
+        for _ in range(exponent):
+            result = result * self
+        return result
+
+
+Size = int | Poly
+
+_symbols: weakref.WeakValueDictionary[str, Symbol] = weakref.WeakValueDictionary()
+_fresh = itertools.count()
+
+
+def symbol(name: str, hint: int | None = None) -> Poly:
+    """The unknown size called `name`. The same name is the same size; a hint given later replaces an earlier one."""
+    return _symbol(name, hint).size
+
+
+def fresh_symbol(prefix: str = "n", hint: int | None = None) -> Poly:
+    """An unknown size whose name nobody has used yet: the prefix and a number."""
+    name = f"{prefix}{next(_fresh)}"
+    while name in _symbols:
+        name = f"{prefix}{next(_fresh)}"
+    return symbol(name, hint)
+
+
+def quotient(numerator: Size, denominator: Size) -> Size:
+    """`numerator // denominator` as Python rounds it (down).
+
+    Says what holds wherever the denominator is not 0: `(n*m) // m` is `n`.
+    """
+    if isinstance(denominator, int):
+        if denominator == 0:
+            raise ZeroDivisionError(f"the size {numerator} is divided by 0")
+        if isinstance(numerator, int):
+            return numerator // denominator
+        return _divide_by_integer(numerator, denominator)
+    if isinstance(numerator, int):
+        return 0 if numerator == 0 else _polynomial({(Quotient(_constant(numerator), denominator),): 1})
+    exact = _divide_exactly(numerator, denominator)
+    if exact is not None:
+        return exact
+    whole, rest = _divide_terms(numerator, denominator)
+    if whole:
+        return quotient(rest, denominator) + _polynomial(whole)
+    return _polynomial({(Quotient(numerator, denominator),): 1})
+
+
+def evaluate(size: Size, env: Mapping[Any, int]) -> int:
+    """The value of a size where `env` gives each symbol's; its keys are symbols, their names, or what `symbol` returned."""
+    if isinstance(size, int):
+        return size
+    total = 0
+    for monomial, coefficient in size.terms:
+        value = coefficient
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                value *= _look_up(atom, env)
+            else:
+                value *= evaluate(atom.numerator, env) // evaluate(atom.denominator, env)
+        total += value
+    return total
+
+
+def hint(size: Size, hints: Mapping[Any, int] | None = None, default: int = 64) -> int:
+    """A likely value: symbols count as `hints` says, else as their own hint, else `default`. At least 0; never an error."""
+    if isinstance(size, int):
+        return size
+    return max(0, _likely(size, hints or {}, default))
+
+
+def substitute(size: Size, mapping: Mapping[Any, Size]) -> Size:
+    """The size with symbols replaced by sizes; the keys are as for `evaluate`, a symbol that is not there stays."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, coefficient in size.terms:
+        value: Size = coefficient
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                found = _find(atom, mapping)
+                value = value * (atom.size if found is None else found)
+            else:
+                value = value * quotient(substitute(atom.numerator, mapping), substitute(atom.denominator, mapping))
+        total = total + value
+    return total
+
+
+def symbols(size: Size) -> tuple[Symbol, ...]:
+    """The symbols a size mentions, each once, by name."""
+    if isinstance(size, int):
+        return ()
+    found: dict[Symbol, None] = {}
+    for monomial, _ in size.terms:
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                found[atom] = None
+            else:
+                found.update(dict.fromkeys((*symbols(atom.numerator), *symbols(atom.denominator))))
+    return tuple(sorted(found, key=_atom_key))
+
+
+def order_key(size: Size) -> tuple[int, int, str]:
+    """A key that sorts sizes: ints first by value, then polynomials by their text. Equal sizes have equal keys, in every process."""
+    return (0, size, "") if isinstance(size, int) else (1, 0, repr(size))
+
+
+def _symbol(name: str, hint: int | None) -> Symbol:
+    found = _symbols.get(name)
+    if found is None:
+        found = _symbols[name] = Symbol(name, hint)
+    elif hint is not None:
+        found.hint = hint
+    return found
+
+
+def _restore(terms: tuple[tuple[Monomial, int], ...]) -> Poly:
+    if len(terms) == 1 and terms[0][1] == 1 and len(terms[0][0]) == 1 and isinstance(terms[0][0][0], Symbol):
+        return terms[0][0][0].size
+    return Poly(terms)
+
+
+def _constant(value: int) -> Poly:
+    """A constant in the form of a Poly: only as a numerator, never as a size."""
+    return Poly((((), value),))
+
+
+def _terms(size: Size) -> tuple[tuple[Monomial, int], ...]:
+    if isinstance(size, Poly):
+        return size.terms
+    return (((), size),) if size else ()
+
+
+def _polynomial(terms: dict[Monomial, int]) -> Size:
+    kept = [(monomial, coefficient) for monomial, coefficient in terms.items() if coefficient]
+    if not kept:
+        return 0
+    if len(kept) == 1:
+        monomial, coefficient = kept[0]
+        if not monomial:
+            return coefficient
+        if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
+            return monomial[0].size
+        return Poly(((monomial, coefficient),))
+    kept.sort(key=_term_key)
+    return Poly(tuple(kept))
+
+
+def _combine(left: Poly, right: Size, sign: int) -> Size:
+    if isinstance(right, int):
+        if right == 0:
+            return left
+        right_terms: tuple = (((), right),)
+    elif isinstance(right, Poly):
+        right_terms = right.terms
+    else:
+        converted = _integer(right)
+        return NotImplemented if converted is None else _combine(left, converted, sign)
+    terms = dict(left.terms)
+    for monomial, coefficient in right_terms:
+        terms[monomial] = terms.get(monomial, 0) + sign * coefficient
+    return _polynomial(terms)
+
+
+def product(left: Poly, right: Poly) -> Size:
+    """The product of two polynomials."""
+    terms: dict[Monomial, int] = {}
+    for a, c in left.terms:
+        for b, d in right.terms:
+            monomial = tuple(sorted(a + b, key=_atom_key)) if a and b else a or b
+            terms[monomial] = terms.get(monomial, 0) + c * d
+    return _polynomial(terms)
+
+
+def _times_integer(left: Poly, right: object) -> Size:
+    converted = _integer(right)
+    return NotImplemented if converted is None else left * converted
+
+
+def _integer(value: object) -> int | None:
+    """The int of an integer that is not one, such as NumPy's; None when it is no integer."""
+    index = getattr(type(value), "__index__", None)
+    return None if index is None else index(value)
+
+
+def _divide_by_integer(numerator: Poly, denominator: int) -> Size:
+    if denominator < 0:
+        return _divide_by_integer(-numerator, -denominator)
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in numerator.terms:
+        if monomial:
+            times = abs(coefficient) // denominator
+            times = times if coefficient > 0 else -times
+        else:
+            times = coefficient // denominator
+        whole[monomial] = times
+        rest[monomial] = coefficient - times * denominator
+    remaining = _polynomial(rest)
+    if isinstance(remaining, int):
+        whole[()] = whole.get((), 0) + remaining // denominator
+        return _polynomial(whole)
+    divisor = math.gcd(denominator, *(coefficient for monomial, coefficient in remaining.terms if monomial))
+    if divisor > 1:
+        # (g*p + c) // (g*k) == (p + c // g) // k for g, k > 0.
+        shrunk = _polynomial({monomial: coefficient // divisor for monomial, coefficient in remaining.terms})
+        return quotient(shrunk, denominator // divisor) + _polynomial(whole)
+    inner = [(monomial, coefficient) for monomial, coefficient in remaining.terms if monomial]
+    if len(inner) == 1 and inner[0][1] == 1 and len(inner[0][0]) == 1:
+        atom = inner[0][0][0]
+        if isinstance(atom, Quotient) and isinstance(atom.denominator, int) and atom.denominator > 0:
+            # (a // b + c) // k == (a + c*b) // (b*k) for b, k > 0.
+            constant = dict(remaining.terms).get((), 0)
+            return quotient(atom.numerator + constant * atom.denominator, atom.denominator * denominator) + _polynomial(whole)
+    return _polynomial({(Quotient(remaining, denominator),): 1}) + _polynomial(whole)
+
+
+def _divide_terms(numerator: Poly, denominator: Poly) -> tuple[dict[Monomial, int], Size]:
+    """The terms of the numerator that a one-term denominator divides, divided, and the rest."""
+    if len(denominator.terms) > 1:
+        return {}, numerator
+    divisor, factor = denominator.terms[0]
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in numerator.terms:
+        cofactor = _cofactor(monomial, divisor)
+        if cofactor is not None and coefficient % factor == 0:
+            whole[cofactor] = coefficient // factor
+        else:
+            rest[monomial] = coefficient
+    return whole, _polynomial(rest)
+
+
+def _divide_exactly(numerator: Poly, denominator: Poly) -> Size | None:
+    """The quotient if the division leaves nothing: polynomial long division by leading terms."""
+    lead, factor = denominator.terms[0]
+    remaining: Size = numerator
+    result: dict[Monomial, int] = {}
+    for _ in range(16):
+        if isinstance(remaining, int):
+            return _polynomial(result) if remaining == 0 else None
+        monomial, coefficient = remaining.terms[0]
+        cofactor = _cofactor(monomial, lead)
+        if cofactor is None or coefficient % factor:
+            return None
+        result[cofactor] = result.get(cofactor, 0) + coefficient // factor
+        remaining = remaining - _polynomial({cofactor: coefficient // factor}) * denominator
+    return None
+
+
+def _cofactor(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    remaining = list(monomial)
+    for atom in divisor:
+        if atom not in remaining:
+            return None
+        remaining.remove(atom)
+    return tuple(remaining)
+
+
+def _look_up(atom: Symbol, env: Mapping[Any, int]) -> int:
+    found = _find(atom, env)
+    if found is None:
+        known = ", ".join(sorted(str(key) for key in env)) or "none"
+        raise ValueError(f"the size {atom.name!r} has no value here; sizes with a value: {known}")
+    return found
+
+
+def _find(atom: Symbol, mapping: Mapping[Any, Any]) -> Any:
+    for key in (atom, atom.size, atom.name):
+        found = mapping.get(key)
+        if found is not None:
+            return found
+    return None
+
+
+def _likely(size: Size, hints: Mapping[Any, int], default: int) -> int:
+    if isinstance(size, int):
+        return size
+    total = 0
+    for monomial, coefficient in size.terms:
+        value = coefficient
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                found = _find(atom, hints)
+                if found is None:
+                    found = default if atom.hint is None else atom.hint
+                value *= found
+            else:
+                value *= _likely(atom.numerator, hints, default) // max(1, _likely(atom.denominator, hints, default))
+        total += value
+    return total
+
+
+def _atom_key(atom: Atom) -> str:
+    return atom.key
+
+
+def _term_key(term: tuple[Monomial, int]) -> tuple[int, tuple[str, ...]]:
+    return (-len(term[0]), tuple(atom.key for atom in term[0]))
+
+
+def _powers(monomial: Monomial) -> list[tuple[Atom, int]]:
+    return [(atom, len(list(group))) for atom, group in itertools.groupby(monomial)]
+
+
+def _exponent(power: int) -> str:
+    return "" if power == 1 else f"**{power}"
+
+
+def _wrap(atom: Atom, alone: bool) -> str:
+    return atom.key if isinstance(atom, Symbol) or alone else f"({atom.key})"
+
+
+def _bracket(size: Size) -> str:
+    text = repr(size)
+    return f"({text})" if " " in text or "*" in text else text

@@ -1,0 +1,153 @@
+"""A small prover of `size >= 0`: True is a proof, False means that it is not known."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable
+
+from croton.sizes.poly import Poly, Quotient, Size, Symbol
+
+
+def nonnegative(size: Size, facts: Iterable[Size] = ()) -> bool:
+    """True if `size >= 0` for all values of its symbols that make every fact >= 0.
+
+    A symbol is >= 0 and may be 0. Whoever knows that it is not says so: inside a sum over a label of size n, and only there, the
+    fact `n - 1` holds, because a sum over an empty label is empty whatever is said about its terms (see `within`).
+    """
+    if isinstance(size, int):
+        return size >= 0
+    return _prove(size, tuple(dict.fromkeys(facts)), 2)
+
+
+def within(sizes: Iterable[Size]) -> tuple[Size, ...]:
+    """The facts that hold inside a sum over labels of these sizes: each of them is at least 1."""
+    return tuple(size - 1 for size in sizes if not isinstance(size, int))
+
+
+def positive(size: Size, facts: Iterable[Size] = ()) -> bool:
+    """True if `size >= 1` is proved."""
+    return nonnegative(size - 1, facts)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _prove(size: Poly, facts: tuple[Size, ...], depth: int) -> bool:
+    lower = _lower_bounds(facts)
+    if _coefficients_nonnegative(size, lower, facts, depth):
+        return True
+    if depth == 0:
+        return False
+    without = _without_quotients(size)
+    if without is not None and _known(without, facts, depth - 1):
+        return True
+    usable = [fact for fact in facts if not isinstance(fact, int)]
+    usable += _quotient_facts(size, facts, depth)
+    for fact in usable:
+        for multiple in _multiples(size, fact, lower, facts, depth):
+            rest = size - fact * multiple
+            if isinstance(rest, int):
+                if rest >= 0:
+                    return True
+            elif _coefficients_nonnegative(rest, lower, facts, depth) or (depth > 1 and _prove(rest, facts, depth - 1)):
+                return True
+    return False
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _lower_bounds(facts: tuple[Size, ...]) -> dict[Symbol, int]:
+    """Lower bounds of single symbols: c*n*m - d >= 0 with d >= 1 says that both are at least 1, and n - d that n is at least d."""
+    bounds: dict[Symbol, int] = {}
+    for fact in facts:
+        if isinstance(fact, int) or len(fact.terms) != 2 or fact.terms[1][0]:
+            continue
+        (monomial, coefficient), (_, constant) = fact.terms
+        if coefficient <= 0 or constant >= 0:
+            continue
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                least = -(constant // coefficient) if len(monomial) == 1 else 1
+                bounds[atom] = max(bounds.get(atom, 0), least)
+    return bounds
+
+
+def _coefficients_nonnegative(size: Poly, lower: dict[Symbol, int], facts: tuple[Size, ...], depth: int) -> bool:
+    """With every symbol written as its lower bound plus something >= 0, no coefficient is negative."""
+    shifted: dict[tuple, int] = {}
+    for monomial, coefficient in size.terms:
+        parts: list[tuple[tuple, int]] = [((), coefficient)]
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                least = lower.get(atom, 0)
+            elif _quotient_nonnegative(atom, facts, depth):
+                least = 0
+            else:
+                return False
+            grown = [((*atoms, atom), value) for atoms, value in parts]
+            parts = grown + [(atoms, value * least) for atoms, value in parts] if least else grown
+        for atoms, value in parts:
+            shifted[atoms] = shifted.get(atoms, 0) + value
+    return all(value >= 0 for value in shifted.values())
+
+
+def _quotient_nonnegative(atom: Quotient, facts: tuple[Size, ...], depth: int) -> bool:
+    return depth > 0 and _known(atom.numerator, facts, depth - 1) and _known(atom.denominator - 1, facts, depth - 1)
+
+
+def _known(size: Size, facts: tuple[Size, ...], depth: int) -> bool:
+    if isinstance(size, int):
+        return size >= 0
+    if len(size.terms) == 1 and not size.terms[0][0]:
+        return size.terms[0][1] >= 0
+    return _prove(size, facts, depth)
+
+
+def _quotient_facts(size: Poly, facts: tuple[Size, ...], depth: int) -> list[Poly]:
+    """d*(a//d) <= a <= d*(a//d) + d-1 for every quotient in the size whose denominator is positive."""
+    found = []
+    for atom in dict.fromkeys(atom for monomial, _ in size.terms for atom in monomial if isinstance(atom, Quotient)):
+        if not _known(atom.denominator - 1, facts, depth - 1):
+            continue
+        value = Poly((((atom,), 1),))
+        multiple = value * atom.denominator
+        found += [atom.numerator - multiple, multiple + atom.denominator - 1 - atom.numerator]
+    return [fact for fact in found if isinstance(fact, Poly)]
+
+
+def _without_quotients(size: Poly) -> Size | None:
+    """Something that is >= 0 only where the size is: every `a // d` that stands alone at its worst, (a - d + 1) / d or a / d."""
+    alone = [(monomial[0], c) for monomial, c in size.terms if len(monomial) == 1 and isinstance(monomial[0], Quotient)]
+    if not alone or not all(isinstance(atom.denominator, int) for atom, _ in alone):
+        return None
+    scale = math.lcm(*(atom.denominator for atom, _ in alone))
+    # The size is an integer, so `scale * size > -scale` is enough.
+    bound: Size = size * scale + (scale - 1)
+    for atom, coefficient in alone:
+        worst = atom.numerator - (atom.denominator - 1 if coefficient > 0 else 0)
+        bound = bound + (worst * (scale // atom.denominator) - Poly((((atom,), 1),)) * scale) * coefficient
+    return bound
+
+
+def _multiples(size: Poly, fact: Poly, lower: dict[Symbol, int], facts: tuple[Size, ...], depth: int) -> list[Size]:
+    """What a fact may be multiplied by and stay a fact: small numbers, and the known cofactors of the size's leading terms."""
+    multiples: list[Size] = [1, 2, 3]
+    for monomial, coefficient in size.terms:
+        if coefficient > 3 and len(monomial) == 1:
+            multiples.append(coefficient)
+    lead = fact.terms[0][0]
+    for monomial, _ in size.terms:
+        remaining = list(monomial)
+        for atom in lead:
+            if atom not in remaining:
+                break
+            remaining.remove(atom)
+        else:
+            if remaining and all(isinstance(atom, Symbol) for atom in remaining):
+                multiples.append(_restored(tuple(remaining)))
+    return multiples
+
+
+def _restored(monomial: tuple) -> Size:
+    result: Size = 1
+    for atom in monomial:
+        result = result * atom.size
+    return result
