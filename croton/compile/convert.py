@@ -1,0 +1,76 @@
+"""From whatever the caller has to the array that compiled code reads: exact, or an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from croton.dtypes import DType
+from croton.expr.types import TensorType
+from croton.util.errors import DTypeError, KindError, ShapeError
+
+
+def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
+    """A C-contiguous, aligned array of the wanted dtype and rank with the caller's value, copied only where it must be.
+
+    Takes NumPy arrays (any strides), numbers, nested lists, and objects that speak DLPack or the array protocol. Numbers without a dtype of their
+    own (Python's) take the wanted one; an array is converted only where NumPy calls it safe, never down.
+    """
+    array = _array(value, wanted.dtype, label)
+    if array.dtype != wanted.dtype.numpy:
+        array = _converted(array, value, wanted.dtype, label)
+    if array.ndim != wanted.ndim:
+        raise ShapeError(f"argument {label} wants {wanted.ndim} axes, {wanted}, got shape {array.shape}")
+    for axis, (size, found) in enumerate(zip(wanted.shape, array.shape)):
+        if isinstance(size, int) and size != found:
+            raise ShapeError(f"argument {label} wants {size} along axis {axis}, {wanted}, got shape {array.shape}")
+    if not (array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative) or type(array) is not np.ndarray:
+        array = np.array(array, wanted.dtype.numpy, order="C", copy=True, subok=False)
+    return array
+
+
+def _array(value: Any, wanted: DType, label: str) -> np.ndarray:
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, bool | int | float | np.generic):
+        return np.asarray(value)
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError) as error:
+            raise KindError(f"argument {label}: this {type(value).__name__} cannot be read as a CPU array ({error})") from error
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise KindError(f"argument {label} wants an array of {wanted}, got a {type(value).__name__} that is none ({error})") from error
+    if array.dtype.kind not in "biuf":
+        raise KindError(f"argument {label} wants an array of {wanted}, got {type(value).__name__}")
+    return array
+
+
+def _converted(array: np.ndarray, value: Any, wanted: DType, label: str) -> np.ndarray:
+    target = wanted.numpy
+    typed = isinstance(value, np.ndarray | np.generic) or hasattr(value, "dtype")
+    if array.dtype.kind in "biuf" and np.can_cast(array.dtype, target, "safe"):
+        return array.astype(target)
+    if not typed and array.dtype.kind in "biuf" and np.can_cast(array.dtype, target, "same_kind"):
+        return _from_numbers(array, wanted, label)
+    if not typed and array.size == 0:
+        return array.astype(target)
+    if not typed and array.dtype.kind == "i" and wanted.kind == "u":
+        return _from_numbers(array, wanted, label)
+    raise DTypeError(
+        f"argument {label} wants dtype {wanted}, got {array.dtype}, which does not convert without loss; convert it yourself with .astype({wanted.name!r})"
+    )
+
+
+def _from_numbers(array: np.ndarray, wanted: DType, label: str) -> np.ndarray:
+    """Python numbers in the wanted dtype; whole numbers must fit."""
+    with np.errstate(over="ignore"):
+        result = array.astype(wanted.numpy)
+    if wanted.is_integer and not np.array_equal(result, array):
+        raise DTypeError(f"argument {label} wants dtype {wanted}, and a number is out of its range")
+    return result

@@ -1,0 +1,90 @@
+"""A key for a graph: two graphs with one fingerprint compile to the same program, in this process or another.
+
+Unknown sizes are numbered in the order they are met, so that a graph built again (whose sizes have other names) has the same key. The
+user's lines take part, because the program carries them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from croton.dtypes import DType
+from croton.expr.expr import Constant, Expr, Input
+from croton.expr.walk import walk
+from croton.sizes import Poly, Size, Symbol, substitute, symbol, symbols
+
+
+class _Names:
+    """Canonical names for sizes."""
+
+    __slots__ = ("mapping", "texts")
+
+    def __init__(self) -> None:
+        self.mapping: dict[Symbol, Size] = {}
+        self.texts: dict[Size, str] = {}
+
+    def text(self, size: Size) -> str:
+        if isinstance(size, int):
+            return str(size)
+        found = self.texts.get(size)
+        if found is None:
+            for name in symbols(size):
+                if name not in self.mapping:
+                    self.mapping[name] = symbol(f"#{len(self.mapping)}")
+            found = self.texts[size] = repr(substitute(size, self.mapping))
+        return found
+
+    def token(self, param: Any) -> str:
+        """A param as text; what has no text of its own is refused, since a key must not depend on an address."""
+        if isinstance(param, Poly):
+            return self.text(param)
+        if isinstance(param, tuple):
+            return "(" + ",".join([self.token(item) for item in param]) + ")"
+        if param is None or isinstance(param, bool | int | float | str | DType | bytes):
+            return f"{type(param).__name__}:{param!r}"
+        raise Unkeyed(f"a param of type {type(param).__name__}")
+
+
+class Unkeyed(Exception):
+    """The graph holds something that has no key; it is compiled, and not cached."""
+
+
+def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Sequence[Any]) -> tuple[str, list[Expr], list[Symbol]]:
+    """The key, the leaves that are no inputs in a canonical order (shared variables), and the symbols in canonical order.
+
+    `settings` is whatever else the program depends on: the configuration, how results are returned, which variables are updated.
+    """
+    names = _Names()
+    digest = hashlib.sha256()
+    number: dict[Expr, int] = {}
+    shared: list[Expr] = []
+    position = {leaf: i for i, leaf in enumerate(inputs)}
+
+    def shape(node: Expr) -> str:
+        return ",".join([names.text(size) for size in node.shape])
+
+    parts: list[str] = [repr(settings)]
+    for leaf in inputs:
+        parts.append(f"input {position[leaf]} {leaf.name!r} {leaf.dtype.name}[{shape(leaf)}]")
+        number[leaf] = len(number)
+    for node in walk(outputs):
+        if node in number:
+            continue
+        if node.op is not None:
+            arguments = ",".join([str(number[x]) for x in node.inputs])
+            parts.append(f"{node.op.name} {arguments} {names.token(node.params)} {node.line}")
+        elif isinstance(node, Constant):
+            value = node.value.tobytes()
+            text = value.hex() if len(value) <= 64 else hashlib.sha256(value).hexdigest()
+            parts.append(f"constant {node.dtype.name}[{shape(node)}] {text}")
+        elif isinstance(node, Input):
+            parts.append(f"free {node.name!r}")
+        else:
+            parts.append(f"shared {len(shared)} {node.name!r} {node.dtype.name}[{shape(node)}]")
+            shared.append(node)
+        number[node] = len(number)
+    parts.append(",".join([str(number[x]) for x in outputs]))
+    digest.update("\n".join(parts).encode())
+    return digest.hexdigest(), shared, list(names.mapping)
