@@ -30,7 +30,7 @@ def depends_on(roots: Iterable[Expr], nodes: Iterable[Expr]) -> bool:
 
 def substitute(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
     """The roots with some nodes replaced by others."""
-    return rebuild(roots, lambda node, inputs: replacements[node] if node in replacements else None)
+    return rebuild(roots, lambda node, inputs: replacements.get(node))
 
 
 def rebuild(roots: Sequence[Expr], visit: Callable[[Expr, tuple[Expr, ...]], Expr | None]) -> list[Expr]:

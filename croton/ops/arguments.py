@@ -1,0 +1,73 @@
+"""What users pass as axes, sizes and shapes, read and checked."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from croton.expr.expr import Expr
+from croton.sizes import Poly, Size
+from croton.util.errors import ArgumentError, KindError, ShapeError
+
+Axis = int | None
+Axes = int | Sequence[int] | None
+
+
+def axis_of(axis: Any, ndim: int, what: str) -> int:
+    """One axis, counted from the front."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise KindError(f"{what}: an axis is an integer, got {axis!r}") from None
+    if not -ndim <= number < ndim:
+        raise ShapeError(f"{what}: axis {number} does not exist, the array has {ndim} {'axis' if ndim == 1 else 'axes'}")
+    return number + ndim if number < 0 else number
+
+
+def axes_of(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """Different axes, counted from the front and in order; None for all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axes_in_order(axis, ndim, what)
+    return tuple(sorted(axes))
+
+
+def axes_in_order(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """Different axes, counted from the front, in the order in which they were given."""
+    given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    axes = tuple([axis_of(a, ndim, what) for a in given])
+    if len(set(axes)) < len(axes):
+        raise ArgumentError(f"{what}: an axis is named twice in {tuple(given)} for an array of {ndim} axes")
+    return axes
+
+
+def size_of(value: Any, what: str) -> Size:
+    """A size: an integer >= 0, a symbolic size (x.shape[0], or arithmetic on it), or an expression made of one by `size`."""
+    if isinstance(value, Poly):
+        return value
+    if isinstance(value, Expr):
+        if value.op is not None and value.op.name == "size":
+            return value.params[0]
+        raise KindError(f"{what}: a size must be known when a call begins, got the computed value {value!r}; use x.shape[i] or an integer")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise KindError(f"{what}: a size is an integer or a symbolic size, got {value!r}") from None
+    if number < 0:
+        raise ShapeError(f"{what}: a size is at least 0, got {number}")
+    return number
+
+
+def shape_of(shape: Any, what: str) -> tuple[Size, ...]:
+    """A shape: one size, or a sequence of sizes."""
+    given = shape if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple([size_of(size, what) for size in given])
+
+
+def count_of(shape: Sequence[Size], axes: Sequence[int]) -> Size:
+    """How many elements lie along the axes together."""
+    count: Size = 1
+    for axis in axes:
+        count = count * shape[axis]
+    return count

@@ -1,0 +1,205 @@
+"""Reductions along axes: sum, prod, max, min, any, all, logsumexp, argmax, argmin, and what they compose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from croton.algebra import Label, Operand, Use, arg, contract, reduce
+from croton.dtypes import DType, bool_, float64, int64, uint64
+from croton.dtypes import dtype as dtype_of
+from croton.expr.expr import Expr, apply
+from croton.expr.op import Op
+from croton.expr.types import TensorType
+from croton.ops.arguments import Axes, axes_of, axis_of, count_of
+from croton.ops.broadcasting import show
+from croton.ops.casting import asarray, astype, converted, floating, truths
+from croton.ops.elementwise import divide, sqrt, square, subtract
+from croton.sizes import Size
+from croton.util.errors import DTypeError, ShapeError
+
+OPERATIONS: list[Op] = []
+
+
+def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Callable[[], Any]) -> tuple:
+    if keepdims:
+        return tuple([one() if axis in axes else entry for axis, entry in enumerate(shape)])
+    return tuple([entry for axis, entry in enumerate(shape) if axis not in axes])
+
+
+def _record(name: str, value: Callable[[Use, set[Label], list[Label]], Use], reference: Callable[..., Any], result: DType | None = None) -> Op:
+    """A reduction with the params (axes, keepdims). `value` gets the use, the labels that stay and those that go."""
+
+    def infer(types: Sequence[TensorType], params: tuple) -> TensorType:
+        (x,), (axes, keepdims) = types, params
+        return TensorType(result or x.dtype, _kept(x.shape, axes, keepdims, lambda: 1))
+
+    def meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+        (x,), (axes, keepdims) = operands, params
+        over = [x.axes[axis] for axis in axes]
+        rest = {label for axis, label in enumerate(x.axes) if axis not in axes}
+        return Operand(_kept(x.axes, axes, keepdims, lambda: Label(1)), value(x.use, rest, over))
+
+    def of_arrays(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(reference(arrays[0], axis=params[0], keepdims=params[1]))
+
+    op = Op(name, infer, meaning, of_arrays, differentiable=result is None, parameters=("axes", "keepdims"))
+    OPERATIONS.append(op)
+    return op
+
+
+def _by(function: str) -> Callable[[Use, set[Label], list[Label]], Use]:
+    return lambda use, rest, over: reduce(function, use, over)
+
+
+def _lse_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    greatest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    shift = np.where(np.isfinite(greatest), greatest, x.dtype.type(0))
+    value = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+    return value if keepdims else value.squeeze(axis)
+
+
+def _sum_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _prod_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+_SUM = _record("sum", lambda use, rest, over: contract(rest, [(use, 1)], summed=over, dtype=use.dtype), _sum_reference)
+_PROD = _record("prod", _by("prod"), _prod_reference)
+_MAX, _MIN = _record("max", _by("max"), np.max), _record("min", _by("min"), np.min)
+_ANY, _ALL = _record("any", _by("any"), np.any, bool_), _record("all", _by("all"), np.all, bool_)
+_LOGSUMEXP = _record("logsumexp", _by("lse"), _lse_reference)
+
+
+def _arg_record(name: str, reference: Callable[..., Any]) -> Op:
+    def value(use: Use, rest: set[Label], over: list[Label]) -> Use:
+        return arg(name, use, over[0])
+
+    def of_arrays(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+        return reference(x, axis=axis[0], keepdims=keepdims)
+
+    return _record(name, value, of_arrays, int64)
+
+
+_ARGMAX, _ARGMIN = _arg_record("argmax", np.argmax), _arg_record("argmin", np.argmin)
+
+
+def _accumulator(kind: DType, wanted: object) -> DType:
+    """The dtype in which NumPy sums and multiplies."""
+    if wanted is not None:
+        return dtype_of(wanted)
+    if kind.is_float:
+        return kind
+    return uint64 if kind.kind == "u" else int64
+
+
+def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
+    """The sum over axes, over all of them by default. Integers and bools are summed in 64 bits."""
+    x = asarray(x)
+    x = converted(x, _accumulator(x.dtype, dtype))
+    return apply(_SUM, (x,), (axes_of(axis, x.ndim, "sum"), bool(keepdims)))
+
+
+def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
+    """The product over axes, over all of them by default. Integers and bools are multiplied in 64 bits."""
+    x = asarray(x)
+    x = converted(x, _accumulator(x.dtype, dtype))
+    return apply(_PROD, (x,), (axes_of(axis, x.ndim, "prod"), bool(keepdims)))
+
+
+def _extreme(name: str, op: Op, of_bools: Op, x: Any, axis: Axes, keepdims: bool) -> Expr:
+    x = asarray(x)
+    axes = axes_of(axis, x.ndim, name)
+    _not_empty(name, x.shape, axes)
+    return apply(of_bools if x.dtype is bool_ else op, (x,), (axes, bool(keepdims)))
+
+
+def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """The greatest element along axes; NaN if there is one. The derivative is shared equally among equal elements."""
+    return _extreme("max", _MAX, _ANY, x, axis, keepdims)
+
+
+def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """The smallest element along axes; NaN if there is one. The derivative is shared equally among equal elements."""
+    return _extreme("min", _MIN, _ALL, x, axis, keepdims)
+
+
+def any(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """Whether an element along the axes is true."""
+    x = truths(x)
+    return apply(_ANY, (x,), (axes_of(axis, x.ndim, "any"), bool(keepdims)))
+
+
+def all(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """Whether all elements along the axes are true."""
+    x = truths(x)
+    return apply(_ALL, (x,), (axes_of(axis, x.ndim, "all"), bool(keepdims)))
+
+
+def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """log(sum(exp(x))) over axes, without overflow on the way."""
+    x = asarray(x)
+    x = converted(x, floating(x.dtype))
+    return apply(_LOGSUMEXP, (x,), (axes_of(axis, x.ndim, "logsumexp"), bool(keepdims)))
+
+
+def _index(op: Op, x: Any, axis: int, keepdims: bool) -> Expr:
+    x = asarray(x)
+    if x.dtype is bool_:
+        x = astype(x, "int8")
+    axes = (axis_of(axis, x.ndim, op.name),)
+    _not_empty(op.name, x.shape, axes)
+    return apply(op, (x,), (axes, bool(keepdims)))
+
+
+def argmax(x: Any, axis: int, keepdims: bool = False) -> Expr:
+    """The index along the axis of the first greatest element; of the first NaN if there is one."""
+    return _index(_ARGMAX, x, axis, keepdims)
+
+
+def argmin(x: Any, axis: int, keepdims: bool = False) -> Expr:
+    """The index along the axis of the first smallest element; of the first NaN if there is one."""
+    return _index(_ARGMIN, x, axis, keepdims)
+
+
+def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
+    """The arithmetic mean over axes; of integers and bools in float64."""
+    x = asarray(x)
+    wanted = dtype_of(dtype) if dtype is not None else x.dtype if x.dtype.is_float else float64
+    if not wanted.is_float:
+        raise DTypeError(f"mean is computed in a floating dtype, got dtype={wanted}; use sum(...) // count for integers")
+    axes = axes_of(axis, x.ndim, "mean")
+    return divide(sum(converted(x, wanted), axes, None, keepdims), count_of(x.shape, axes))
+
+
+def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
+    """The mean squared difference from the mean over axes; the sum is divided by the count less `correction`."""
+    x = asarray(x)
+    x = converted(x, x.dtype if x.dtype.is_float else float64)
+    axes = axes_of(axis, x.ndim, "var")
+    squares = sum(square(subtract(x, mean(x, axes, None, True))), axes, None, keepdims)
+    count = count_of(x.shape, axes)
+    if isinstance(count, int):
+        # NumPy divides by 0 where there are fewer elements than the correction takes away.
+        rest: int | float = count - correction
+        return divide(squares, rest if rest > 0 else 0)
+    if isinstance(correction, int):
+        return divide(squares, count - correction)
+    return divide(squares, subtract(converted(count, x.dtype), correction))
+
+
+def std(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
+    """The square root of var."""
+    return sqrt(var(x, axis, correction, keepdims))
+
+
+def _not_empty(name: str, shape: Sequence[Size], axes: tuple[int, ...]) -> None:
+    for axis in axes:
+        if isinstance(shape[axis], int) and shape[axis] == 0:
+            raise ShapeError(f"{name} of nothing: axis {axis} of shape {show(shape)} has size 0, and {name} has no value for that")

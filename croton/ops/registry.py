@@ -1,0 +1,15 @@
+"""THE list of operations. Tests walk it; nothing registers itself."""
+
+from __future__ import annotations
+
+from croton.expr.op import Op
+from croton.ops import axes, broadcasting, casting, elementwise, linalg, reductions
+
+OPERATIONS: tuple[Op, ...] = (
+    *casting.OPERATIONS,
+    *elementwise.OPERATIONS,
+    *reductions.OPERATIONS,
+    *broadcasting.OPERATIONS,
+    *axes.OPERATIONS,
+    *linalg.OPERATIONS,
+)

@@ -1,0 +1,125 @@
+"""Operators and methods on expressions. Calling `install_operators` once, at import of the public package, makes `x + y` work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from croton.expr.expr import Expr, install
+from croton.expr.print import describe
+from croton.ops import axes, casting, elementwise, linalg, reductions
+from croton.ops.broadcasting import show
+from croton.util.errors import KindError
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "floordiv": elementwise.floor_divide,
+    "mod": elementwise.remainder,
+    "divmod": elementwise.divmod,
+    "matmul": linalg.matmul,
+    "and": elementwise.bitwise_and,
+    "or": elementwise.bitwise_or,
+    "xor": elementwise.bitwise_xor,
+    "lshift": elementwise.bitwise_left_shift,
+    "rshift": elementwise.bitwise_right_shift,
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": elementwise.equal,
+    "ne": elementwise.not_equal,
+    "lt": elementwise.less,
+    "le": elementwise.less_equal,
+    "gt": elementwise.greater,
+    "ge": elementwise.greater_equal,
+}
+_UNARY: dict[str, Callable[[Any], Any]] = {
+    "neg": elementwise.negative,
+    "pos": elementwise.positive,
+    "abs": elementwise.abs,
+    "invert": elementwise.bitwise_invert,
+    "floor": elementwise.floor,
+    "ceil": elementwise.ceil,
+    "trunc": elementwise.trunc,
+}
+
+
+def _power(x: Any, y: Any) -> Expr:
+    # As NumPy's operator: a square root where the exponent says so.
+    if type(y) is float and y == 0.5:
+        return elementwise.sqrt(x)
+    return elementwise.pow(x, y)
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda x, y: function(y, x)
+
+
+def _length(x: Expr) -> int:
+    if not x.shape:
+        raise KindError("an array without axes has no length")
+    if not isinstance(x.shape[0], int):
+        raise KindError(f"the length of axis 0 of shape {show(x.shape)} is not known yet; x.shape[0] is its symbolic size")
+    return x.shape[0]
+
+
+def _iterate(x: Expr) -> Iterator[Expr]:
+    return (x[i] for i in range(_length(x)))  # type: ignore[index]
+
+
+def _reduction(function: Callable[..., Expr]) -> Callable[..., Expr]:
+    def method(x: Expr, axis: Any = None, keepdims: bool = False) -> Expr:
+        return function(x, axis=axis, keepdims=keepdims)
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _summing(function: Callable[..., Expr]) -> Callable[..., Expr]:
+    def method(x: Expr, axis: Any = None, dtype: object = None, keepdims: bool = False) -> Expr:
+        return function(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _transpose(x: Expr, *order: Any) -> Expr:
+    """x with its axes in another order, reversed by default; the order as one sequence or as arguments."""
+    if len(order) == 1 and (order[0] is None or isinstance(order[0], (tuple, list))):
+        order = order[0]
+    return axes.transpose(x, order or None)
+
+
+def install_operators() -> None:
+    """Give expressions their operators and methods."""
+    for name, function in _BINARY.items():
+        install(f"__{name}__", lambda x, y, f=function: f(x, y))
+        install(f"__r{name}__", _reflected(function))
+    for name, function in _COMPARISONS.items():
+        install(f"__{name}__", lambda x, y, f=function: f(x, y))
+    for name, function in _UNARY.items():
+        install(f"__{name}__", lambda x, f=function: f(x))
+    install("__pow__", _power)
+    install("__rpow__", _reflected(elementwise.pow))
+    install("__round__", lambda x, decimals=0: elementwise.round(x, decimals))
+    install("__len__", _length)
+    install("__iter__", _iterate)
+    install("__str__", describe)
+    install("T", property(axes.transpose))
+    install("mT", property(axes.matrix_transpose))
+    for name in ("sum", "prod", "mean"):
+        install(name, _summing(getattr(reductions, name)))
+    for name in ("max", "min", "any", "all"):
+        install(name, _reduction(getattr(reductions, name)))
+    for name in ("var", "std", "argmax", "argmin"):
+        install(name, getattr(reductions, name))
+    install("dot", linalg.dot)
+    install("trace", linalg.trace)
+    install("diagonal", linalg.diagonal)
+    install("transpose", _transpose)
+    install("swapaxes", axes.swapaxes)
+    install("squeeze", axes.squeeze)
+    install("clip", elementwise.clip)
+    install("round", elementwise.round)
+    install("astype", casting.astype)
