@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from croton.expr.op import Op
-from croton.ops import axes, broadcasting, casting, elementwise, linalg, reductions
+from croton.ops import axes, broadcasting, casting, creation, elementwise, linalg, reductions
 
 OPERATIONS: tuple[Op, ...] = (
     *casting.OPERATIONS,
+    *creation.OPERATIONS,
     *elementwise.OPERATIONS,
     *reductions.OPERATIONS,
     *broadcasting.OPERATIONS,

@@ -1,0 +1,269 @@
+"""Arrays made from nothing: ranges, identity, constants, masks; and the symbolic variables themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from croton.algebra import Label, Operand, affine, at_least_zero, contract, iota
+from croton.dtypes import bool_, int64
+from croton.dtypes import dtype as dtype_of
+from croton.expr.expr import Expr, Input, apply, input
+from croton.expr.op import Op
+from croton.expr.types import TensorType
+from croton.ops.arguments import shape_of, size_of
+from croton.ops.axes import expand_dims
+from croton.ops.broadcasting import broadcast_shapes, show, stretch
+from croton.ops.casting import asarray, astype, converted, operands, result_type
+from croton.ops.elementwise import add, divide, equal, multiply, subtract, where
+from croton.sizes import Poly, Size, fresh_symbol, symbol
+from croton.util.config import config
+from croton.util.errors import ArgumentError, KindError, ShapeError
+
+
+def _iota_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
+    return TensorType(int64, params)
+
+
+def _iota_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    label = Label(params[0])
+    return Operand((label,), iota(label))
+
+
+def _iota_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    return np.arange(params[0], dtype=np.int64)
+
+
+def _matrix_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
+    return TensorType(bool_, params[:2])
+
+
+def _eye_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    row, column = Label(params[0]), Label(params[1])
+    return Operand((row, column), contract((row, column), [(affine({row: 1, column: -1}, params[2]), 1)]))
+
+
+def _eye_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    return np.eye(params[0], params[1], params[2], dtype=bool)
+
+
+def _tri_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    row, column = Label(params[0]), Label(params[1])
+    return Operand((row, column), contract((row, column), [(at_least_zero({row: 1, column: -1}, params[2]), 1)]))
+
+
+def _tri_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    return np.tri(params[0], params[1], params[2], dtype=bool)
+
+
+IOTA = Op("iota", _iota_infer, _iota_meaning, _iota_reference, differentiable=False, parameters=("size",))
+EYE = Op("eye", _matrix_infer, _eye_meaning, _eye_reference, differentiable=False, parameters=("rows", "columns", "offset"))
+TRI = Op("tri", _matrix_infer, _tri_meaning, _tri_reference, differentiable=False, parameters=("rows", "columns", "offset"))
+OPERATIONS = [IOTA, EYE, TRI]
+
+
+# Variables
+
+
+def tensor(name: str | None = None, shape: Sequence[int | str | Size | None] = (), dtype: object = None) -> Input:
+    """A symbolic input. Each entry of the shape is an integer, None for an unknown size, or a string that names an unknown size.
+
+    Inputs that name the same size have it in common, which is checked when a function is called.
+    """
+    if name is not None and not isinstance(name, str):
+        raise KindError(f"tensor: the first argument is a name, got {name!r}; give the shape as tensor(name, shape=...)")
+    sizes = tuple([_declared(size, f"{name or 'x'}_{axis}_") for axis, size in enumerate(shape)])
+    return input(TensorType(dtype_of(config.float_dtype if dtype is None else dtype), sizes), name)
+
+
+def _declared(size: Any, prefix: str) -> Size:
+    if size is None:
+        return fresh_symbol(prefix)
+    return symbol(size) if isinstance(size, str) else size_of(size, "tensor")
+
+
+def scalar(name: str | None = None, dtype: object = None) -> Input:
+    """A symbolic number."""
+    return tensor(name, (), dtype)
+
+
+def vector(name: str | None = None, shape: Sequence[Any] = (None,), dtype: object = None) -> Input:
+    """A symbolic array of one axis."""
+    return _of_rank(1, name, shape, dtype)
+
+
+def matrix(name: str | None = None, shape: Sequence[Any] = (None, None), dtype: object = None) -> Input:
+    """A symbolic array of two axes."""
+    return _of_rank(2, name, shape, dtype)
+
+
+def tensor3(name: str | None = None, shape: Sequence[Any] = (None,) * 3, dtype: object = None) -> Input:
+    """A symbolic array of three axes."""
+    return _of_rank(3, name, shape, dtype)
+
+
+def tensor4(name: str | None = None, shape: Sequence[Any] = (None,) * 4, dtype: object = None) -> Input:
+    """A symbolic array of four axes."""
+    return _of_rank(4, name, shape, dtype)
+
+
+def _of_rank(rank: int, name: str | None, shape: Sequence[Any], dtype: object) -> Input:
+    if len(shape) != rank:
+        raise ShapeError(f"a shape of {rank} sizes is wanted, got {tuple(shape)}; tensor(name, shape) takes any number")
+    return tensor(name, shape, dtype)
+
+
+# Filled arrays
+
+
+def full(shape: Any, fill_value: Any, dtype: object = None) -> Expr:
+    """An array of this shape in which every element is the value, a number or an expression that broadcasts to the shape."""
+    return stretch(asarray(fill_value, dtype), shape_of(shape, "full"))
+
+
+def zeros(shape: Any, dtype: object = None) -> Expr:
+    """An array of zeros."""
+    return full(shape, 0, config.float_dtype if dtype is None else dtype)
+
+
+def ones(shape: Any, dtype: object = None) -> Expr:
+    """An array of ones."""
+    return full(shape, 1, config.float_dtype if dtype is None else dtype)
+
+
+def full_like(x: Any, fill_value: Any, dtype: object = None) -> Expr:
+    """An array of x's shape, and of its dtype unless told otherwise, in which every element is the value."""
+    x = asarray(x)
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+
+
+def zeros_like(x: Any, dtype: object = None) -> Expr:
+    """An array of zeros of x's shape and dtype."""
+    return full_like(x, 0, dtype)
+
+
+def ones_like(x: Any, dtype: object = None) -> Expr:
+    """An array of ones of x's shape and dtype."""
+    return full_like(x, 1, dtype)
+
+
+# Ranges
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: object = None) -> Expr:
+    """start, start + step, ... up to, not including, stop. With one argument that is the stop, and the start is 0.
+
+    Bounds are numbers or sizes: the length must be known when a call begins.
+    """
+    if stop is None:
+        start, stop = 0, start
+    start, stop, step = (_bound(value, "arange") for value in (start, stop, step))
+    if isinstance(step, (int, float)) and step == 0:
+        raise ArgumentError("arange: the step is 0")
+    floats = any(isinstance(value, float) for value in (start, stop, step))
+    if floats:
+        if any(isinstance(value, Poly) for value in (start, stop, step)):
+            raise KindError("arange: floating and symbolic bounds do not mix; scale the range, arange(n) * 0.1")
+        length: Size = max(0, math.ceil((stop - start) / step))
+    else:
+        length = -((start - stop) // step)
+        length = max(0, length) if isinstance(length, int) else length
+    if dtype is None:
+        dtype = config.float_dtype if floats else int64
+    wanted = dtype_of(dtype)
+    positions = astype(apply(IOTA, (), (length,)), wanted if wanted.is_float else int64)
+    if not (isinstance(step, (int, float)) and step == 1):
+        positions = multiply(positions, converted(step, positions.dtype))
+    if not (isinstance(start, (int, float)) and start == 0):
+        positions = add(positions, converted(start, positions.dtype))
+    return astype(positions, wanted)
+
+
+def _bound(value: Any, what: str) -> Any:
+    """A bound as a Python number or a size; integers may be negative here."""
+    if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0:
+        value = value.item()
+    if isinstance(value, bool):
+        return int(value)
+    return value if isinstance(value, (int, float)) else size_of(value, what)
+
+
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: object = None) -> Expr:
+    """`num` evenly spaced numbers from start to stop; `endpoint` says whether stop is the last of them."""
+    given = operands(start, stop)
+    kind = result_type(*given)
+    kind = kind if kind.is_float and any(isinstance(value, Expr) for value in given) else dtype_of(config.float_dtype)
+    first, last = (converted(value, kind) for value in given)
+    if first.ndim or last.ndim:
+        raise ShapeError(f"linspace: the bounds are numbers, got shapes {show(first.shape)} and {show(last.shape)}")
+    count = size_of(num, "linspace")
+    steps = count - 1 if endpoint else count
+    at = apply(IOTA, (), (count,))
+    positions = astype(at, kind)
+    if not (isinstance(steps, int) and steps <= 0):
+        positions = add(multiply(positions, divide(subtract(last, first), steps)), first)
+    else:
+        positions = add(positions, first)
+    if endpoint and not (isinstance(count, int) and count < 2):
+        # Rounding would miss the end by a little.
+        positions = where(equal(at, steps), last, positions)
+    return astype(positions, kind if dtype is None else dtype)
+
+
+# Matrices
+
+
+def eye(rows: Any, columns: Any = None, offset: int = 0, dtype: object = None) -> Expr:
+    """Ones on a diagonal, `offset` to the right of the main one, and zeros elsewhere."""
+    n = size_of(rows, "eye")
+    m = n if columns is None else size_of(columns, "eye")
+    return astype(apply(EYE, (), (n, m, int(offset))), config.float_dtype if dtype is None else dtype)
+
+
+def tri(rows: Any, columns: Any = None, offset: int = 0, dtype: object = None) -> Expr:
+    """Ones on and below a diagonal, `offset` to the right of the main one, and zeros above."""
+    n = size_of(rows, "tri")
+    m = n if columns is None else size_of(columns, "tri")
+    return astype(apply(TRI, (), (n, m, int(offset))), config.float_dtype if dtype is None else dtype)
+
+
+def tril(x: Any, offset: int = 0) -> Expr:
+    """The matrix (or stack of matrices) with zeros above a diagonal."""
+    x = _matrices(x, "tril")
+    return where(tri(x.shape[-2], x.shape[-1], offset, bool_), x, converted(0, x.dtype))
+
+
+def triu(x: Any, offset: int = 0) -> Expr:
+    """The matrix (or stack of matrices) with zeros below a diagonal."""
+    x = _matrices(x, "triu")
+    return where(tri(x.shape[-2], x.shape[-1], offset - 1, bool_), converted(0, x.dtype), x)
+
+
+def _matrices(x: Any, what: str) -> Expr:
+    x = asarray(x)
+    if x.ndim < 2:
+        raise ShapeError(f"{what} takes an array of at least 2 axes, got shape {show(x.shape)}")
+    return x
+
+
+def meshgrid(*vectors: Any, indexing: str = "xy") -> list[Expr]:
+    """Each vector spread over the grid of all of them. With "xy" the first two axes are exchanged, with "ij" they are not."""
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f'meshgrid: indexing is "xy" or "ij", got {indexing!r}')
+    given = [asarray(x) for x in vectors]
+    for x in given:
+        if x.ndim > 1:
+            raise ShapeError(f"meshgrid takes vectors, got shape {show(x.shape)}")
+    count = len(given)
+    places = list(range(count))
+    if indexing == "xy" and count > 1:
+        places[0], places[1] = 1, 0
+    spread = []
+    for x, place in zip(given, places):
+        x = x if x.ndim else expand_dims(x, 0)
+        spread.append(expand_dims(x, [axis for axis in range(count) if axis != place]))
+    shape = broadcast_shapes([x.shape for x in spread], "meshgrid", [])
+    return [stretch(x, shape) for x in spread]
