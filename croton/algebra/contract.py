@@ -13,7 +13,10 @@ from collections.abc import Collection, Iterable
 from croton.algebra.coefficient import multiply, of_number, of_size, power
 from croton.algebra.constant import zero
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
+from croton.algebra.relation import Row, row_of
+from croton.algebra.rows import determined, is_unit, radix
 from croton.algebra.seal import seal_unordered
+from croton.algebra.system import FALSE, System
 from croton.dtypes import DType, bool_
 
 MOST_FACTORS = 16
@@ -53,25 +56,41 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
         merged, coef, related = _flatten(factors, coef, sums, dtype)
         if coef.number == 0:
             return zero(dtype)
+        if related:
+            simpler = System(merged, out, sums).simplify()
+            if simpler is FALSE:
+                return zero(dtype)
+            if simpler is not None:
+                factors = simpler
+                continue
         # R4: a label that no factor has is summed by its size
-        occurrences: dict[Label, tuple | None] = {}
+        readers: dict[Label, list[tuple]] = {}
         for key in merged:
-            for label in key[1]:
+            for label in set(key[1]):
                 if label in sums:
-                    occurrences[label] = key if occurrences.get(label, key) == key else None
-        if len(occurrences) < len(sums):
+                    readers.setdefault(label, []).append(key)
+        if len(readers) < len(sums):
             for label in sums:
-                if label not in occurrences:
+                if label not in readers:
                     coef = multiply(coef, of_size(label.size))
-            sums = set(occurrences)
+            sums = set(readers)
             if coef.number == 0:
                 return zero(dtype)
         if not sums or len(merged) < 2:
             break
-        private = _private(occurrences)
-        if not private:
+        if related:
+            parts = _parts(merged, out, sums, dtype)
+            if parts is not None:
+                factors = parts
+                continue
+        private = _private(readers)
+        if private:
+            factors = _partial_sums(merged, private, sums, dtype)
+            continue
+        prefix = _prefix(merged, sums, readers, dtype) if related else None
+        if prefix is None:
             break
-        factors = _partial_sums(merged, private, sums, dtype)
+        factors = prefix
     return _seal(merged, coef, sums, dtype)
 
 
@@ -119,6 +138,9 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
                     use = Use(child, tuple([inner[i] for i in positions]))
                     work.append((use, inner_exponent if child.dtype is bool_ else inner_exponent * exponent))
                 continue
+            if node.param != ONE:
+                coef = multiply(coef, power(node.param, exponent))
+                node = intern("contract", node.dims, node.dtype, args, ONE, node.sums)
         key = (node, labels)
         if node.dtype is bool_:
             merged[key] = 1
@@ -138,16 +160,102 @@ def _plain(node: Node) -> bool:
 
 
 def is_read(node: Node) -> bool:
-    """Whether at most one term of a product's sum is not zero: a read, not a sum."""
-    return not node.sums
+    """A7: whether at most one term of a product's sum is not zero, because relations determine the summed labels: a read, not a sum."""
+    if not node.sums:
+        return True
+    memo = node.memo
+    if memo is None:
+        memo = node.memo = {}
+    found = memo.get("read")
+    if found is None:
+        found = memo["read"] = False
+        if any(child.kind in ("affine", "select") for child, _, _ in node.args):
+            labels = [Label(size) for size in node.dims + node.sums]
+            factors = [(child, tuple([labels[i] for i in positions])) for child, positions, _ in node.args]
+            rank = len(node.dims)
+            found = memo["read"] = _determined(set(labels[:rank]), factors).issuperset(labels)
+    return found
 
 
-def _private(occurrences: dict[Label, tuple | None]) -> dict[tuple, list[Label]]:
+def _determined(known: set[Label], factors: Iterable[tuple[Node, tuple[Label, ...]]]) -> set[Label]:
+    """The labels that relations give at most one value, once the known ones have theirs."""
+    rows: list[Row] = []
+    selects: list[tuple[Label, tuple[Label, ...]]] = []
+    for node, labels in factors:
+        if node.kind == "affine":
+            rows.append(row_of(Use(node, labels)))
+        elif node.kind == "select":
+            selects.append((labels[0], labels[1:]))
+    sizes = {label: label.size for row in rows for label in row[0]}
+    return determined(known, rows, selects, sizes)
+
+
+def _parts(merged: Factors, out: set[Label], sums: set[Label], dtype: DType) -> list[tuple[Use, int]] | None:
+    """R3b, R3c: the factors of a true sum as a core and the relations that place it; None where the sum stays as it is.
+
+    A relation between outputs one of which nothing else mentions spreads the core along that label: the core is the compressed value. An
+    output m = b T + t that nothing else mentions, with b and t summed, only renames a core on b and t. What stays to be summed is left in `sums`.
+    """
+    relations = [key for key in merged if key[0].kind in ("affine", "select")]
+    if _determined(out, relations).issuperset(sums):
+        return None
+    count: dict[Label, int] = {}
+    for key in merged:
+        for label in set(key[1]):
+            count[label] = count.get(label, 0) + 1
+    placed = [key for key in merged if key[0].dtype is bool_ and out.issuperset(key[1]) and _is_outer(key, count)]
+    renamed: set[Label] = set()
+    if not placed:
+        for key in relations:
+            inner = [label for label in key[1] if label in sums]
+            outer = [label for label in key[1] if label in out]
+            if key[0].kind == "affine" and len(outer) == 1 and len(inner) > 1 and count[outer[0]] == 1 and _merges(key, outer[0], inner):
+                placed = [key]
+                renamed = set(inner)
+                break
+        else:
+            return None
+    inside = {key: exponent for key, exponent in merged.items() if key not in placed}
+    wanted = {label for key in inside for label in key[1] if label in out or label in renamed}
+    core = normalise(wanted, [(Use(*key), exponent) for key, exponent in inside.items()], ONE, sums - renamed, dtype)
+    sums.intersection_update(renamed)
+    return [(core, 1), *((Use(*key), 1) for key in placed)]
+
+
+def _is_outer(key: tuple[Node, tuple[Label, ...]], count: dict[Label, int]) -> bool:
+    """Whether a guard between outputs is better applied to the sum than to each of its terms."""
+    return key[0].kind not in ("affine", "select") or any(count[label] == 1 for label in key[1])
+
+
+def _merges(key: tuple[Node, tuple[Label, ...]], label: Label, inner: list[Label]) -> bool:
+    coefficients, _ = row_of(Use(*key))
+    return is_unit(coefficients.get(label)) and radix(inner, coefficients, {digit: digit.size for digit in inner}) is not None
+
+
+def _private(readers: dict[Label, list[tuple]]) -> dict[tuple, list[Label]]:
     private: dict[tuple, list[Label]] = {}
-    for label, key in occurrences.items():
-        if key is not None and key[0].kind not in ("affine", "select"):
-            private.setdefault(key, []).append(label)
+    for label, keys in readers.items():
+        if len(keys) == 1 and keys[0][0].kind not in ("affine", "select"):
+            private.setdefault(keys[0], []).append(label)
     return private
+
+
+def _prefix(merged: Factors, sums: set[Label], readers: dict[Label, list[tuple]], dtype: DType) -> list[tuple[Use, int]] | None:
+    """A9: sum_s x[s] [s <= t] y[t] is a running sum of x, read at t."""
+    for label, keys in readers.items():
+        ranges = [key for key in keys if key[0].kind == "range" and len(key[1]) == 2]
+        if len(keys) != 2 or len(ranges) != 1 or len(merged) < 3:
+            continue
+        (border,) = ranges
+        value = keys[1] if keys[0] is border else keys[0]
+        (until,) = [other for other in border[1] if other is not label] or [label]
+        if value[0].kind in RELATIONS or until is label or until in value[1]:
+            continue
+        alone = {other for other in value[1] if other in sums and len(readers[other]) == 1} | {label}
+        running = _seal({value: merged[value], border: 1}, ONE, alone, dtype)
+        sums.difference_update(alone)
+        return [(Use(*key), exponent) for key, exponent in merged.items() if key not in (value, border)] + [(running, 1)]
+    return None
 
 
 def _partial_sums(merged: Factors, private: dict[tuple, list[Label]], sums: set[Label], dtype: DType) -> list[tuple[Use, int]]:

@@ -15,12 +15,10 @@ from collections.abc import Mapping
 
 from croton.algebra.constant import truth
 from croton.algebra.node import Label, Node, Use, intern
+from croton.algebra.rows import Row, always_negative, never_negative, never_zero
 from croton.algebra.seal import is_delta
 from croton.dtypes import bool_
 from croton.sizes import Size, order_key
-
-Row = tuple[dict[Label, Size], Size]
-"""Coefficients of labels, and a constant."""
 
 _deltas: dict[Size, Node] = {}
 
@@ -52,7 +50,7 @@ def affine(coefficients: Mapping[Label, Size], constant: Size = 0) -> Use:
         elif isinstance(constant - constant // divisor * divisor, int) and constant - constant // divisor * divisor == 0:
             items = [(label, c // divisor) for label, c in items]
             constant = constant // divisor
-    if out_of_reach(items, constant):
+    if never_zero((dict(items), constant), _sizes(items)):
         return truth(False)
     items, constant = _oriented(items, constant)
     dims = tuple([label.size for label, _ in items])
@@ -68,9 +66,10 @@ def at_least_zero(coefficients: Mapping[Label, Size], constant: Size = 0) -> Use
     if divisor > 1:
         items = [(label, c // divisor) for label, c in items]
         constant = constant // divisor
-    if always_at_least_zero(items, constant):
+    row, sizes = (dict(items), constant), _sizes(items)
+    if never_negative(row, sizes):
         return truth(True)
-    if always_at_least_zero([(label, -c) for label, c in items], -constant - 1):
+    if always_negative(row, sizes):
         return truth(False)
     items.sort(key=_item_key)
     dims = tuple([label.size for label, _ in items])
@@ -133,32 +132,8 @@ def _oriented(items: list[tuple[Label, Size]], constant: Size) -> tuple[list[tup
     return items, constant
 
 
-def _range(items: list[tuple[Label, Size]], constant: Size) -> tuple[int, int] | None:
-    """The least and greatest value over static labels, None where a size or a coefficient is unknown."""
-    if not isinstance(constant, int):
-        return None
-    low = high = constant
-    for label, c in items:
-        if not isinstance(c, int) or not isinstance(label.size, int):
-            return None
-        reach = c * (label.size - 1)
-        if reach > 0:
-            high += reach
-        else:
-            low += reach
-    return low, high
+def _sizes(items: list[tuple[Label, Size]]) -> dict[Label, Size]:
+    return {label: label.size for label, _ in items}
 
 
-def out_of_reach(items: list[tuple[Label, Size]], constant: Size) -> bool:
-    """Whether the value is never 0."""
-    span = _range(items, constant)
-    return span is not None and (span[0] > 0 or span[1] < 0)
-
-
-def always_at_least_zero(items: list[tuple[Label, Size]], constant: Size) -> bool:
-    """Whether the value is never negative."""
-    span = _range(items, constant)
-    return span is not None and span[0] >= 0
-
-
-__all__ = ["Row", "affine", "always_at_least_zero", "at_least_zero", "delta", "is_delta", "out_of_reach", "row_of", "select"]
+__all__ = ["Row", "affine", "at_least_zero", "delta", "is_delta", "leading_sign", "row_of", "select"]
