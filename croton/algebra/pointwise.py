@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from croton.algebra.affine_index import affine_of
 from croton.algebra.constant import constant, number_of, truth, zero
 from croton.algebra.contract import contract
 from croton.algebra.mapping import map_
 from croton.algebra.node import Label, Use
+from croton.algebra.relation import affine, at_least_zero, row_of
+from croton.algebra.rows import negated, plus
 from croton.algebra.scalar import FUNCTIONS, Function, evaluate
 from croton.dtypes import DType, bool_
 
@@ -96,6 +101,9 @@ def _logical_not(uses: tuple[Use, ...], numbers: list, result: DType) -> Use | N
     if node.kind == "map" and node.param == "logical_not":
         child, positions = node.args[0]
         return Use(child, tuple([labels[i] for i in positions]))
+    if node.kind == "range":
+        coefficients, constant = negated(row_of(uses[0]))
+        return at_least_zero(coefficients, constant - 1)
     return None
 
 
@@ -114,11 +122,38 @@ def _where(uses: tuple[Use, ...], numbers: list, result: DType) -> Use | None:
     return None
 
 
+def _comparison(uses: tuple[Use, ...], numbers: list, result: DType, function: str) -> Use | None:
+    """A comparison of affine functions of label values is a relation."""
+    if uses[0] == uses[1] and not uses[0][0].dtype.is_float:
+        return truth(function in ("eq", "le", "ge"))
+    left = affine_of(uses[0])
+    if left is None:
+        return None
+    right = affine_of(uses[1])
+    if right is None or not (left[0] or right[0]):
+        return None
+    if function in ("lt", "le"):
+        left, right = right, left
+    row = plus(left, right, -1)
+    if function in ("eq", "ne"):
+        equal = affine(*row)
+        return equal if function == "eq" else scalar("logical_not", equal)
+    return at_least_zero(row[0], row[1] - 1 if function in ("gt", "lt") else row[1])
+
+
+def _comparing(function: str) -> Callable[[tuple[Use, ...], list, DType], Use | None]:
+    def simpler(uses: tuple[Use, ...], numbers: list, result: DType) -> Use | None:
+        return _comparison(uses, numbers, result, function)
+
+    return simpler
+
+
 def _is_zero(use: Use, number: bool | int | float | None) -> bool:
     return number == 0 and use == zero(use[0].dtype)
 
 
 _SIMPLER = {
+    **{function: _comparing(function) for function in ("eq", "ne", "lt", "le", "gt", "ge")},
     "cast": _cast,
     "pow": _pow,
     "logical_and": _logical_and,
