@@ -1,0 +1,41 @@
+"""Mathematical functions as vector instructions: no calls but to intrinsics that every target compiles.
+
+`FUNCTIONS[name](builder, *values)` emits the function on values of the builder's type (float or double, any number of lanes) and returns its value.
+All round once an operation (`Builder.exact`), keep subnormals and signed zeros, and pass NaN on. Targets should have fused multiply-add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from croton.codegen.vecmath.exponential import exp, exp2, expm1
+from croton.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logaddexp, sigmoid, sinh, softplus, tanh
+from croton.codegen.vecmath.logarithm import log, log1p, log2, log10
+from croton.codegen.vecmath.trigonometric import acos, asin, atan, atan2, cos, sin, tan
+
+FUNCTIONS: dict[str, Callable[..., str]] = {
+    "exp": exp,
+    "exp2": exp2,
+    "expm1": expm1,
+    "log": log,
+    "log1p": log1p,
+    "log2": log2,
+    "log10": log10,
+    "sin": sin,
+    "cos": cos,
+    "tan": tan,
+    "asin": asin,
+    "acos": acos,
+    "atan": atan,
+    "atan2": atan2,
+    "sinh": sinh,
+    "cosh": cosh,
+    "tanh": tanh,
+    "asinh": asinh,
+    "acosh": acosh,
+    "atanh": atanh,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "logaddexp": logaddexp,
+}
+"""The functions by the name the loop language has for them."""
