@@ -125,6 +125,8 @@ class _Interpreter:
         memory = self.memory[store.buffer]
         value = np.broadcast_to(np.asarray(self.atom(store.value, None)).astype(memory.dtype), active.shape)[active]
         index = tuple(part[active] for part in index)
+        if not index:
+            memory, index = memory.reshape(1), (np.zeros(value.shape, np.int64),)
         if store.op is None:
             memory[index] = value
             return

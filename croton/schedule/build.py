@@ -1,0 +1,175 @@
+"""The scheduler: outputs of the algebra to a Plan, as a list of passes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from croton.algebra.constant import array_of
+from croton.algebra.node import Operand
+from croton.kernel.language import Kernel
+from croton.schedule.emit import Emitted, emit
+from croton.schedule.fuse import Group, fuse
+from croton.schedule.layout import choose_layouts
+from croton.schedule.lower import Lowering
+from croton.schedule.memory import CallUse, plan_memory
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, Plan, PlanValue, ProductCall, RoutineCall
+from croton.schedule.product import legalise, shape_of
+from croton.schedule.recompute import inline_free, recompute
+from croton.schedule.step import COSTS, Step, Value
+from croton.sizes import Size
+
+
+def build_plan(outputs: Sequence[Operand], donated: Mapping[Hashable, int] | None = None) -> Plan:
+    """The program that computes these arrays, in C order, from the inputs that they read.
+
+    `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
+    """
+    donated = donated or {}
+    lowering = Lowering(outputs, donated)
+    kept = lowering.outputs
+    steps = inline_free(lowering.steps, kept)
+    choose_layouts(steps, _leaves(steps))
+    steps = legalise(steps)
+    groups = recompute(fuse(steps), kept)
+    return _Assembly(lowering, groups, donated).plan()
+
+
+def _leaves(steps: Sequence[Step]) -> list[Value]:
+    found: dict[Value, None] = {}
+    for step in steps:
+        for value in step.reads():
+            if value.home is not None:
+                found[value] = None
+    return list(found)
+
+
+class _Assembly:
+    """Groups to calls, and values to memory."""
+
+    def __init__(self, lowering: Lowering, groups: Sequence[Group], donated: Mapping[Hashable, int]) -> None:
+        self.lowering = lowering
+        self.donated = donated
+        self.kernels: dict[Kernel, int] = {}
+        self.uses: list[CallUse] = []
+        self.parts: list[tuple[Group, Emitted | None]] = []
+        self.checks: list[tuple[Value, Size, tuple]] = lowering.checks
+        stored = set(lowering.outputs)
+        stored.update([value for value, _, _ in self.checks])
+        for group in groups:
+            for member in group.members:
+                for value in member.step.reads():
+                    if value.group is not group:
+                        stored.add(value)
+        for group in groups:
+            if group.kind != "map":
+                step = group.members[0].step
+                accumulate = step.detail.accumulate if step.kind == "product" else None
+                if accumulate is not None:
+                    step.out.donor = accumulate
+                self.uses.append(CallUse((*step.reads(), step.out), (), None, -1))
+                self.parts.append((group, None))
+                continue
+            emitted = emit(group, stored)
+            number = self.kernels.setdefault(emitted.kernel, len(self.kernels))
+            kernel = emitted.kernel
+            self.uses.append(CallUse(emitted.values, tuple([buffer.name for buffer in kernel.buffers]), kernel, number))
+            self.parts.append((group, emitted))
+
+    def plan(self) -> Plan:
+        """The plan."""
+        lowering = self.lowering
+        memory = plan_memory(self.uses, lowering.outputs, self.donated, lowering.inputs)
+        self.numbers: dict[Value, int] = {}
+        self.values: list[PlanValue] = []
+        self.memory = memory
+        calls: list[Call] = []
+        for group, emitted in self.parts:
+            origins = tuple(dict.fromkeys([line for member in group.members for line in member.step.origin]))
+            if emitted is not None:
+                values = tuple([self._number(value) for value in emitted.values])
+                traffic = self._traffic(emitted.values)
+                number = self.kernels[emitted.kernel]
+                calls.append(KernelCall(number, values, emitted.sizes, origins, _flops(group), traffic))
+            else:
+                calls.append(self._library_call(group.members[0].step, origins))
+        checks = [BoundsCheck(self._number(value), bound, origins) for value, bound, origins in self.checks]
+        if checks:
+            calls = self._with_checks(calls, checks)
+        inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
+        outputs = tuple([self._number(value) for value in lowering.outputs])
+        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), memory.slots, inputs, outputs)
+
+    def _with_checks(self, calls: list[Call], checks: list[BoundsCheck]) -> list[Call]:
+        """Checks as early as their values are known."""
+        pending = list(checks)
+        ready = [check for check in pending if self.values[check.value].home[0] in ("input", "constant")]
+        result: list[Call] = list(ready)
+        pending = [check for check in pending if self.values[check.value].home[0] not in ("input", "constant")]
+        for call in calls:
+            result.append(call)
+            if pending:
+                written = set(call.values) if isinstance(call, KernelCall) else set(getattr(call, "outputs", ()))
+                result += [check for check in pending if check.value in written]
+                pending = [check for check in pending if check.value not in written]
+        return result
+
+    def _library_call(self, step: Step, origins: tuple) -> Call:
+        traffic = self._traffic([*step.reads(), step.out])
+        if step.kind == "product":
+            detail = step.detail
+            shape = shape_of(step)
+            flops: Size = shape.m * shape.n * shape.k * 2
+            for size in shape.batch:
+                flops = flops * size
+            beta = 0 if detail.accumulate is None else 1
+            left, right, out = self._number(detail.left), self._number(detail.right), self._number(step.out)
+            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, flops, traffic)
+        routine, values, params = step.detail
+        inputs = tuple([self._number(value) for value in values])
+        return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic)
+
+    def _traffic(self, values: Sequence[Value]) -> Size:
+        total: Size = 0
+        for value in dict.fromkeys(values):
+            size: Size = value.dtype.itemsize
+            for extent in value.dims:
+                size = size * extent
+            total = total + size
+        return total
+
+    def _number(self, value: Value) -> int:
+        number = self.numbers.get(value)
+        if number is None:
+            number = self.numbers[value] = len(self.values)
+            self.values.append(PlanValue(value.dtype, tuple([value.dims[axis] for axis in value.order]), value.order, self._home(value)))
+        return number
+
+    def _home(self, value: Value) -> tuple:
+        if value in self.memory.taken:
+            return self.memory.taken[value].home
+        top = value
+        while top.output < 0 and top in self.memory.alias:
+            top = self.memory.alias[top]
+        if top.output >= 0:
+            return self.memory.taken[top].home if top in self.memory.taken else ("output", top.output)
+        if value.home is None:
+            return ("slot", self.memory.slot[value])
+        if value.home[0] == "constant":
+            return ("constant", array_of(value.home[1]))
+        return value.home
+
+
+def _flops(group: Group) -> Size:
+    """Predicted operations of a kernel: each step's cost over its labels; a transcendental function counts as twenty."""
+    total: Size = 0
+    for member in group.members:
+        step = member.step
+        cost = 0 if step.op is None else 1
+        for instruction in step.body:
+            cost += COSTS[instruction[0]]
+        size: Size = cost
+        for extent in step.dims:
+            size = size * extent
+        total = total + size
+    return total
+

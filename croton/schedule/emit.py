@@ -1,0 +1,468 @@
+"""A group to a kernel of the loop language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from croton.algebra.node import Coef
+from croton.dtypes import DType, float64, int64
+from croton.kernel.functions import unit
+from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+from croton.schedule.collapse import merged_places
+from croton.schedule.fuse import Group, Member
+from croton.schedule.step import COSTS, HEAVY, Body, Position, Value
+from croton.sizes import Size
+
+LITERAL = 8
+"""Sizes up to this are written into the kernel; greater ones are parameters, so that layers of different widths share a kernel."""
+
+
+class Emitted(NamedTuple):
+    """A kernel with what it is called with."""
+
+    kernel: Kernel
+    values: tuple[Value, ...]
+    sizes: tuple[Size, ...]
+    scratch: tuple[Value, ...]
+
+
+class Scope:
+    """Statements of one loop body, and what is already computed there."""
+
+    __slots__ = ("known", "parent", "statements")
+
+    def __init__(self, parent: Scope | None = None) -> None:
+        self.parent = parent
+        self.statements: list[Stmt] = []
+        self.known: dict[tuple, Atom] = {}
+
+    def find(self, key: tuple) -> Atom | None:
+        """The variable that holds this already."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.known.get(key)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+
+class Names:
+    """Canonical names of a kernel's buffers, sizes and variables."""
+
+    __slots__ = ("_buffers", "_coefs", "_sizes", "_variables", "buffers", "head", "values")
+
+    def __init__(self) -> None:
+        self.buffers: list[Buffer] = []
+        self.values: list[Value] = []
+        self.head = Scope()
+        self._buffers: dict[tuple, str] = {}
+        self._sizes: dict[Size, str] = {}
+        self._variables = 0
+        self._coefs: dict[tuple, Atom] = {}
+
+    def variable(self) -> str:
+        self._variables += 1
+        return f"v{self._variables - 1}"
+
+    def extent(self, size: Size) -> Extent:
+        """The size as an extent."""
+        if type(size) is int and size <= LITERAL:
+            return size
+        return self.size(size)
+
+    def size(self, size: Size) -> str:
+        name = self._sizes.get(size)
+        if name is None:
+            name = self._sizes[size] = f"n{len(self._sizes)}"
+        return name
+
+    def integer(self, size: Size) -> Extent:
+        """A size where an integer is a coefficient: numbers stay numbers."""
+        return size if type(size) is int else self.size(size)
+
+    def buffer(self, value: Value, shape: tuple[Size, ...]) -> str:
+        """The parameter for a value seen as an array of this shape."""
+        key = (value, shape)
+        name = self._buffers.get(key)
+        if name is None:
+            name = self._buffers[key] = f"b{len(self.buffers)}"
+            self.buffers.append(Buffer(name, value.dtype, tuple([self.extent(size) for size in shape])))
+            self.values.append(value)
+        return name
+
+    def coef(self, dtype: DType, coef: Coef) -> Atom:
+        """A coefficient as a variable at the head of the kernel."""
+        found = self._coefs.get((dtype, coef))
+        if found is None:
+            found = self._coefs[dtype, coef] = self._compute(dtype, coef)
+        return found
+
+    def _compute(self, dtype: DType, coef: Coef) -> Atom:
+        # the powers are multiplied in float64, so that 1/n is rounded once
+        wide = float64 if dtype.is_float else int64
+        over: Atom = Const(coef.number)
+        under: Atom | None = None
+        for size, exponent in coef.sizes:
+            factor: Atom = self._size_value(size)
+            if wide is float64:
+                factor = self._let(float64, "cast", factor)
+            for _ in range(abs(exponent)):
+                if exponent > 0:
+                    over = factor if over == Const(1) else self._let(wide, "mul", over, factor)
+                else:
+                    under = factor if under is None else self._let(wide, "mul", under, factor)
+        if under is not None:
+            over = self._let(wide, "div" if wide is float64 else "floor_divide", over, under)
+        return over if dtype is wide or type(over) is Const else self._let(dtype, "cast", over)
+
+    def _size_value(self, size: Size) -> Atom:
+        if type(size) is int:
+            return Const(size)
+        return self._let(int64, "size", Var(self.size(size)))
+
+    def _let(self, dtype: DType, function: str, *arguments: Atom) -> Atom:
+        key = (function, dtype, arguments)
+        found = self.head.known.get(key)
+        if found is None:
+            name = self.variable()
+            self.head.statements.append(Let(name, dtype, function, arguments))
+            found = self.head.known[key] = Var(name)
+        return found
+
+    def sizes(self) -> tuple[tuple[str, ...], tuple[Size, ...]]:
+        """Names of the sizes, and the sizes."""
+        return tuple(self._sizes.values()), tuple(self._sizes)
+
+
+class GroupEmitter:
+    """Emission of one group."""
+
+    def __init__(self, group: Group, stored: set[Value]) -> None:
+        self.group = group
+        self.stored = stored
+        self.names = Names()
+        self.members = {member.step.out: member for member in group.members}
+        numbers = merged_places(group, stored)
+        self.loops = numbers[-1] + 1 if numbers else 0
+        self.number = numbers
+        self.sizes: list[Size] = [1] * self.loops
+        for place, number in enumerate(numbers):
+            self.sizes[number] = self.sizes[number] * group.dims[place]
+        self.labels = [f"i{number}" for number in range(self.loops)]
+        self.lane = len(group.dims) - 1
+        self.rows = max(0, self.loops - 1)
+        self.scratch: dict[Value, Value] = {}
+        self.first: dict[Value, int] = {}
+        self.atoms: dict[Value, Atom] = {}
+        self.before: list[list[Stmt]] = [[] for _ in range(self.rows + 1)]
+        self.after: list[list[Stmt]] = [[] for _ in range(self.rows + 1)]
+        self.in_lane = {member.step.out: self.lane in member.labels.values() for member in group.members}
+        self.passes = self._plan_passes()
+
+    # ---- which values are evaluated in which pass ---------------------------------------------------------------
+
+    def _plan_passes(self) -> dict[int, list[Member]]:
+        members = [member for member in self.group.members if self.in_lane[member.step.out]]
+        times = sorted({member.time for member in members})
+        done: set[Value] = set()
+        passes: dict[int, list[Member]] = {}
+        pointwise = {member.step.out for member in members if member.step.op is None}
+        inside = {
+            member.step.out: [i[2] for i in member.step.body if i[0] == "load" and i[2] in pointwise] for member in members
+        }
+        for time in times:
+            costs: dict[Value, int] = {}
+            if done:
+                for member in members:
+                    own = 0
+                    for instruction in member.step.body:
+                        own += COSTS[instruction[0]]
+                    for value in inside[member.step.out]:
+                        if not (value in done and (value in self.stored or value in self.scratch)):
+                            own += costs[value]
+                    costs[member.step.out] = min(own, HEAVY)
+            needed: set[Value] = set()
+            for member in reversed(members):
+                out = member.step.out
+                if member.time == time and (member.step.op is not None or out in self.stored):
+                    needed.add(out)
+                if out not in needed:
+                    continue
+                for value in inside[out]:
+                    if value in needed:
+                        continue
+                    if value in done:
+                        if value in self.stored or value in self.scratch:
+                            continue
+                        if costs[value] >= HEAVY:
+                            self.scratch[value] = Value((self.sizes[-1],), value.dtype)
+                            self.scratch[value].order = (0,)
+                            continue
+                    needed.add(value)
+            for value in needed:
+                self.first.setdefault(value, time)
+            done |= needed
+            passes[time] = [member for member in members if member.step.out in needed]
+        return passes
+
+    # ---- memory -------------------------------------------------------------------------------------------------
+
+    def place(self, value: Value, index: tuple, member: Member, numbers: list[Atom]) -> tuple[str, tuple[Index, ...]]:
+        """The buffer and position of a value at an index of a step."""
+        shape: list[Size] = []
+        entries: list[Index] = []
+        last = -1
+        for axis in value.order:
+            entry = index[axis]
+            size = value.dims[axis]
+            if type(entry) is int:
+                number = self.number[member.labels[entry]]
+                if number == last:
+                    shape[-1] = shape[-1] * size
+                    continue
+                last = number
+                entries.append(Index(((self.labels[number], 1),)))
+            else:
+                last = -1
+                entries.append(self._position(entry, member, numbers))
+            shape.append(size)
+        return self.names.buffer(value, tuple(shape)), tuple(entries)
+
+    def _position(self, entry: Position, member: Member, numbers: list[Atom]) -> Index:
+        terms: list[tuple[str, Extent]] = []
+        const = entry.const
+        for term, coefficient in entry.terms:
+            if term >= 0:
+                terms.append((self.labels[self.number[member.labels[term]]], self.names.integer(coefficient)))
+                continue
+            atom = numbers[~term]
+            if type(atom) is Const:
+                const = const + coefficient * int(atom.value)
+            else:
+                terms.append((atom.name, self.names.integer(coefficient)))
+        return Index(tuple(terms), self.names.integer(const))
+
+    def home(self, value: Value, member: Member) -> tuple[str, tuple[Index, ...]]:
+        """Where a value of the group is stored: its own array, or a scratch of one row."""
+        if value in self.stored:
+            return self.place(value, tuple(range(len(value.dims))), member, [])
+        scratch = self.scratch.get(value)
+        if scratch is None:
+            scratch = self.scratch[value] = Value((self.sizes[-1],), value.dtype)
+            scratch.order = (0,)
+        return self.names.buffer(scratch, scratch.dims), (Index(((self.labels[-1], 1),)),)
+
+    # ---- expressions --------------------------------------------------------------------------------------------
+
+    def evaluate(self, member: Member, scope: Scope, now: dict[Value, Atom], count: int | None = None) -> list[Atom]:
+        """The atoms of the first instructions of a step's body (all, if no count is given)."""
+        numbers: list[Atom] = []
+        for instruction in member.step.body[:count]:
+            kind, dtype = instruction[0], instruction[1]
+            if kind == "const":
+                numbers.append(Const(instruction[2]))
+            elif kind == "load":
+                numbers.append(self._load(instruction, member, scope, now, numbers))
+            elif kind == "coef":
+                numbers.append(self.names.coef(dtype, instruction[2]))
+            elif kind == "index":
+                name = self.labels[self.number[member.labels[instruction[2]]]]
+                numbers.append(self._let(scope, dtype, "index", (Var(name),)))
+            else:
+                arguments = tuple([numbers[argument] for argument in instruction[2]])
+                numbers.append(self._let(scope, dtype, kind, arguments))
+        return numbers
+
+    def _let(self, scope: Scope, dtype: DType, function: str, arguments: tuple[Atom, ...]) -> Atom:
+        # 0 and 0.0 and False are equal as keys
+        key = (function, dtype, *[(a, type(a.value)) if type(a) is Const else a for a in arguments])
+        found = scope.find(key)
+        if found is None:
+            name = self.names.variable()
+            scope.statements.append(Let(name, dtype, function, arguments))
+            found = scope.known[key] = Var(name)
+        return found
+
+    def _load(self, instruction: tuple, member: Member, scope: Scope, now: dict[Value, Atom], numbers: list[Atom]) -> Atom:
+        _, dtype, value, index, guard = instruction
+        other = self.members.get(value)
+        if other is not None:
+            if value in now:
+                return now[value]
+            if not self.in_lane[value] or (other.step.op is not None and not self._is_column(other)):
+                return self.atoms[value]
+            buffer, entries = self.home(value, other)
+        else:
+            buffer, entries = self.place(value, index, member, numbers)
+        check: str | None = None
+        if guard >= 0:
+            condition = numbers[guard]
+            if type(condition) is Const:
+                if not condition.value:
+                    return Const(0)
+            else:
+                check = condition.name
+        key = ("load", buffer, entries, check)
+        found = scope.find(key)
+        if found is None:
+            name = self.names.variable()
+            scope.statements.append(Load(name, dtype, buffer, entries, check))
+            found = scope.known[key] = Var(name)
+        return found
+
+    # ---- reductions ---------------------------------------------------------------------------------------------
+
+    def _summed(self, member: Member) -> set[int]:
+        step = member.step
+        return {self.number[member.labels[label]] for label in range(len(step.out.dims), len(step.dims))}
+
+    def _is_column(self, member: Member) -> bool:
+        """Whether a reduction keeps the lane, so that it is collected in memory."""
+        return member.step.op is not None and self.in_lane[member.step.out] and self.loops - 1 not in self._summed(member)
+
+    def _depth(self, member: Member) -> int:
+        """How many loops enclose an accumulator; -1 if the reduction needs memory instead."""
+        summed = self._summed(member)
+        outer = sorted([number for number in summed if number < self.rows])
+        depth = outer[0] if outer else self.rows
+        return depth if outer == list(range(depth, self.rows)) else -1
+
+    def _guarded(self, member: Member, scope: Scope, now: dict[Value, Atom]) -> tuple[Atom, str | None]:
+        """The summand, with the guard taken off a summand that is 0 where a condition is false."""
+        body: Body = member.step.body
+        last = body[-1]
+        if last[0] == "where" and member.step.op == "sum" and body[last[2][2]][0] == "const" and body[last[2][2]][2] == 0:
+            numbers = self.evaluate(member, scope, now, len(body) - 1)
+            condition, summand, _ = (numbers[argument] for argument in last[2])
+            if type(condition) is Var:
+                return summand, condition.name
+        return self.evaluate(member, scope, now)[-1], None
+
+    def _fill(self, member: Member) -> None:
+        """Set the memory of a reduction to its unit before the loops that it runs over."""
+        step = member.step
+        buffer, entries = self.home(step.out, member)
+        summed = self._summed(member)
+        kept = {self.number[place] for place in (member.labels[label] for label in range(len(step.out.dims)))}
+        outer = [number for number in sorted(summed) if number < self.rows]
+        depth = outer[0] if outer else self.rows
+        statement: Stmt = Store(buffer, entries, Const(unit(step.op, step.out.dtype)))
+        inner = [number for number in sorted(kept) if number >= depth]
+        for place, number in enumerate(reversed(inner)):
+            loop = Lanes if place == 0 else For
+            statement = loop(self.labels[number], self.names.extent(self.sizes[number]), (statement,))
+        self.before[depth].append(statement)
+
+    def _accumulate(
+        self, member: Member, target: list[Stmt], near: list[Stmt], late: list[Stmt], scope: Scope, now: dict[Value, Atom]
+    ) -> None:
+        """A reduction's statements: the update into `target`, an accumulator of this row into `near`, what follows it into `late`."""
+        step, value = member.step, member.step.out
+        summand, guard = self._guarded(member, scope, now)
+        if self._is_column(member):
+            self._fill(member)
+            buffer, entries = self.home(value, member)
+            target.append(Store(buffer, entries, summand, step.op, guard))
+            return
+        depth = self._depth(member)
+        name = self.names.variable()
+        if depth >= 0:
+            in_row = depth == self.rows and self.in_lane[value]
+            (near if in_row else self.before[depth]).append(Acc(name, value.dtype, step.op))
+            target.append(Update(name, summand, guard))
+            self.atoms[value] = Var(name)
+            if value in self.stored:
+                (late if in_row else self.after[depth]).append(Store(*self.home(value, member), Var(name)))
+            return
+        # over the lane and a part of the row: one accumulator a row, collected in memory
+        self._fill(member)
+        buffer, entries = self.home(value, member)
+        if self.in_lane[value]:
+            near.append(Acc(name, value.dtype, step.op))
+            target.append(Update(name, summand, guard))
+            late.append(Store(buffer, entries, Var(name), step.op))
+        else:
+            target.append(Store(buffer, entries, summand, step.op, guard))
+
+    # ---- statements ---------------------------------------------------------------------------------------------
+
+    def _slot(self, time: int, domain: int, scope: Scope) -> None:
+        """The statements between passes: members without the lane, with this number of labels."""
+        for member in self.group.members:
+            step = member.step
+            if member.time != time or self.in_lane[step.out] or len(member.labels) != domain:
+                continue
+            if step.op is not None:
+                self._accumulate(member, scope.statements, scope.statements, scope.statements, scope, {})
+                continue
+            atom = self.evaluate(member, scope, {})[-1]
+            self.atoms[step.out] = atom
+            if step.out in self.stored:
+                scope.statements.append(Store(*self.home(step.out, member), atom))
+
+    def _pass(self, time: int, scope: Scope) -> None:
+        """One loop over the lane."""
+        lanes = Scope(scope)
+        now: dict[Value, Atom] = {}
+        near: list[Stmt] = []
+        late: list[Stmt] = []
+        effects: list[Stmt] = []
+        for member in self.passes.get(time, ()):
+            step, value = member.step, member.step.out
+            if step.op is not None:
+                self._accumulate(member, effects, near, late, lanes, now)
+                continue
+            atom = now[value] = self.evaluate(member, lanes, now)[-1]
+            if (member.time == time and value in self.stored) or (value in self.scratch and self.first[value] == time):
+                effects.append(Store(*self.home(value, member), atom))
+        if effects:
+            scope.statements += near
+            body = tuple(lanes.statements + effects)
+            scope.statements.append(Lanes(self.labels[-1], self.names.extent(self.sizes[-1]), body))
+            scope.statements += late
+
+    def _passes(self, times: Iterable[int], scope: Scope, domain: int) -> None:
+        for time in times:
+            self._pass(time, scope)
+            self._slot(time + 1, domain, scope)
+
+    def emit(self) -> Emitted:
+        """The kernel."""
+        end = self.group.end
+        top = Scope(self.names.head)
+        self._slot(-1, 0, top)
+        spots = {member.time - member.time % 2 for member in self.group.members if member.time >= 0}
+        if end:
+            row = Scope(top)
+            wide = len(self.group.dims) - 1
+            self._slot(-1, wide, row)
+            self._passes(sorted([time for time in spots if time < end - 2]), row, wide)
+            inner: list[Stmt] = self.before[self.rows] + row.statements + self.after[self.rows] if self.rows else row.statements
+            if self.rows:
+                for depth in range(self.rows - 1, -1, -1):
+                    loop = For(self.labels[depth], self.names.extent(self.sizes[depth]), tuple(inner))
+                    inner = [*self.before[depth], loop, *self.after[depth]]
+            else:
+                inner = self.before[0] + inner + self.after[0]
+            top.statements += inner
+            if not self.rows:
+                # without rows the accumulators of the nest are in scope
+                top.known.update(row.known)
+            self._slot(end - 1, 0, top)
+            self.before = [top.statements, *self.before[1:]]
+            self._passes(sorted([time for time in spots if time >= end]), top, 0)
+        else:
+            self.before = [top.statements]
+            self._passes(sorted(spots), top, 0)
+        names, sizes = self.names.sizes()
+        body = tuple(self.names.head.statements + top.statements)
+        kernel = Kernel(tuple(self.names.buffers), names, body)
+        return Emitted(kernel, tuple(self.names.values), sizes, tuple(self.scratch.values()))
+
+
+def emit(group: Group, stored: set[Value]) -> Emitted:
+    """The kernel of a group; `stored` are the values that are read outside of it."""
+    return GroupEmitter(group, stored).emit()
+

@@ -1,0 +1,312 @@
+"""Steps to groups: what becomes one kernel.
+
+A group has an iteration space: an ordered list of labels, the last one being the lane, the others together the row. A step is a
+member by an injective map of its labels into the space, forced by the loads that hit values of the group. Legality inside a group
+is one number, time:
+
+    -1         before the nest, for what depends on no label
+    even t     pass t/2 over the lane, for one row
+    odd t      once a row, after it (-1: before the first pass)
+    END - 1    after all rows
+    t >= END   the epilogue: passes over the lane without rows, and what lies between them
+
+A reduction over the lane moves its result to t + 1, over the row to END, over both to END - 1; over a part of the row its result is
+complete only when the kernel is (NEVER). Legality between groups is one number too, the level: a step may join if everything it
+reads from outside has a lower one. Edges only rise, so no path is ever searched and fusion is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from croton.schedule.step import Position, Step, Value
+from croton.sizes import Size
+
+END = 1000
+NEVER = 1 << 30
+LAST = 1 << 40
+"""The level of what must come after everything else."""
+
+LONGEST = 200
+"""The greatest number of instructions in a kernel."""
+
+Map = dict[int, int]
+
+
+class Member(NamedTuple):
+    """A step of a group: its labels in the space, when it runs, when its value is known."""
+
+    step: Step
+    labels: Map
+    time: int
+    known: int
+
+
+class Group:
+    """Steps that become one kernel, or one call of a library."""
+
+    __slots__ = ("dims", "kind", "length", "level", "members", "places", "reads")
+
+    def __init__(self, kind: str, level: int, dims: tuple[Size, ...]) -> None:
+        self.kind = kind
+        self.level = level
+        self.dims = dims
+        self.members: list[Member] = []
+        self.places: dict[Value, tuple[tuple[int, ...], int]] = {}
+        self.reads: dict[Value, tuple[int, ...]] = {}
+        self.length = 0
+
+    @property
+    def end(self) -> int:
+        """The time at which all rows are done."""
+        return END if len(self.dims) > 1 else 0
+
+    def add(self, member: Member) -> None:
+        """Take a step in."""
+        step, labels = member.step, member.labels
+        self.members.append(member)
+        self.length += len(step.body)
+        self.places[step.out] = (tuple([labels[label] for label in range(len(step.out.dims))]), member.known)
+        step.out.group, step.out.level = self, self.level
+        for instruction in step.body:
+            if instruction[0] != "load" or instruction[2] in self.places or instruction[2] in self.reads:
+                continue
+            if all([type(entry) is int for entry in instruction[3]]):
+                self.reads[instruction[2]] = tuple([labels[label] for label in instruction[3]])
+
+
+def fuse(steps: Sequence[Step]) -> list[Group]:
+    """The groups of the steps, in an order in which they can run."""
+    groups: list[Group] = []
+    readers: dict[Value, Group] = {}
+    for step in steps:
+        if step.kind != "map":
+            level = LAST if step.pull == LAST else 1 + max([value.level for value in step.reads()], default=-1)
+            group = Group(step.kind, level, step.dims)
+            group.add(Member(step, {label: label for label in range(len(step.dims))}, 0, NEVER))
+            groups.append(group)
+            continue
+        found, candidates = None, _candidates(step, readers)
+        for group in candidates:
+            member = _fit(group, step)
+            if member is not None:
+                found = group
+                break
+        if found is None:
+            found, member = _open(step)
+            groups.append(found)
+        found.add(member)
+        full = len(step.dims)
+        for instruction in step.body:
+            if instruction[0] == "load" and len(instruction[3]) == full > 0:
+                readers[instruction[2]] = found
+    groups.sort(key=lambda group: group.level)
+    return groups
+
+
+def _candidates(step: Step, readers: dict[Value, Group]) -> list[Group]:
+    """Groups that make what the step reads, the latest first, then those that read the same arrays."""
+    makers: dict[Group, None] = {}
+    others: dict[Group, None] = {}
+    full = len(step.dims)
+    for instruction in step.body:
+        if instruction[0] == "load":
+            value = instruction[2]
+            if value.group is not None and value.group.kind == "map":
+                makers[value.group] = None
+            if len(instruction[3]) == full > 0 and value in readers:
+                others[readers[value]] = None
+    ordered = sorted(makers, key=lambda group: -group.level)
+    return ordered + [group for group in others if group not in makers]
+
+
+def _open(step: Step) -> tuple[Group, Member]:
+    """A group of its own for a step."""
+    order = preferred_order(step)
+    level = 1 + max([instruction[2].level for instruction in step.body if instruction[0] == "load"], default=-1)
+    group = Group("map", level, tuple([step.dims[label] for label in order]))
+    labels = {label: place for place, label in enumerate(order)}
+    return group, _placed(group, step, labels, -2)
+
+
+def _fit(group: Group, step: Step) -> Member | None:
+    """The step as a member of the group, None where it cannot be one."""
+    if group.length + len(step.body) > LONGEST:
+        return None
+    bound: Map = {}
+    latest = -2
+    for instruction in step.body:
+        if instruction[0] != "load":
+            continue
+        value = instruction[2]
+        place = group.places.get(value)
+        if place is None:
+            if value.level >= group.level:
+                return None
+            continue
+        if place[1] > latest:
+            latest = place[1]
+        if not _bind(bound, instruction[3], place[0]):
+            return None
+    if latest >= NEVER:
+        return None
+    if not group.dims and step.dims:
+        return _widen(group, step)
+    for instruction in step.body:
+        if instruction[0] == "load" and instruction[2] in group.reads and instruction[2] not in group.places:
+            index = instruction[3]
+            if all([type(entry) is int and entry not in bound for entry in index]) and len(set(index)) == len(index):
+                trial = dict(bound)
+                if _bind(trial, index, group.reads[instruction[2]]) and len(set(trial.values())) == len(trial):
+                    bound = trial
+    if len(bound) < len(step.dims) and not _complete(group, step, bound):
+        return None
+    if len(set(bound.values())) < len(bound):
+        return None
+    for label, place in bound.items():
+        if group.dims[place] != step.dims[label]:
+            return None
+    return _placed(group, step, bound, latest)
+
+
+def _bind(bound: Map, index: tuple, places: tuple[int, ...]) -> bool:
+    for entry, place in zip(index, places):
+        if type(entry) is not int or bound.setdefault(entry, place) != place:
+            return False
+    return True
+
+
+def _complete(group: Group, step: Step, bound: Map) -> bool:
+    """Give the remaining labels places of equal size."""
+    lane = len(group.dims) - 1
+    count = len(step.dims)
+    taken = set(bound.values())
+    if count > lane:
+        allowed = range(lane + 1)
+    elif count == 1 and lane not in taken and (group.dims[lane] == step.dims[0]):
+        allowed = range(lane, lane + 1)
+    else:
+        allowed = range(lane)
+    for label in preferred_order(step):
+        if label in bound:
+            continue
+        for place in allowed:
+            if place not in taken and group.dims[place] == step.dims[label]:
+                break
+        else:
+            return False
+        bound[label] = place
+        taken.add(place)
+    return True
+
+
+def _widen(group: Group, step: Step) -> Member | None:
+    """A group of scalars becomes the prologue of a nest."""
+    order = preferred_order(step)
+    narrow = group.dims
+    group.dims = tuple([step.dims[label] for label in order])
+    if group.end and any([member.time > -1 for member in group.members]):
+        group.dims = narrow
+        return None
+    return _placed(group, step, {label: place for place, label in enumerate(order)}, -2)
+
+
+def _placed(group: Group, step: Step, labels: Map, latest: int) -> Member | None:
+    """The times of a step whose labels have places, None where there is none."""
+    lane = len(group.dims) - 1
+    end = group.end
+    domain = set(labels.values())
+    summed = {labels[label] for label in range(len(step.out.dims), len(step.dims))}
+    if len(domain) == len(group.dims) and (end or domain):
+        if end and latest >= end - 1:
+            return None
+        time = _even(max(latest, 0))
+        if not summed:
+            return Member(step, labels, time, time)
+        if lane in summed and len(summed) == 1:
+            return Member(step, labels, time, time + 1)
+        if len(summed) == len(domain):
+            return Member(step, labels, time, end - 1 if end else time + 1)
+        if len(summed) == lane and lane not in summed:
+            return Member(step, labels, time, end)
+        return Member(step, labels, time, NEVER)
+    if end and domain and lane not in domain:
+        if len(domain) < lane:
+            return None
+        if latest >= end - 1:
+            return None
+        time = _odd(max(latest, -1))
+        if not summed:
+            return Member(step, labels, time, time)
+        return Member(step, labels, time, end - 1 if len(summed) == lane else NEVER)
+    if not domain:
+        if latest <= -1:
+            return Member(step, labels, -1, -1)
+        if end and latest < end - 1:
+            return None
+        return Member(step, labels, _odd(latest), _odd(latest))
+    if domain != {lane}:
+        return None
+    if end and -1 < latest < end - 1:
+        return None
+    time = _even(max(latest, end))
+    return Member(step, labels, time, time + 1 if summed else time)
+
+
+def _odd(time: int) -> int:
+    return time if time % 2 else time + 1
+
+
+def _even(time: int) -> int:
+    return time + 1 if time % 2 else time
+
+
+def preferred_order(step: Step) -> list[int]:
+    """The labels of a step from the outermost to the lane: the lane is what is contiguous in most of what the step touches."""
+    count = len(step.dims)
+    rank = len(step.out.dims)
+    if count < 2:
+        return list(range(count))
+    score = [0] * count
+    out_order = step.out.order if step.kind == "map" or step.kind == "scan" else tuple(range(rank))
+    if rank:
+        for axis in out_order:
+            score[axis] -= 2
+        score[out_order[-1]] += 4
+    widest: list[int] = []
+    for instruction in step.body:
+        if instruction[0] != "load" or not instruction[3]:
+            continue
+        index, order = instruction[3], instruction[2].order
+        stored = [index[axis] for axis in order]
+        contiguous = stored[-1]
+        for entry in stored[:-1]:
+            for label in _entry_labels(entry):
+                score[label] -= 2
+        if type(contiguous) is int:
+            score[contiguous] += 2
+        else:
+            for label, coefficient in contiguous.terms:
+                if label >= 0:
+                    score[label] += 2 if coefficient == 1 else -2
+        labels = [label for entry in stored for label in _entry_labels(entry)]
+        if len(labels) > len(widest):
+            widest = labels
+    best = max(score)
+    lanes = [label for label in range(count) if score[label] == best]
+    preferred = out_order[-1] if rank else -1
+    lane = preferred if preferred in lanes else next((label for label in reversed(widest) if label in lanes), lanes[-1])
+    outer = [axis for axis in out_order if axis != lane]
+    seen = set(outer) | {lane}
+    for label in [*widest, *range(rank, count)]:
+        if label not in seen:
+            seen.add(label)
+            outer.append(label)
+    return [*outer, lane]
+
+
+def _entry_labels(entry: int | Position) -> list[int]:
+    if type(entry) is int:
+        return [entry]
+    return [term for term, _ in entry.terms if term >= 0]

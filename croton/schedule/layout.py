@@ -1,0 +1,131 @@
+"""The storage order of every value, by votes.
+
+Values that one step reads or writes at the same set of labels form a class that should be stored alike. Inputs and outputs have a
+fixed order and vote; a class without them follows the operands of its first writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from croton.schedule.step import Step, Value, plain_labels
+
+Order = tuple[int, ...]
+
+
+def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
+    """Set `order` of every value that has none."""
+    classes = _Classes()
+    pinned: list[Value] = list(inputs)
+    for step in steps:
+        if step.out.order is not None:
+            pinned.append(step.out)
+        for group in _alike(step):
+            first, labels = group[0]
+            for other, other_labels in group[1:]:
+                classes.join(first, labels, other, other_labels)
+    votes: dict[Value, dict[Order, int]] = {}
+    for value in pinned:
+        if len(value.dims) > 1:
+            root, places = classes.find(value)
+            order = tuple([places[axis] for axis in value.order])
+            ballot = votes.setdefault(root, {})
+            ballot[order] = ballot.get(order, 0) + (2 if value.output >= 0 else 1)
+    chosen = {root: max(ballot, key=ballot.__getitem__) for root, ballot in votes.items()}
+    for step in steps:
+        value = step.out
+        if value.order is not None:
+            continue
+        rank = len(value.dims)
+        if rank < 2 or step.kind in ("routine", "scatter"):
+            value.order = tuple(range(rank))
+            continue
+        root, places = classes.find(value)
+        order = chosen.get(root)
+        if order is None:
+            value.order = _default(step)
+            chosen[root] = tuple([places[axis] for axis in value.order])
+        else:
+            axes = {place: axis for axis, place in enumerate(places)}
+            value.order = tuple([axes[place] for place in order])
+    for step in reversed(steps):
+        # what is accumulated into shares the memory of the result
+        if step.kind == "product" and step.detail.accumulate is not None:
+            step.detail.accumulate.order = step.out.order
+
+
+class _Classes:
+    """Union-find of values, each with the position of its axes in its root."""
+
+    def __init__(self) -> None:
+        self._parent: dict[Value, tuple[Value, Order]] = {}
+
+    def find(self, value: Value) -> tuple[Value, Order]:
+        """The root of a value's class, and for each axis of the value the axis of the root."""
+        path = []
+        while True:
+            up = self._parent.get(value)
+            if up is None:
+                break
+            path.append((value, up[1]))
+            value = up[0]
+        places: Order = tuple(range(len(value.dims)))
+        for child, step in reversed(path):
+            places = tuple([places[axis] for axis in step])
+            self._parent[child] = (value, places)
+        return value, places
+
+    def join(self, one: Value, labels: Sequence[int], two: Value, other: Sequence[int]) -> None:
+        """Say that two values read at these labels should be stored alike."""
+        root, places = self.find(one)
+        second, second_places = self.find(two)
+        if root is second:
+            return
+        at = dict(zip(labels, places))
+        moved = [0] * len(second_places)
+        for axis, place in enumerate(second_places):
+            moved[place] = at[other[axis]]
+        self._parent[second] = (root, tuple(moved))
+
+
+def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
+    """Groups of values that the step touches at one set of labels."""
+    rank = len(step.out.dims)
+    if step.kind == "product":
+        if step.detail.accumulate is not None and rank > 1:
+            same = tuple(range(rank))
+            return [[(step.out, same), (step.detail.accumulate, same)]]
+        return ()
+    if step.kind not in ("map", "scan") or len(step.dims) < 2:
+        return ()
+    groups: dict[frozenset[int], list[tuple[Value, tuple[int, ...]]]] = {}
+    if rank > 1:
+        groups[frozenset(range(rank))] = [(step.out, tuple(range(rank)))]
+    for instruction in step.body:
+        if instruction[0] == "load" and len(instruction[3]) > 1 and plain_labels(instruction[3]):
+            groups.setdefault(frozenset(instruction[3]), []).append((instruction[2], instruction[3]))
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _default(step: Step) -> Order:
+    """The order that suits the operands of a step."""
+    rank = len(step.out.dims)
+    if step.kind == "product":
+        left, right = step.detail.left, step.detail.right
+        rows = [step.detail.left_labels[axis] for axis in left.order]
+        columns = [step.detail.right_labels[axis] for axis in right.order]
+        batch = [label for label in rows if label < rank and label in columns]
+        mine = [label for label in rows if label < rank and label not in batch]
+        others = [label for label in columns if label < rank and label not in batch]
+        # the side that is contiguous in its operand ends
+        if columns[-1] not in others and rows[-1] in mine:
+            return tuple(batch + others + mine)
+        return tuple(batch + mine + others)
+    best: list[int] = []
+    for instruction in step.body:
+        if instruction[0] == "load" and plain_labels(instruction[3]):
+            found = [instruction[3][axis] for axis in instruction[2].order]
+            found = [label for label in found if label < rank]
+            if len(found) > len(best):
+                best = found
+    return tuple([label for label in range(rank) if label not in best] + best)

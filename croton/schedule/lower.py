@@ -1,0 +1,462 @@
+"""Nodes of the algebra to steps: one walk over the graph, arguments first.
+
+A pair of a planned contraction without a sum is no step: its factors go on, unmultiplied, to the next sum (a lazy product). A pair
+with a sum is a matrix product where it is one and large enough, else a reduction. A bool factor selects; it never multiplies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from croton.algebra.coefficient import multiply
+from croton.algebra.node import ONE, Coef, Node, Operand, walk
+from croton.dtypes import DType, bool_, float32, float64, int64
+from croton.schedule.step import Body, BodyBuilder, Operands, Step, Value, plain_labels
+from croton.sizes import Size, hint
+from croton.util.errors import NotSupportedError
+
+Source = Value | Node
+"""A value, or a node that is written into its readers: a label's value, a number, a relation."""
+
+Factor = tuple[Source, tuple[int, ...], int]
+
+INLINE = frozenset({"iota", "affine", "range", "select"})
+LEAST_PRODUCT = 16
+LEAST_SIDE = 2
+
+
+class Lowering:
+    """The steps of a graph in topological order, and the value of each node."""
+
+    def __init__(self, outputs: Sequence[Operand], donated: Iterable[Hashable] = ()) -> None:
+        self.outputs: list[Value] = []
+        self.inputs: dict[Hashable, Value] = {}
+        self.steps: list[Step] = []
+        self.checks: list[tuple[Value, Size, tuple]] = []
+        self.donated = frozenset(donated)
+        self._sources: dict[Node, Source] = {}
+        self._known: dict[tuple, Value] = {}
+        self._claims: dict[Value, int] = {}
+        self._origin: Any = None
+        roots = [operand.use.node for operand in outputs]
+        order = list(walk(roots))
+        self._uses: dict[Node, int] = dict.fromkeys(order, 0)
+        for node in order:
+            for argument in node.args:
+                self._uses[argument[0]] += 1
+        for root in roots:
+            self._uses[root] += 1
+        for node in order:
+            self._origin = node.origin
+            self._sources[node] = HANDLERS[node.kind](self, node)
+        taken: set[Value] = set()
+        for number, operand in enumerate(outputs):
+            self._origin = operand.use.node.origin
+            self.outputs.append(self._output(number, operand, taken))
+        self._drop_dead()
+
+    # ---- making steps -------------------------------------------------------------------------------------------
+
+    def emit(self, dims: tuple[Size, ...], rank: int, op: str | None, body: Body, own: bool = False) -> Value:
+        """The value of a map or a reduction over the labels from `rank` on; its own, never shared, when it will be written again."""
+        key = (dims, rank, op, body)
+        value = None if own else self._known.get(key)
+        if value is None:
+            value = Value(dims[:rank], body[-1][1])
+            if not own:
+                self._known[key] = value
+            self.add(Step(value, "map", dims, op, body, None, self._origin))
+        return value
+
+    def add(self, step: Step) -> None:
+        """Append a step that makes its value."""
+        step.out.step = step
+        self.steps.append(step)
+
+    def product(self, dims: tuple[Size, ...], rank: int, dtype: DType, operands: Operands, own: bool = False) -> Value:
+        """The value of a matrix product; its own, never shared, when it is accumulated into."""
+        key = (dims, rank, operands)
+        value = None if own else self._known.get(key)
+        if value is None:
+            value = Value(dims[:rank], dtype)
+            if not own:
+                self._known[key] = value
+            self.add(Step(value, "product", dims, None, (), operands, self._origin))
+        self._claims[value] = self._claims.get(value, 0) + 1
+        return value
+
+    def value_of(self, node: Node) -> Value:
+        """The value of a node as an array in memory."""
+        source = self._sources[node]
+        if type(source) is Value:
+            return source
+        body = BodyBuilder()
+        result = self.read(body, node, tuple(range(len(node.dims))))
+        return self.emit(node.dims, len(node.dims), None, body.finish(result))
+
+    def source(self, node: Node) -> Source:
+        """The value of a node, or the node itself where readers write it out."""
+        return self._sources[node]
+
+    def read(self, body: BodyBuilder, source: Source, labels: Sequence[int]) -> int:
+        """The instruction that reads a source at labels."""
+        if type(source) is Value:
+            return body.load(source, tuple(labels))
+        kind = source.kind
+        if kind == "iota":
+            return body.index(labels[0])
+        if kind == "contract":
+            return body.coef(source.dtype, source.param)
+        if kind == "constant":
+            return self.read(body, self._sources[source], labels)
+        if kind == "select":
+            index, places = source.args[0][:2]
+            found = self.read(body, self._sources[index], [labels[place] for place in places])
+            if index.dtype is not int64:
+                found = body.call("cast", int64, found)
+            return body.call("eq", bool_, body.index(labels[0]), found)
+        coefficients, constant = source.param
+        total = -1
+        for label, coefficient in zip(labels, coefficients):
+            term = body.index(label)
+            if coefficient != 1:
+                term = body.call("mul", int64, term, self._size(body, coefficient))
+            total = term if total < 0 else body.call("add", int64, total, term)
+        if total < 0:
+            total = self._size(body, constant)
+        elif constant != 0:
+            total = body.call("add", int64, total, self._size(body, constant))
+        return body.call("eq" if kind == "affine" else "ge", bool_, total, body.const(int64, 0))
+
+    def _size(self, body: BodyBuilder, size: Size) -> int:
+        return body.const(int64, size) if isinstance(size, int) else body.coef(int64, Coef(1, ((size, 1),)))
+
+    # ---- leaves -------------------------------------------------------------------------------------------------
+
+    def _input(self, node: Node) -> Source:
+        value = Value(node.dims, node.dtype, ("input", node.param))
+        self.inputs[node.param] = value
+        return value
+
+    def _constant(self, node: Node) -> Source:
+        return Value(node.dims, node.dtype, ("constant", node))
+
+    def _inline(self, node: Node) -> Source:
+        return node
+
+    # ---- products and sums --------------------------------------------------------------------------------------
+
+    def multiplied(self, body: BodyBuilder, factors: Sequence[Factor], coef: Coef, dtype: DType) -> int:
+        """The product of the factors at their labels."""
+        over, under, guards = [], [], []
+        for source, labels, power in factors:
+            read = self.read(body, source, labels)
+            if source.dtype is bool_:
+                guards.append(read)
+            else:
+                (over if power > 0 else under).append(self._power(body, read, abs(power), dtype))
+        if dtype is bool_:
+            if coef != ONE and not coef.number:
+                return body.const(bool_, False)
+            result = guards[0] if guards else body.const(bool_, True)
+            for guard in guards[1:]:
+                result = body.call("logical_and", bool_, result, guard)
+            return result
+        result = -1
+        for factor in over:
+            result = factor if result < 0 else body.call("mul", dtype, result, factor)
+        if result < 0:
+            result = body.coef(dtype, coef)
+        elif coef == (-1, ()):
+            result = body.call("neg", dtype, result)
+        elif coef != ONE:
+            result = body.call("mul", dtype, result, body.coef(dtype, coef))
+        divisor = -1
+        for factor in under:
+            divisor = factor if divisor < 0 else body.call("mul", dtype, divisor, factor)
+        if divisor >= 0:
+            result = body.call("div", dtype, result, divisor)
+        if guards:
+            guard = guards[0]
+            for other in guards[1:]:
+                guard = body.call("logical_and", bool_, guard, other)
+            result = body.call("where", dtype, guard, result, body.const(dtype, 0))
+        return result
+
+    def _power(self, body: BodyBuilder, base: int, power: int, dtype: DType) -> int:
+        result = -1
+        while power:
+            if power & 1:
+                result = base if result < 0 else body.call("mul", dtype, result, base)
+            power >>= 1
+            if power:
+                base = body.call("mul", dtype, base, base)
+        return result
+
+    def _contract(self, node: Node) -> Source:
+        if not node.args:
+            return node
+        rank = len(node.dims)
+        dims = node.dims + node.sums
+        factors: list[Factor] = [(self._sources[a[0]], a[1], a[2]) for a in node.args]
+        if not node.sums:
+            return self._pointwise(node, factors)
+        return self.summed(dims, rank, factors, node.param, node.dtype)
+
+    def _pointwise(self, node: Node, factors: list[Factor]) -> Source:
+        rank = len(node.dims)
+        if len(factors) == 1 and factors[0][1:] == (tuple(range(rank)), 1) and self._sole_product(node.args[0][0]):
+            step = factors[0][0].step
+            detail = step.detail._replace(alpha=multiply(step.detail.alpha, node.param))
+            return self.product(step.dims, rank, node.dtype, detail)
+        body = BodyBuilder()
+        return self.emit(node.dims, rank, None, body.finish(self.multiplied(body, factors, node.param, node.dtype)))
+
+    def _sole_product(self, node: Node) -> bool:
+        value = self._sources[node]
+        if type(value) is not Value or value.step is None or value.step.kind != "product":
+            return False
+        return self._uses[node] == 1 and self._claims[value] == 1 and value.step.detail.accumulate is None
+
+    def summed(self, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType) -> Value:
+        """coef * the sum over the labels from `rank` on of the product of the factors."""
+        items: list[list[Factor]] = [[factor] for factor in factors]
+        labels: list[set[int]] = [set(factor[1]) for factor in factors]
+        count: dict[int, int] = {}
+        for found in labels:
+            for label in found:
+                count[label] = count.get(label, 0) + 1
+        sizes = [hint(size) for size in dims]
+        pairs = pairwise([frozenset(found) for found in labels], sizes, rank)
+        applied = False
+        if len(factors) > 1:
+            for number in range(len(items)):
+                gone = sorted([label for label in labels[number] if label >= rank and count[label] == 1])
+                if gone:
+                    items[number] = [self._reduction(dims, items[number], None, gone, ONE, dtype)]
+                    labels[number] = set(items[number][0][1])
+        last = len(pairs) - 1
+        for number, (left, right) in enumerate(pairs):
+            for label in labels[left] & labels[right]:
+                count[label] -= 1
+            together = labels[left] | labels[right]
+            gone = sorted([label for label in together if label >= rank and count[label] == 1])
+            if not gone:
+                items.append(items[left] + items[right])
+                labels.append(together)
+                continue
+            scale = coef if number == last else ONE
+            applied = number == last
+            items.append([self._reduction(dims, items[left], items[right], gone, scale, dtype)])
+            labels.append(set(items[-1][0][1]))
+        result = items[-1]
+        if len(factors) == 1:
+            result, applied = [self._reduction(dims, result, None, list(range(rank, len(dims))), coef, dtype)], True
+        if (applied or coef == ONE) and len(result) == 1 and result[0][1:] == (tuple(range(rank)), 1) and type(result[0][0]) is Value:
+            return result[0][0]
+        body = BodyBuilder()
+        return self.emit(dims[:rank], rank, None, body.finish(self.multiplied(body, result, ONE if applied else coef, dtype)))
+
+    def _reduction(
+        self, dims: tuple[Size, ...], left: list[Factor], right: list[Factor] | None, gone: list[int], coef: Coef, dtype: DType
+    ) -> Factor:
+        """The factor that a sum of products leaves."""
+        mine = {label for factor in left for label in factor[1]}
+        others = set() if right is None else {label for factor in right for label in factor[1]}
+        kept = sorted((mine | others).difference(gone))
+        places = {label: place for place, label in enumerate([*kept, *gone])}
+        own = tuple([dims[label] for label in places])
+        rank = len(kept)
+        if right is not None and dtype in (float32, float64) and self._is_product(dims, mine, others, gone):
+            first, first_labels = self._operand(dims, left, sorted(mine), dtype)
+            second, second_labels = self._operand(dims, right, sorted(others), dtype)
+            first_labels = tuple([places[label] for label in first_labels])
+            second_labels = tuple([places[label] for label in second_labels])
+            value = self.product(own, rank, dtype, Operands(first, first_labels, second, second_labels, coef, None))
+            return (value, tuple(kept), 1)
+        body = BodyBuilder()
+        factors = left if right is None else left + right
+        moved = [(source, tuple([places[label] for label in labels]), power) for source, labels, power in factors]
+        value = self.emit(own, rank, "any" if dtype is bool_ else "sum", body.finish(self.multiplied(body, moved, ONE, dtype)))
+        if coef != ONE:
+            body = BodyBuilder()
+            scaled = self.multiplied(body, [(value, tuple(range(rank)), 1)], coef, dtype)
+            value = self.emit(own[:rank], rank, None, body.finish(scaled))
+        return (value, tuple(kept), 1)
+
+    def _is_product(self, dims: tuple[Size, ...], mine: set[int], others: set[int], gone: list[int]) -> bool:
+        inner = mine & others
+        if not inner.issuperset(gone):
+            return False
+        rows, columns = mine - others, others - mine
+        if not rows or not columns:
+            return False
+        sides = []
+        for group in (rows, columns, gone):
+            side = 1
+            for label in group:
+                side *= hint(dims[label])
+            sides.append(side)
+        least = min(sides)
+        return least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone))
+
+    def _operand(self, dims: tuple[Size, ...], factors: list[Factor], labels: list[int], dtype: DType) -> tuple[Value, tuple[int, ...]]:
+        """An array for a side of a matrix product."""
+        if len(factors) == 1:
+            source, at, power = factors[0]
+            if power == 1 and type(source) is Value and source.dtype is dtype and plain_labels(at):
+                return source, at
+        places = {label: place for place, label in enumerate(labels)}
+        body = BodyBuilder()
+        moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in factors]
+        result = self.multiplied(body, moved, ONE, dtype)
+        return self.emit(tuple([dims[label] for label in labels]), len(labels), None, body.finish(result)), tuple(labels)
+
+    def _add(self, node: Node) -> Source:
+        rank, dtype = len(node.dims), node.dtype
+        same = tuple(range(rank))
+        products, rest = [], []
+        for child, labels, coef in node.args:
+            sole = labels == same and len(node.args) > 1 and self._sole_product(child)
+            (products if sole else rest).append((child, labels, coef))
+        if products and rest and (rest == [(rest[0][0], same, ONE)] or not any([len(labels) == rank for _, labels, _ in rest])):
+            # a lone shared value would only be copied, and a bias is added after the product, with what follows it
+            products, rest = [], list(node.args)
+        total = None
+        if rest:
+            body = BodyBuilder()
+            total = self.emit(node.dims, rank, None, body.finish(self._sum(body, rest, dtype)), own=bool(products))
+        for child, _, coef in products:
+            step = self._sources[child].step
+            detail = step.detail._replace(alpha=multiply(step.detail.alpha, coef), accumulate=total)
+            total = self.product(step.dims, rank, dtype, detail, own=True)
+        return total
+
+    def _sum(self, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
+        result = -1
+        for child, labels, coef in terms:
+            read = self.read(body, self._sources[child], labels)
+            if child.dtype is bool_ and dtype is not bool_:
+                read = body.call("cast", dtype, read)
+            function = "add"
+            if coef == (-1, ()):
+                function = "sub"
+            elif coef != ONE:
+                read = body.call("mul", dtype, read, body.coef(dtype, coef))
+            if result < 0:
+                result = read if function == "add" else body.call("neg", dtype, read)
+            else:
+                result = body.call(function, dtype, result, read)
+        return result
+
+    # ---- functions and reductions -------------------------------------------------------------------------------
+
+    def _map(self, node: Node) -> Source:
+        body = BodyBuilder()
+        arguments = [self.read(body, self._sources[a[0]], a[1]) for a in node.args]
+        result = body.call(node.param, node.dtype, *arguments)
+        return self.emit(node.dims, len(node.dims), None, body.finish(result))
+
+    def _reduce(self, node: Node) -> Source:
+        child, labels = node.args[0][:2]
+        rank, dims = len(node.dims), node.dims + node.sums
+        function, dtype = node.param, node.dtype
+        body = BodyBuilder()
+        read = self.read(body, self._sources[child], labels)
+        if function != "lse":
+            return self.emit(dims, rank, function, body.finish(read))
+        largest = self.emit(dims, rank, "max", body.finish(read))
+        same = tuple(range(rank))
+        body = BodyBuilder()
+        peak = body.load(largest, same)
+        finite = body.call("isfinite", bool_, peak)
+        # shifting by an infinite maximum would make inf - inf
+        shift = self.emit(node.dims, rank, None, body.finish(body.call("where", dtype, finite, peak, body.const(dtype, 0))))
+        body = BodyBuilder()
+        read = self.read(body, self._sources[child], labels)
+        shifted = body.call("sub", dtype, read, body.load(shift, same))
+        total = self.emit(dims, rank, "sum", body.finish(body.call("exp", dtype, shifted)))
+        body = BodyBuilder()
+        logarithm = body.call("log", dtype, body.load(total, same))
+        return self.emit(node.dims, rank, None, body.finish(body.call("add", dtype, logarithm, body.load(shift, same))))
+
+    def _unsupported(self, node: Node) -> Source:
+        raise NotSupportedError(f"not supported: a kernel for {node.kind} {node.param!r}")
+
+    # ---- outputs ------------------------------------------------------------------------------------------------
+
+    def _output(self, number: int, operand: Operand, taken: set[Value]) -> Value:
+        """The array of an output: the value itself where it can live there, else a copy."""
+        node, labels = operand.use
+        axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
+        source = self._sources[node]
+        if type(source) is Value and source.home is None and source not in taken and len(labels) == len(axes) and set(labels) == set(axes):
+            value = source
+            value.order = tuple([labels.index(axis) for axis in axes])
+        else:
+            body = BodyBuilder()
+            places = {axis: place for place, axis in enumerate(axes)}
+            result = self.read(body, source, tuple([places[label] for label in labels]))
+            value = self.emit(tuple([axis.size for axis in axes]), len(axes), None, body.finish(result), own=True)
+            value.order = tuple(range(len(axes)))
+        value.output = number
+        taken.add(value)
+        return value
+
+    def _drop_dead(self) -> None:
+        live = set(self.outputs)
+        kept = []
+        for step in reversed(self.steps):
+            if step.out in live:
+                kept.append(step)
+                live.update(step.reads())
+        self.steps = kept[::-1]
+
+
+def pairwise(factors: Sequence[frozenset[int]], sizes: Sequence[int], rank: int) -> list[tuple[int, int]]:
+    """The order in which factors are multiplied: pairs of positions, each result taking the next one. Labels from `rank` on are summed."""
+    live = dict(enumerate(factors))
+    pairs: list[tuple[int, int]] = []
+    count: dict[int, int] = {}
+    for found in factors:
+        for label in found:
+            count[label] = count.get(label, 0) + 1
+    while len(live) > 1:
+        best: tuple | None = None
+        numbers = list(live)
+        for place, left in enumerate(numbers):
+            for right in numbers[place + 1 :]:
+                both = live[left] & live[right]
+                union = live[left] | live[right]
+                cost = 1
+                for label in union:
+                    cost *= sizes[label]
+                sums = any([label >= rank and count[label] == (2 if label in both else 1) for label in union])
+                key = (cost, not sums)
+                if best is None or key < best[0]:
+                    best = (key, left, right, both, union)
+        _, left, right, both, union = best
+        for label in both:
+            count[label] -= 1
+        del live[left], live[right]
+        live[len(factors) + len(pairs)] = frozenset([label for label in union if label < rank or count[label] > 1])
+        pairs.append((left, right))
+    return pairs
+
+
+HANDLERS: dict[str, Callable[[Lowering, Node], Source]] = {
+    "input": Lowering._input,
+    "constant": Lowering._constant,
+    "iota": Lowering._inline,
+    "contract": Lowering._contract,
+    "add": Lowering._add,
+    "map": Lowering._map,
+    "reduce": Lowering._reduce,
+    "arg": Lowering._unsupported,
+    "cumulate": Lowering._unsupported,
+    "call": Lowering._unsupported,
+    "affine": Lowering._inline,
+    "range": Lowering._inline,
+    "select": Lowering._inline,
+}

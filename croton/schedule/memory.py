@@ -1,0 +1,216 @@
+"""Memory: which values share a slot of the arena, by one linear scan over the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+from croton.kernel.language import For, Index, Kernel, Lanes, Load, Stmt, Store
+from croton.schedule.step import Value
+from croton.sizes import Size, hint
+
+
+class Access(NamedTuple):
+    """What a call does to a value, in the order of the program's text."""
+
+    position: int
+    write: bool
+    plain: bool
+    index: tuple[Index, ...]
+    loops: tuple[str, ...]
+
+
+class Memory(NamedTuple):
+    """Where values live: a slot number each, or the input whose memory they take over; and the byte sizes that each slot must hold."""
+
+    slots: tuple[tuple[Size, ...], ...]
+    slot: dict[Value, int]
+    taken: dict[Value, Value]
+    alias: dict[Value, Value]
+
+
+def accesses(kernel: Kernel) -> dict[str, list[Access]]:
+    """Every access of a kernel by buffer, in the order of the text."""
+    found: dict[str, list[Access]] = {}
+    position = 0
+    stack: list[tuple[Sequence[Stmt], int, tuple[str, ...]]] = [(kernel.body, 0, ())]
+    while stack:
+        statements, start, loops = stack.pop()
+        for number in range(start, len(statements)):
+            statement = statements[number]
+            position += 1
+            kind = type(statement)
+            if kind is Load:
+                found.setdefault(statement.buffer, []).append(Access(position, False, True, statement.index, loops))
+            elif kind is Store:
+                plain = statement.op is None and statement.guard is None
+                found.setdefault(statement.buffer, []).append(Access(position, True, plain, statement.index, loops))
+            elif kind in (For, Lanes):
+                stack.append((statements, number + 1, loops))
+                stack.append((statement.body, 0, (*loops, statement.label)))
+                break
+    return found
+
+
+def may_replace(kernel: Kernel, found: dict[str, list[Access]], new: str, old: str) -> bool:
+    """Whether a kernel may write one buffer in the memory of another that dies with it: each element is read before it is written."""
+    shapes = {buffer.name: buffer for buffer in kernel.buffers}
+    if shapes[new].shape != shapes[old].shape or shapes[new].dtype.itemsize != shapes[old].dtype.itemsize:
+        return False
+    writes = [access for access in found.get(new, ()) if access.write]
+    if len(writes) != 1 or not writes[0].plain:
+        return False
+    write = writes[0]
+    labels = [index.terms[0][0] for index in write.index if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
+    if len(labels) != len(write.index) or sorted(labels) != sorted(write.loops):
+        return False
+    return all([not access.write and access.index == write.index and access.position < write.position for access in found.get(old, ())])
+
+
+class CallUse(NamedTuple):
+    """A call as the planner sees it: its values in order of their parameters, and the kernel if it is one."""
+
+    values: tuple[Value, ...]
+    names: tuple[str, ...]
+    kernel: Kernel | None
+    number: int
+
+
+def plan_memory(
+    calls: Sequence[CallUse], outputs: Sequence[Value], donated: Mapping[Hashable, int], inputs: Mapping[Hashable, Value]
+) -> Memory:
+    """Give every temporary a slot, and donated inputs' memory to the outputs that replace them where no element is needed afterwards."""
+    alias: dict[Value, Value] = {}
+    for call in reversed(calls):
+        for value in call.values:
+            if value.donor is not None:
+                alias[value.donor] = value
+    root: dict[Value, Value] = {}
+
+    def owner(value: Value) -> Value:
+        path = []
+        while value not in root and value in alias:
+            path.append(value)
+            value = alias[value]
+        value = root.get(value, value)
+        for step in path:
+            root[step] = value
+        return value
+
+    last: dict[Value, int] = {}
+    for position, call in enumerate(calls):
+        for value in call.values:
+            last[owner(value)] = position
+    pinned = set(outputs)
+    memory_of_kernel: dict[int, dict[str, list[Access]]] = {}
+    slots: list[dict[Size, None]] = []
+    slot: dict[Value, int] = {}
+    taken: dict[Value, Value] = {}
+    free_by_size: dict[Size, list[int]] = {}
+    free: dict[int, None] = {}
+    heirs = {outputs[number]: inputs[key] for key, number in donated.items() if key in inputs}
+    for position, call in enumerate(calls):
+        owners = [owner(value) for value in call.values]
+        dying = {value: None for value in owners if last[value] == position and value in slot and value not in pinned}
+        for place, value in enumerate(call.values):
+            top = owners[place]
+            if top in pinned and top in heirs and top not in taken and value is top and call.kernel is not None:
+                _inherit(call, place, heirs[top], last, position, taken, memory_of_kernel)
+            if top.home is not None or top in pinned or top in slot:
+                continue
+            size = _bytes(top)
+            chosen = _in_place(call, place, size, dying, owners, slot, memory_of_kernel) if value is top else None
+            if chosen is not None:
+                slot[top] = slot[chosen]
+                del dying[chosen]
+                continue
+            number = _take(size, free, free_by_size, slots)
+            slots[number][size] = None
+            slot[top] = number
+            if last[top] == position:
+                dying[top] = None
+        for value in dying:
+            number = slot[value]
+            free[number] = None
+            for size in slots[number]:
+                free_by_size.setdefault(size, []).append(number)
+    for value in list(alias):
+        top = owner(value)
+        if top in slot:
+            slot[value] = slot[top]
+    return Memory(tuple([tuple(sizes) for sizes in slots]), slot, taken, alias)
+
+
+def _bytes(value: Value) -> Size:
+    size: Size = value.dtype.itemsize
+    for extent in value.dims:
+        size = size * extent
+    return size
+
+
+def _take(size: Size, free: dict[int, None], free_by_size: dict[Size, list[int]], slots: list[dict[Size, None]]) -> int:
+    """A free slot: of this size, else of a size likely to be near, else a new one."""
+    found = free_by_size.get(size)
+    while found:
+        number = found.pop()
+        if number in free:
+            del free[number]
+            return number
+    likely = hint(size)
+    for count, number in enumerate(free):
+        if count > 16:
+            break
+        if any([likely <= 2 * hint(other) and hint(other) <= 2 * likely for other in slots[number]]):
+            del free[number]
+            return number
+    slots.append({})
+    return len(slots) - 1
+
+
+def _in_place(
+    call: CallUse,
+    place: int,
+    size: Size,
+    dying: dict[Value, None],
+    owners: list[Value],
+    slot: dict[Value, int],
+    memory_of_kernel: dict[int, dict[str, list[Access]]],
+) -> Value | None:
+    if call.kernel is None or not dying:
+        return None
+    found = memory_of_kernel.get(call.number)
+    if found is None:
+        found = memory_of_kernel[call.number] = accesses(call.kernel)
+    new = call.names[place]
+    for other, value in enumerate(owners):
+        if other == place or value not in dying or _bytes(value) != size:
+            continue
+        if owners.count(value) > 1 or call.values.count(call.values[place]) > 1:
+            continue
+        if may_replace(call.kernel, found, new, call.names[other]):
+            return value
+    return None
+
+
+def _inherit(
+    call: CallUse,
+    place: int,
+    donor: Value,
+    last: dict[Value, int],
+    position: int,
+    taken: dict[Value, Value],
+    memory_of_kernel: dict[int, dict[str, list[Access]]],
+) -> None:
+    """Let an output live in the memory of the input that it replaces, if this call is the last to read it."""
+    output = call.values[place]
+    if donor.dims != output.dims or donor.dtype is not output.dtype or last.get(donor, -1) > position or call.values.count(output) > 1:
+        return
+    if last.get(donor, -1) == position:
+        if call.values.count(donor) > 1:
+            return
+        found = memory_of_kernel.get(call.number)
+        if found is None:
+            found = memory_of_kernel[call.number] = accesses(call.kernel)
+        if not may_replace(call.kernel, found, call.names[place], call.names[call.values.index(donor)]):
+            return
+    taken[output] = donor

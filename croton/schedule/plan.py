@@ -1,0 +1,126 @@
+"""What the scheduler hands on: kernels, calls in order, values and where they live. Plain data.
+
+    build_plan(outputs, inputs) -> Plan
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from croton.algebra.node import Coef
+from croton.dtypes import DType
+from croton.kernel.language import Kernel
+from croton.schedule.product import Shape
+from croton.sizes import Size
+
+
+@dataclass(frozen=True)
+class PlanValue:
+    """An array of the program.
+
+    shape   extents as stored, row-major
+    order   the axis of the array that each stored axis is
+    home    ("input", key), ("output", number), ("slot", number) or ("constant", array)
+    """
+
+    dtype: DType
+    shape: tuple[Size, ...]
+    order: tuple[int, ...]
+    home: tuple[str, Any]
+
+    @property
+    def bytes(self) -> Size:
+        """The memory it takes."""
+        total: Size = self.dtype.itemsize
+        for extent in self.shape:
+            total = total * extent
+        return total
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """A call of kernels[kernel] with values for its buffers and sizes for its size parameters."""
+
+    kernel: int
+    values: tuple[int, ...]
+    sizes: tuple[Size, ...]
+    origins: tuple[Any, ...]
+    flops: Size
+    bytes: Size
+
+
+@dataclass(frozen=True)
+class ProductCall:
+    """out = alpha * left @ right + beta * out, for each matrix of a batch; strides are in elements. k may be 0, which leaves beta * out."""
+
+    left: int
+    right: int
+    out: int
+    shape: Shape
+    alpha: Coef
+    beta: int
+    origins: tuple[Any, ...]
+    flops: Size
+    bytes: Size
+
+
+@dataclass(frozen=True)
+class RoutineCall:
+    """outputs = routine(*inputs), a Python callable or the name of a library routine."""
+
+    routine: Any
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    params: Any
+    origins: tuple[Any, ...]
+    flops: Size = 0
+    bytes: Size = 0
+
+
+@dataclass(frozen=True)
+class BoundsCheck:
+    """0 <= every element of a value < bound, else the user's index is out of range."""
+
+    value: int
+    bound: Size
+    origins: tuple[Any, ...]
+
+
+Call = KernelCall | ProductCall | RoutineCall | BoundsCheck
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program: run the calls in order.
+
+    slots    byte sizes that each slot of the arena must hold (the greatest of them)
+    inputs   the value of each input key that is read
+    outputs  the value of each output; one whose home is an input is written in that input's memory
+    """
+
+    kernels: tuple[Kernel, ...]
+    calls: tuple[Call, ...]
+    values: tuple[PlanValue, ...]
+    slots: tuple[tuple[Size, ...], ...]
+    inputs: Mapping[Hashable, int]
+    outputs: tuple[int, ...]
+
+    @property
+    def flops(self) -> Size:
+        """Predicted floating point operations."""
+        return _total([call.flops for call in self.calls if not isinstance(call, BoundsCheck)])
+
+    @property
+    def bytes(self) -> Size:
+        """Predicted memory traffic: each array once a call."""
+        return _total([call.bytes for call in self.calls if not isinstance(call, BoundsCheck)])
+
+
+def _total(sizes: Sequence[Size]) -> Size:
+    total: Size = 0
+    for size in sizes:
+        total = total + size
+    return total
+

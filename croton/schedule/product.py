@@ -1,0 +1,178 @@
+"""Matrix products in memory: which storage a library can take, and the copies that make the others so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from croton.schedule.step import BodyBuilder, Operands, Step, Value
+from croton.sizes import Size
+
+
+class Matrix(NamedTuple):
+    """A value as a stack of matrices: strides in elements."""
+
+    row_stride: Size
+    column_stride: Size
+    batch_strides: tuple[Size, ...]
+
+
+class Shape(NamedTuple):
+    """A stack of products out[m, n] = left[m, k] * right[k, n]."""
+
+    m: Size
+    n: Size
+    k: Size
+    batch: tuple[Size, ...]
+    left: Matrix
+    right: Matrix
+    out: Matrix
+
+
+class _Roles(NamedTuple):
+    rows: list[int]
+    columns: list[int]
+    inner: list[int]
+    batch: list[int]
+
+
+def _roles(step: Step) -> _Roles:
+    """The labels of a product by what they do, each list in storage order."""
+    detail: Operands = step.detail
+    out = list(step.out.order)
+    left, right = set(detail.left_labels), set(detail.right_labels)
+    rows = [label for label in out if label in left and label not in right]
+    columns = [label for label in out if label in right and label not in left]
+    batch = [label for label in out if label in left and label in right]
+    inner = [detail.left_labels[axis] for axis in detail.left.order]
+    inner = [label for label in inner if label >= len(out)]
+    return _Roles(rows, columns, inner, batch)
+
+
+def _strides(value: Value, labels: Sequence[int]) -> dict[int, Size]:
+    found: dict[int, Size] = {}
+    stride: Size = 1
+    for axis in reversed(value.order):
+        found[labels[axis]] = stride
+        stride = stride * value.dims[axis]
+    return found
+
+
+def _block(group: list[int], strides: dict[int, Size], dims: tuple[Size, ...]) -> Size | None:
+    """The stride of labels that follow each other in memory, None if they do not."""
+    stride = strides[group[-1]]
+    expected = stride
+    for label in reversed(group):
+        if strides[label] != expected:
+            return None
+        expected = expected * dims[label]
+    return stride
+
+
+def _matrix(
+    value: Value, labels: Sequence[int], rows: list[int], columns: list[int], batch: list[int], dims: tuple[Size, ...]
+) -> Matrix | None:
+    strides = _strides(value, labels)
+    row, column = _block(rows, strides, dims), _block(columns, strides, dims)
+    if row is None or column is None or (row != 1 and column != 1):
+        return None
+    return Matrix(row, column, tuple([strides[label] for label in batch]))
+
+
+def shape_of(step: Step) -> Shape:
+    """The library call of a product whose operands are stored as it needs them."""
+    roles, detail, dims = _roles(step), step.detail, step.dims
+    left = _matrix(detail.left, detail.left_labels, roles.rows, roles.inner, roles.batch, dims)
+    right = _matrix(detail.right, detail.right_labels, roles.inner, roles.columns, roles.batch, dims)
+    out = _matrix(step.out, range(len(step.out.dims)), roles.rows, roles.columns, roles.batch, dims)
+    if left is None or right is None or out is None:
+        raise AssertionError("a product whose operands no library call takes")
+    m, n, k = (_size(group, dims) for group in (roles.rows, roles.columns, roles.inner))
+    return _merge_batch(Shape(m, n, k, tuple([dims[label] for label in roles.batch]), left, right, out))
+
+
+def _size(group: list[int], dims: tuple[Size, ...]) -> Size:
+    size: Size = 1
+    for label in group:
+        size = size * dims[label]
+    return size
+
+
+def _merge_batch(shape: Shape) -> Shape:
+    """Neighbouring batch labels that one stride walks through become one."""
+    sizes = list(shape.batch)
+    columns = [list(matrix.batch_strides) for matrix in (shape.left, shape.right, shape.out)]
+    for place in range(len(sizes) - 2, -1, -1):
+        if all([strides[place] == strides[place + 1] * sizes[place + 1] for strides in columns]):
+            sizes[place] = sizes[place] * sizes.pop(place + 1)
+            for strides in columns:
+                strides[place] = strides.pop(place + 1)
+    left, right, out = (
+        matrix._replace(batch_strides=tuple(strides)) for matrix, strides in zip((shape.left, shape.right, shape.out), columns)
+    )
+    return shape._replace(batch=tuple(sizes), left=left, right=right, out=out)
+
+
+def legalise(steps: Sequence[Step]) -> list[Step]:
+    """The steps with copies around products whose operands are stored in an order that no library takes."""
+    result: list[Step] = []
+    copies: dict[tuple, Value] = {}
+    for step in steps:
+        if step.kind != "product":
+            result.append(step)
+            continue
+        roles, dims = _roles(step), step.dims
+        out, detail = step.out, step.detail
+        after: Step | None = None
+        if _matrix(out, range(len(out.dims)), roles.rows, roles.columns, roles.batch, dims) is None:
+            step, after = _product_elsewhere(step, roles)
+            detail = step.detail
+        left, right = detail.left, detail.right
+        if _matrix(left, detail.left_labels, roles.rows, roles.inner, roles.batch, dims) is None:
+            left, labels = _copied(step, left, detail.left_labels, [*roles.batch, *roles.rows, *roles.inner], copies, result)
+            detail = detail._replace(left=left, left_labels=labels)
+        if _matrix(right, detail.right_labels, roles.inner, roles.columns, roles.batch, dims) is None:
+            right, labels = _copied(step, right, detail.right_labels, [*roles.batch, *roles.inner, *roles.columns], copies, result)
+            detail = detail._replace(right=right, right_labels=labels)
+        step.detail = detail
+        result.append(step)
+        if after is not None:
+            result.append(after)
+    return result
+
+
+def _copied(
+    step: Step, value: Value, labels: tuple[int, ...], order: list[int], copies: dict[tuple, Value], result: list[Step]
+) -> tuple[Value, tuple[int, ...]]:
+    axes = tuple([labels.index(label) for label in order])
+    key = (value, axes)
+    copy = copies.get(key)
+    if copy is None:
+        copy = copies[key] = Value(tuple([value.dims[axis] for axis in axes]), value.dtype)
+        copy.order = tuple(range(len(axes)))
+        body = BodyBuilder()
+        body.load(value, tuple([axes.index(axis) for axis in range(len(axes))]))
+        copy.step = Step(copy, "map", copy.dims, None, tuple(body.instructions), None, None)
+        copy.step.origin = step.origin
+        result.append(copy.step)
+    return copy, tuple(order)
+
+
+def _product_elsewhere(step: Step, roles: _Roles) -> tuple[Step, Step]:
+    """The product into memory of a suitable order, and the copy (or sum) into the value that was wanted."""
+    out, detail = step.out, step.detail
+    rank = len(out.dims)
+    fresh = Value(out.dims, out.dtype)
+    fresh.order = (*roles.batch, *roles.rows, *roles.columns)
+    product = Step(fresh, "product", step.dims, None, (), detail._replace(accumulate=None), None)
+    product.origin = step.origin
+    fresh.step = product
+    body = BodyBuilder()
+    same = tuple(range(rank))
+    read = body.load(fresh, same)
+    if detail.accumulate is not None:
+        body.call("add", out.dtype, body.load(detail.accumulate, same), read)
+    copy = Step(out, "map", out.dims, None, tuple(body.instructions), None, None)
+    copy.origin = step.origin
+    out.step = copy
+    return product, copy

@@ -1,0 +1,105 @@
+"""What is cheaper to compute twice than to store: values written into the bodies of their readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from croton.schedule.fuse import Group
+from croton.schedule.step import BodyBuilder, Step, Value, cost_of, loads, plain_labels, renumbered
+
+CHEAP_FREE = 8
+CHEAP_READ = 5
+CHEAP_NARROW = 24
+
+
+def inline_free(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
+    """Values made of values of lower rank only (one-hot codes, outer sums, masks) are no data: they are written into their readers."""
+    pinned = pinned_values(steps, kept)
+    free: dict[Value, Step] = {}
+    for step in steps:
+        if free and step.kind == "map":
+            _inline(step, free)
+        rank = len(step.out.dims)
+        if step.kind != "map" or step.op is not None or step.out in pinned or rank < 1 or cost_of(step.body) >= CHEAP_FREE:
+            continue
+        if all([len(i[3]) < rank and (len(i[3]) < 2 or rank > 2) and plain_labels(i[3]) for i in loads(step.body)]):
+            free[step.out] = step
+    return live_steps(steps, kept)
+
+
+def pinned_values(steps: Iterable[Step], kept: Iterable[Value]) -> set[Value]:
+    """Values that must be arrays: outputs, and what libraries read."""
+    pinned = set(kept)
+    for step in steps:
+        if step.kind != "map":
+            pinned.update(step.reads())
+    return pinned
+
+
+def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
+    """Across groups: a cheap value with at most one leaf of its own rank is evaluated again by its readers, not stored."""
+    pinned = pinned_values([member.step for group in groups if group.kind != "map" for member in group.members], kept)
+    for group in groups:
+        if group.kind != "map":
+            continue
+        for member in group.members:
+            _inline_outside(member.step, group, pinned)
+    needed = set(kept)
+    remaining: list[Group] = []
+    for group in reversed(groups):
+        members = []
+        for member in reversed(group.members):
+            if member.step.out in needed:
+                members.append(member)
+                needed.update(member.step.reads())
+        if members:
+            group.members = members[::-1]
+            remaining.append(group)
+    return remaining[::-1]
+
+
+def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
+    chosen: dict[Value, Step] = {}
+    for instruction in loads(step.body):
+        value = instruction[2]
+        source = value.step
+        if value in chosen or source is None or value.group is group or value.group.kind != "map" or value in pinned:
+            continue
+        if source.op is not None or source.kind != "map" or not value.dims or not plain_labels(instruction[3]):
+            continue
+        rank = len(value.dims)
+        # what varies along fewer labels than its reader is evaluated once for many elements only if it is invariant in the lane
+        if cost_of(source.body) > CHEAP_READ:
+            continue
+        leaves = list(loads(source.body))
+        if len({(leaf[2], leaf[3]) for leaf in leaves if len(leaf[3]) == rank}) > 1:
+            continue
+        if all([leaf[2].level < group.level and leaf[2].group is not group for leaf in leaves]):
+            chosen[value] = source
+    if chosen and sum([len(source.body) for source in chosen.values()]) + len(step.body) < 80:
+        _inline(step, chosen)
+
+
+def _inline(step: Step, sources: dict[Value, Step]) -> None:
+    """Replace loads of values by their bodies."""
+    if not any([i[0] == "load" and i[2] in sources and plain_labels(i[3]) for i in step.body]):
+        return
+    body = BodyBuilder()
+    numbers: list[int] = []
+    for instruction in step.body:
+        if instruction[0] == "load" and instruction[2] in sources and instruction[4] < 0 and plain_labels(instruction[3]):
+            numbers.append(body.splice(sources[instruction[2]].body, instruction[3]))
+        else:
+            numbers.append(body.add(renumbered(instruction, numbers, None)))
+    step.body = body.finish(numbers[-1])
+
+
+def live_steps(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
+    """The steps that something reads."""
+    live = set(kept)
+    remaining = []
+    for step in reversed(steps):
+        if step.out in live:
+            remaining.append(step)
+            live.update(step.reads())
+    return remaining[::-1]

@@ -1,0 +1,260 @@
+"""Values and steps: what the graph of the algebra becomes before it is cut into kernels.
+
+A step makes one value. Its labels are integers: 0..rank-1 are the axes of its value, the following ones are what it reduces over.
+Its body is a flat list of instructions, so that no expression is ever walked by recursion:
+
+    ("load", dtype, value, index, guard)     an element of another value; guard is an instruction or -1; 0 where it is false
+    ("const", dtype, number)                 a literal
+    ("coef", dtype, coef)                    a coefficient: a number times powers of sizes
+    ("index", dtype, label)                  the value of a label
+    (function, dtype, arguments)             a scalar function of earlier instructions
+
+An index has an entry for each axis of the value: an integer is a label, a `Position` is anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from croton.algebra.node import Coef
+from croton.algebra.scalar import FUNCTIONS
+from croton.dtypes import DType, int64
+from croton.sizes import Size
+
+Instruction = tuple
+Body = tuple[Instruction, ...]
+
+HEAVY = 20
+"""The cost from which on an expression counts as expensive: a transcendental function."""
+
+COSTS = dict.fromkeys(("load", "const", "coef", "index"), 0)
+COSTS.update({name: {"cheap": 1, "moderate": 5}.get(function.cost, HEAVY) for name, function in FUNCTIONS.items()})
+COSTS.update(add=1, sub=1, mul=1, neg=1, div=4)
+"""Costs of instructions in additions."""
+
+
+class Position(NamedTuple):
+    """const + sum of coef * term, a term being a label (>= 0) or the instruction ~term, an int64."""
+
+    terms: tuple[tuple[int, Size], ...]
+    const: Size = 0
+
+
+class Value:
+    """An array between steps.
+
+    dims     sizes of its axes
+    home     ("input", key), ("constant", node) or None for what a step makes
+    order    its axes from the outermost to the contiguous one, as stored
+    output   the number of the output that it is, or -1
+    step     what makes it
+    donor    the input whose memory it takes over, or the value it accumulates into
+    """
+
+    __slots__ = ("dims", "donor", "dtype", "group", "home", "level", "order", "output", "readers", "step", "uses")
+
+    def __init__(self, dims: tuple[Size, ...], dtype: DType, home: tuple | None = None) -> None:
+        self.dims = dims
+        self.dtype = dtype
+        self.home = home
+        self.order: tuple[int, ...] | None = None if home is None else tuple(range(len(dims)))
+        self.output = -1
+        self.step: Step | None = None
+        self.donor: Value | None = None
+        self.group: Any = None
+        self.level = -1
+        self.uses = 0
+        self.readers: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{'' if self.home is None else self.home[0]}{id(self) % 9973}{list(self.dims)}>"
+
+
+class Operands(NamedTuple):
+    """A matrix product: its value is alpha * sum over the labels that are not its own of left * right, plus `accumulate`."""
+
+    left: Value
+    left_labels: tuple[int, ...]
+    right: Value
+    right_labels: tuple[int, ...]
+    alpha: Coef
+    accumulate: Value | None
+
+
+class Step:
+    """One value's making.
+
+    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter" or "routine"
+    dims     sizes of its labels
+    body     its instructions, the last being the result; of a scatter the index instructions come with `target`
+    detail   Operands of a product, (function, labels) of a scan, the index of a scatter, (name, values, params) of a routine
+    """
+
+    __slots__ = ("body", "detail", "dims", "kind", "op", "origin", "out", "pull")
+
+    def __init__(self, out: Value, kind: str, dims: tuple[Size, ...], op: str | None, body: Body, detail: Any, origin: Any) -> None:
+        self.out = out
+        self.kind = kind
+        self.dims = dims
+        self.op = op
+        self.body = body
+        self.detail = detail
+        self.origin: tuple = () if origin is None else (origin,)
+        self.pull: int | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.out.dims)
+
+    def reads(self) -> list[Value]:
+        """The values it reads, with repetition."""
+        found = [i[2] for i in self.body if i[0] == "load"]
+        if self.kind == "product":
+            found += [self.detail.left, self.detail.right]
+            if self.detail.accumulate is not None:
+                found.append(self.detail.accumulate)
+        elif self.kind == "routine":
+            found += self.detail[1]
+        elif self.kind == "scatter" and self.detail[1] is not None:
+            found.append(self.detail[1])
+        return found
+
+
+class BodyBuilder:
+    """A list of instructions without repetition."""
+
+    __slots__ = ("instructions", "seen")
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+        self.seen: dict[Instruction, int] = {}
+
+    def add(self, instruction: Instruction) -> int:
+        """The number of this instruction."""
+        number = self.seen.get(instruction)
+        if number is None:
+            number = self.seen[instruction] = len(self.instructions)
+            self.instructions.append(instruction)
+        return number
+
+    def load(self, value: Value, index: tuple, guard: int = -1) -> int:
+        return self.add(("load", value.dtype, value, index, guard))
+
+    def const(self, dtype: DType, number: bool | int | float) -> int:
+        return self.add(("const", dtype, number))
+
+    def coef(self, dtype: DType, coef: Coef) -> int:
+        return self.add(("coef", dtype, coef) if coef.sizes else ("const", dtype, coef.number))
+
+    def index(self, label: int) -> int:
+        return self.add(("index", int64, label))
+
+    def call(self, function: str, dtype: DType, *arguments: int) -> int:
+        return self.add((function, dtype, arguments))
+
+    def splice(self, body: Body, labels: Sequence[int] | Mapping[int, int]) -> int:
+        """The result of another body whose labels are renamed."""
+        numbers: list[int] = []
+        for instruction in body:
+            numbers.append(self.add(renumbered(instruction, numbers, labels)))
+        return numbers[-1]
+
+    def finish(self, result: int) -> Body:
+        """The instructions that the result needs, the result last."""
+        if result == len(self.instructions) - 1 and _all_used(self.instructions):
+            return tuple(self.instructions)
+        needed = {result}
+        for number in range(result, -1, -1):
+            if number in needed:
+                needed.update(arguments_of(self.instructions[number]))
+        kept = BodyBuilder()
+        numbers = [-1] * len(self.instructions)
+        for number in sorted(needed):
+            numbers[number] = kept.add(renumbered(self.instructions[number], numbers, None))
+        if numbers[result] != len(kept.instructions) - 1:
+            raise AssertionError("an instruction after the result")
+        return tuple(kept.instructions)
+
+
+def _all_used(instructions: list[Instruction]) -> bool:
+    used: set[int] = set()
+    for instruction in instructions:
+        used.update(arguments_of(instruction))
+    return len(used) == len(instructions) - 1
+
+
+def arguments_of(instruction: Instruction) -> Sequence[int]:
+    """The instructions that this one reads."""
+    kind = instruction[0]
+    if kind == "load":
+        found = [~term for entry in instruction[3] if type(entry) is not int for term, _ in entry.terms if term < 0]
+        if instruction[4] >= 0:
+            found.append(instruction[4])
+        return found
+    if kind in ("const", "coef", "index"):
+        return ()
+    return instruction[2]
+
+
+def renumbered(instruction: Instruction, numbers: Sequence[int], labels: Sequence[int] | Mapping[int, int] | None) -> Instruction:
+    """The instruction with arguments and labels replaced."""
+    kind = instruction[0]
+    if kind == "load":
+        _, dtype, value, index, guard = instruction
+        if labels is not None or guard >= 0 or any([type(entry) is not int for entry in index]):
+            index = tuple([moved(entry, numbers, labels) for entry in index])
+            guard = numbers[guard] if guard >= 0 else -1
+        return ("load", dtype, value, index, guard)
+    if kind == "index":
+        return instruction if labels is None else ("index", instruction[1], labels[instruction[2]])
+    if kind in ("const", "coef"):
+        return instruction
+    return (kind, instruction[1], tuple([numbers[argument] for argument in instruction[2]]))
+
+
+def moved(entry: int | Position, numbers: Sequence[int], labels: Sequence[int] | Mapping[int, int] | None) -> int | Position:
+    """An index entry with instructions and labels replaced."""
+    if type(entry) is int:
+        return entry if labels is None else labels[entry]
+    terms = tuple([(~numbers[~term] if term < 0 else term if labels is None else labels[term], c) for term, c in entry.terms])
+    return Position(terms, entry.const)
+
+
+def loads(body: Body) -> Iterator[Instruction]:
+    """The load instructions of a body."""
+    for instruction in body:
+        if instruction[0] == "load":
+            yield instruction
+
+
+def plain_labels(index: tuple) -> bool:
+    """Whether an index consists of different labels and nothing else."""
+    for entry in index:
+        if type(entry) is not int:
+            return False
+    return len(set(index)) == len(index)
+
+
+def cost_of(body: Body) -> int:
+    """What evaluating a body once costs, in additions; capped."""
+    total = 0
+    for instruction in body:
+        total += COSTS[instruction[0]]
+    return total
+
+
+def labels_of(body: Body) -> set[int]:
+    """The labels that a body mentions."""
+    found: set[int] = set()
+    for instruction in body:
+        kind = instruction[0]
+        if kind == "load":
+            for entry in instruction[3]:
+                if type(entry) is int:
+                    found.add(entry)
+                else:
+                    found.update([term for term, _ in entry.terms if term >= 0])
+        elif kind == "index":
+            found.add(instruction[2])
+    return found

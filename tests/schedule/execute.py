@@ -1,0 +1,99 @@
+"""Runs a Plan in NumPy: kernels by the interpreter of the loop language, products by matmul. The arena starts full of NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from croton.algebra.node import Coef
+from croton.dtypes import DType
+from croton.kernel.check import check
+from croton.kernel.interpret import interpret
+from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.sizes import Size, evaluate
+
+
+class OutOfBounds(IndexError):
+    """A bounds check that failed."""
+
+
+def run(plan: Plan, inputs: Mapping[Hashable, np.ndarray], sizes: Mapping[Any, int] | None = None) -> list[np.ndarray]:
+    """The outputs; arrays of donated inputs may be written."""
+    return Execution(plan, inputs, sizes or {}).run()
+
+
+class Execution:
+    def __init__(self, plan: Plan, inputs: Mapping[Hashable, np.ndarray], sizes: Mapping[Any, int]) -> None:
+        self.plan = plan
+        self.sizes = sizes
+        self.slots = [np.full(max([self.size(size) for size in slot], default=0), 0xFF, np.uint8) for slot in plan.slots]
+        self.outputs: dict[int, np.ndarray] = {}
+        self.arrays = []
+        for value in plan.values:
+            shape = [self.size(extent) for extent in value.shape]
+            kind, where = value.home
+            if kind == "input":
+                array = inputs[where].reshape(shape)
+                assert array.dtype == value.dtype.numpy and array.flags.c_contiguous
+            elif kind == "constant":
+                array = np.ascontiguousarray(where).reshape(shape)
+            elif kind == "slot":
+                count = int(np.prod(shape)) * value.dtype.itemsize
+                array = self.slots[where][:count].view(value.dtype.numpy).reshape(shape)
+            else:
+                array = self.outputs.get(where)
+                if array is None:
+                    array = self.outputs[where] = np.full(shape, 0, value.dtype.numpy)
+                    array.view(np.uint8).fill(0xFF) if array.ndim and value.dtype.kind == "f" else None
+                array = array.reshape(shape)
+            self.arrays.append(array)
+        for kernel in plan.kernels:
+            check(kernel)
+
+    def size(self, size: Size) -> int:
+        return evaluate(size, self.sizes)
+
+    def coef(self, coef: Coef, dtype: DType) -> Any:
+        value = coef.number
+        for size, exponent in coef.sizes:
+            value = value * float(self.size(size)) ** exponent
+        return dtype.numpy.type(value)
+
+    def run(self) -> list[np.ndarray]:
+        with np.errstate(all="ignore"):
+            for call in self.plan.calls:
+                if isinstance(call, KernelCall):
+                    arrays = [self.arrays[number] for number in call.values]
+                    interpret(self.plan.kernels[call.kernel], arrays, [self.size(size) for size in call.sizes])
+                elif isinstance(call, ProductCall):
+                    self.product(call)
+                elif isinstance(call, BoundsCheck):
+                    array, bound = self.arrays[call.value], self.size(call.bound)
+                    if array.size and (array.min() < 0 or array.max() >= bound):
+                        raise OutOfBounds(f"index out of range of {bound}")
+                elif isinstance(call, RoutineCall):
+                    found = call.routine(*[self.arrays[number] for number in call.inputs])
+                    self.arrays[call.outputs[0]][...] = found
+        return [self.arrays[number] for number in self.plan.outputs]
+
+    def matrix(self, number: int, matrix: Any, rows: Size, columns: Size, batch: tuple[Size, ...]) -> np.ndarray:
+        array = self.arrays[number]
+        item = array.itemsize
+        strides = [self.size(stride) * item for stride in (*matrix.batch_strides, matrix.row_stride, matrix.column_stride)]
+        shape = [self.size(size) for size in (*batch, rows, columns)]
+        assert 1 in (matrix.row_stride, matrix.column_stride)
+        if array.size == 0:
+            return np.zeros(shape, array.dtype)
+        last = sum((extent - 1) * stride for extent, stride in zip(shape, strides))
+        assert 0 in shape or last < array.nbytes
+        return np.lib.stride_tricks.as_strided(array.reshape(-1), shape, strides)
+
+    def product(self, call: ProductCall) -> None:
+        shape = call.shape
+        left = self.matrix(call.left, shape.left, shape.m, shape.k, shape.batch)
+        right = self.matrix(call.right, shape.right, shape.k, shape.n, shape.batch)
+        out = self.matrix(call.out, shape.out, shape.m, shape.n, shape.batch)
+        found = self.coef(call.alpha, self.plan.values[call.out].dtype) * np.matmul(left, right)
+        out[...] = out + found if call.beta else found
