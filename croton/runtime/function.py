@@ -1,0 +1,79 @@
+"""A Program made callable: `load` gives the function object, `call_native` calls it without its fallback."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from croton.runtime import callable as callable_
+from croton.runtime import layout
+from croton.runtime.portable import PortableFunction
+from croton.runtime.program import Program
+from croton.runtime.status import Refused, Status
+from croton.runtime.stream import HEADER_WORDS, Limits, encode
+
+_free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", ctypes.CDLL(None)))
+
+
+class _Loaded:
+    """What a function object's stream points to, and the arena that the stream holds."""
+
+    __slots__ = ("_keep", "stream")
+
+    def __init__(self, stream: np.ndarray, keep: tuple[Any, ...]) -> None:
+        self.stream = stream
+        self._keep = keep
+
+    def release_arena(self) -> None:
+        """Give the arena back to the system; the next call takes a new one."""
+        arena = int(self.stream[0])
+        self.stream[0] = 0
+        _free(arena)
+
+    def __del__(self) -> None:
+        self.release_arena()
+
+
+def _refuse(status: tuple[int, int, int, int], *arguments: object, **keywords: object) -> None:
+    raise Refused(Status(*status))
+
+
+def load(
+    program: Program,
+    kernels: Sequence[int] = (),
+    cells: Sequence[list[np.ndarray]] = (),
+    routines: Sequence[Callable[..., object]] = (),
+    fallback: Callable[..., Any] | None = None,
+    keep: Sequence[object] = (),
+    limits: Limits = Limits(),  # noqa: B008 - immutable
+) -> Any:
+    """The function of a program.
+
+    `kernels` are addresses, `cells` the lists that hold the shared variables' arrays, `routines` the Python code that the
+    program calls, `keep`
+    what else has to live as long as the function (loaded `Code`). Arguments that are not exactly as the program wants them go to
+    `fallback(status, *arguments, **keywords)`, where `Status(*status)` says why; without one, `Refused` is raised.
+    """
+    if layout.WHY_NOT is not None:
+        return PortableFunction(program, kernels, cells, routines, fallback, keep)
+    stream = encode(program, kernels, cells, routines, limits)
+    assert len(stream) >= HEADER_WORDS
+    owner = _Loaded(stream, (tuple(cells), tuple(routines), tuple(keep)))
+    address = stream.ctypes.data
+    function = callable_.make(address, _refuse if fallback is None else fallback, owner)
+    function._direct = callable_.make(address, _refuse, owner)
+    function._loaded = owner
+    return function
+
+
+def call_native(function: Any, arrays: Sequence[np.ndarray]) -> Any:
+    """Call a function's native path with arrays, never its fallback. Raises Refused, whose `status` says why, if they do not fit."""
+    return function._direct(*arrays)
+
+
+def release_arena(function: Any) -> None:
+    """Give the memory for intermediate values, which a function keeps between calls, back to the system."""
+    function._loaded.release_arena()

@@ -1,0 +1,268 @@
+"""Threads that share out a loop: fork and join in 0.2 microseconds while they are awake.
+
+Machine code calls `croton_parallel(task, context)`, which calls `task(context, part, parts)` for every part, one a thread, and
+returns when all are
+done. Threads start when first needed, spin for a moment after a job and then sleep in the kernel. A second caller at the same
+time runs its parts
+itself, so results never depend on who is free. Where there are no futexes everything runs in the calling thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import sys
+
+from croton.runtime.assembler import Assembler
+from croton.util.config import config
+
+MAXIMUM_THREADS = 255
+"""The low byte of the generation holds the number of parts, so that a late worker cannot mistake one job's for another's."""
+
+_SPINS = 2000
+_FUTEX_NUMBERS = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
+_WAIT, _WAKE = 128, 129
+_ALL_SIGNALS_WORDS = 16
+_SET_MASK = 2
+
+_GLOBALS = """
+@croton_generation = internal global i32 0, align 64
+@croton_pending = internal global i32 0, align 64
+@croton_sleepers = internal global i32 0, align 64
+@croton_waiting = internal global i32 0, align 64
+@croton_lock = internal global i32 0, align 64
+@croton_started = internal global i32 0
+@croton_task = internal global ptr null
+@croton_context = internal global ptr null
+@croton_threads = global i32 1
+declare i64 @syscall(i64, ...)
+declare i32 @pthread_create(ptr, ptr, ptr, ptr)
+declare i32 @pthread_detach(i64)
+declare i32 @pthread_sigmask(i32, ptr, ptr)
+declare i32 @sigfillset(ptr)
+"""
+
+_SERIAL = """
+@croton_threads = global i32 1
+define void @croton_parallel(ptr %task, ptr %context) {
+  call void %task(ptr %context, i64 0, i64 1)
+  ret void
+}
+define void @croton_pool_reset() {
+  ret void
+}
+"""
+
+
+def has_threads() -> bool:
+    """Whether loops can be shared out on this platform."""
+    return sys.platform == "linux" and platform.machine() in _FUTEX_NUMBERS
+
+
+def _pause() -> tuple[str, str]:
+    """The declaration and the call that tell the processor of a waiting loop. Inline assembly would need a parser that may be absent."""
+    if platform.machine() == "x86_64":
+        return "declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"
+    if platform.machine() == "aarch64":
+        return "declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"
+    return "", ""
+
+
+def _futex(a: Assembler, address: str, operation: int, value: str | int) -> None:
+    number = _FUTEX_NUMBERS[platform.machine()]
+    a.value(f"call i64 (i64, ...) @syscall(i64 {number}, ptr {address}, i64 {operation}, i32 {value}, ptr null, ptr null, i32 0)")
+
+
+def _atomic(a: Assembler, address: str) -> str:
+    return a.value(f"load atomic i32, ptr {address} seq_cst, align 4")
+
+
+def _spin_until_changed(a: Assembler, address: str, unwanted: str, changed: str, tired: str) -> None:
+    """Watch a number; go to `changed` when it differs from `unwanted`, to `tired` after a while."""
+    spins = a.variable("i64", 0)
+    watch, rest = a.label(), a.label()
+    a.jump(watch)
+    a.begin(watch)
+    now = a.value(f"load atomic i32, ptr {address} acquire, align 4")
+    a.fork(a.compare("ne", now, unwanted, "i32"), changed, rest)
+    a.begin(rest)
+    pause = _pause()[1]
+    if pause:
+        a.do(pause)
+    a.set(spins, a.add(a.get(spins), 1))
+    a.fork(a.compare("slt", a.get(spins), _SPINS), watch, tired)
+
+
+def _worker() -> str:
+    """A worker. Its argument holds its number and the generation that it need not look at any more."""
+    a = Assembler("internal ptr @croton_worker(ptr %argument)")
+    argument = a.integer("%argument")
+    number = a.value(f"and i64 {argument}, 4294967295")
+    last = a.variable("i32", a.value(f"trunc i64 {a.value(f'lshr i64 {argument}, 32')} to i32"))
+    watch, sleep, look = a.label(), a.label(), a.label()
+    a.jump(watch)
+    a.begin(watch)
+    _spin_until_changed(a, "@croton_generation", a.get(last, "i32"), look, sleep)
+    a.begin(sleep)
+    a.value("atomicrmw add ptr @croton_sleepers, i32 1 seq_cst")
+    _futex(a, "@croton_generation", _WAIT, a.get(last, "i32"))
+    a.value("atomicrmw sub ptr @croton_sleepers, i32 1 seq_cst")
+    a.jump(watch)
+    a.begin(look)
+    generation = _atomic(a, "@croton_generation")
+    a.set(last, generation, "i32")
+    parts = a.value(f"zext i32 {a.value(f'and i32 {generation}, 255')} to i64")
+    with a.when(a.compare("slt", number, parts)):
+        a.do(f"call void {a.get('@croton_task', 'ptr')}(ptr {a.get('@croton_context', 'ptr')}, i64 {number}, i64 {parts})")
+        before = a.value("atomicrmw sub ptr @croton_pending, i32 1 seq_cst")
+        with a.when(a.compare("eq", before, 1, "i32")), a.when(a.compare("ne", _atomic(a, "@croton_waiting"), 0, "i32")):
+            _futex(a, "@croton_pending", _WAKE, 1)
+    a.jump(watch)
+    return a.text()
+
+
+def _start() -> str:
+    """Bring the number of workers up to `wanted`, as far as the system lets us. Workers take no signals: those belong to
+    Python's threads."""
+    a = Assembler("internal void @croton_start_workers(i32 %wanted)")
+    thread, everything, before = a.variable("i64"), a.variable(f"[{_ALL_SIGNALS_WORDS} x i64]"), a.variable(f"[{_ALL_SIGNALS_WORDS} x i64]")
+    a.value(f"call i32 @sigfillset(ptr {everything})")
+    a.value(f"call i32 @pthread_sigmask(i32 {_SET_MASK}, ptr {everything}, ptr {before})")
+    again, create, created, after = a.label(), a.label(), a.label(), a.label()
+    a.jump(again)
+    a.begin(again)
+    started = a.get("@croton_started", "i32")
+    a.fork(a.compare("slt", started, "%wanted", "i32"), create, after)
+    a.begin(create)
+    number = a.value(f"add i32 {started}, 1")
+    generation = a.value(f"zext i32 {_atomic(a, '@croton_generation')} to i64")
+    argument = a.value(f"or i64 {a.value(f'shl i64 {generation}, 32')}, {a.value(f'zext i32 {number} to i64')}")
+    failed = a.value(f"call i32 @pthread_create(ptr {thread}, ptr null, ptr @croton_worker, ptr {a.pointer(argument)})")
+    a.fork(a.compare("eq", failed, 0, "i32"), created, after)
+    a.begin(created)
+    a.value(f"call i32 @pthread_detach(i64 {a.get(thread)})")
+    a.set("@croton_started", number, "i32")
+    a.jump(again)
+    a.begin(after)
+    a.value(f"call i32 @pthread_sigmask(i32 {_SET_MASK}, ptr {before}, ptr null)")
+    a.do("ret void")
+    return a.text()
+
+
+def _parallel() -> str:
+    a = Assembler("void @croton_parallel(ptr %task, ptr %context)")
+    parts = a.get("@croton_threads", "i32")
+    parts_wide = a.value(f"sext i32 {parts} to i64")
+    alone, ask, have = a.label(), a.label(), a.label()
+    a.fork(a.compare("sgt", parts, 1, "i32"), ask, alone)
+    a.begin(alone)
+    with a.loop(parts_wide) as part:
+        a.do(f"call void %task(ptr %context, i64 {part}, i64 {parts_wide})")
+    a.do("ret void")
+    a.begin(ask)
+    got = a.value("cmpxchg ptr @croton_lock, i32 0, i32 1 seq_cst seq_cst")
+    a.fork(a.value(f"extractvalue {{ i32, i1 }} {got}, 1"), have, alone)
+    a.begin(have)
+    others = a.value(f"sub i32 {parts}, 1")
+    with a.when(a.compare("slt", a.get("@croton_started", "i32"), others, "i32")):
+        a.do(f"call void @croton_start_workers(i32 {others})")
+    helpers = a.value(f"call i32 @llvm.smin.i32(i32 {others}, i32 {a.get('@croton_started', 'i32')})")
+    a.set("@croton_task", "%task", "ptr")
+    a.set("@croton_context", "%context", "ptr")
+    a.do(f"store atomic i32 {helpers}, ptr @croton_pending seq_cst, align 4")
+    old = _atomic(a, "@croton_generation")
+    count = a.value(f"add i32 {a.value(f'and i32 {old}, -256')}, 256")
+    a.value(f"atomicrmw xchg ptr @croton_generation, i32 {a.value(f'or i32 {count}, {parts}')} seq_cst")
+    with a.when(a.compare("ne", _atomic(a, "@croton_sleepers"), 0, "i32")):
+        _futex(a, "@croton_generation", _WAKE, 2147483647)
+    a.do(f"call void %task(ptr %context, i64 0, i64 {parts_wide})")
+    missing = a.value(f"zext i32 {a.value(f'sub i32 {others}, {helpers}')} to i64")
+    first = a.value(f"zext i32 {a.value(f'add i32 {helpers}, 1')} to i64")
+    with a.loop(missing) as extra:
+        a.do(f"call void %task(ptr %context, i64 {a.add(first, extra)}, i64 {parts_wide})")
+    wait, changed, tired, done = a.label(), a.label(), a.label(), a.label()
+    a.jump(wait)
+    a.begin(wait)
+    pending = _atomic(a, "@croton_pending")
+    spin = a.label()
+    a.fork(a.compare("eq", pending, 0, "i32"), done, spin)
+    a.begin(spin)
+    _spin_until_changed(a, "@croton_pending", pending, changed, tired)
+    a.begin(changed)
+    a.jump(wait)
+    a.begin(tired)
+    a.do("store atomic i32 1, ptr @croton_waiting seq_cst, align 4")
+    _futex(a, "@croton_pending", _WAIT, pending)
+    a.do("store atomic i32 0, ptr @croton_waiting seq_cst, align 4")
+    a.jump(wait)
+    a.begin(done)
+    a.do("store atomic i32 0, ptr @croton_lock seq_cst, align 4")
+    a.do("ret void")
+    return a.text()
+
+
+def _reset() -> str:
+    """What a forked child calls: it has no workers and no job."""
+    a = Assembler("void @croton_pool_reset()")
+    for name in ("pending", "sleepers", "waiting", "lock", "started"):
+        a.set(f"@croton_{name}", 0, "i32")
+    a.do("ret void")
+    return a.text()
+
+
+def text() -> str:
+    """The pool as LLVM IR."""
+    if not has_threads():
+        return _SERIAL
+    return "\n".join((_GLOBALS, _pause()[0], "declare i32 @llvm.smin.i32(i32, i32)", _worker(), _start(), _parallel(), _reset()))
+
+
+class Pool:
+    """The loaded pool. The number of threads is a word of the machine code's memory."""
+
+    def __init__(self, threads_address: int, reset_address: int) -> None:
+        self._threads = ctypes.c_int32.from_address(threads_address)
+        self._reset = ctypes.CFUNCTYPE(None)(reset_address)
+        os.register_at_fork(after_in_child=self._reset)
+        self._threads.value = _wanted
+
+    def set(self, threads: int) -> None:
+        self._threads.value = threads
+
+
+def available_cores() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _allowed(threads: int) -> int:
+    if threads < 1:
+        raise ValueError(f"a number of threads >= 1 is wanted, got {threads}")
+    return min(threads, MAXIMUM_THREADS) if has_threads() else 1
+
+
+_wanted = _allowed(min(config.threads, available_cores()) or available_cores())
+_pool: Pool | None = None
+
+
+def install(threads_address: int, reset_address: int) -> None:
+    """Take the loaded pool over; called once, by whoever loads the machine code."""
+    global _pool
+    _pool = Pool(threads_address, reset_address)
+
+
+def get_threads() -> int:
+    """How many threads one call may use."""
+    return _wanted
+
+
+def set_threads(threads: int) -> int:
+    """Let one call use so many threads from now on, and return the number set: 1 where there are none, 255 at most."""
+    global _wanted
+    _wanted = _allowed(threads)
+    if _pool is not None:
+        _pool.set(_wanted)
+    return _wanted

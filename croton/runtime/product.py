@@ -1,0 +1,212 @@
+"""Matrix products of the native interpreter as LLVM IR: a batch of GEMMs shared out over the pool, and SYRK with both triangles.
+
+Both take a context of words; `WORDS` names them. The library's row-major interface (cblas) is called, one thread a call.
+"""
+
+from __future__ import annotations
+
+from croton.runtime.assembler import Assembler
+
+_GEMM_WORDS = ("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc", "total", "axes")
+WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
+"""The position of each word of a GEMM's context; after them come (count, strides of a, b, c) of each batch axis."""
+
+AXES = len(_GEMM_WORDS)
+TRANSPOSED, ROW_MAJOR, UPPER = 112, 101, 121
+_ROW_GRAIN = 16
+_MIRROR_BLOCK = 32
+
+_REAL = ("float", "double")
+_LETTER = "sd"
+
+DECLARATIONS = "\n".join(
+    f"""declare void @croton_cblas_{letter}gemm(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
+declare void @croton_cblas_{letter}syrk(i32, i32, i32, i32, i32, {real}, ptr, i32, {real}, ptr, i32)
+declare void @croton_cblas_{letter}gemv(i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
+declare void @croton_cblas_{letter}ger(i32, i32, i32, {real}, ptr, i32, ptr, i32, ptr, i32)"""
+    for letter, real in zip(_LETTER, _REAL)
+)
+ROUTINES = tuple(f"cblas_{letter}{name}" for letter in _LETTER for name in ("gemm", "syrk", "gemv", "ger"))
+
+
+def library_call(a: Assembler, kind: str, routine: str, arguments: list[tuple[str, str]]) -> None:
+    """Call the float or the double routine, by the type word `kind` (0 or 1). Arguments are (type, value): "i32" of an i64,
+    "real" of the bits of a double."""
+
+    def emit(letter: str, real: str) -> None:
+        texts = []
+        for type_, value in arguments:
+            if type_ == "i32":
+                texts.append(f"i32 {value if value.lstrip('-').isdigit() else a.value(f'trunc i64 {value} to i32')}")
+            elif type_ == "real":
+                wide = a.double(value)
+                texts.append(f"{real} {wide if real == 'double' else a.value(f'fptrunc double {wide} to float')}")
+            else:
+                texts.append(f"{type_} {value}")
+        a.do(f"call void @croton_cblas_{letter}{routine}({', '.join(texts)})")
+
+    a.switch(kind, [lambda letter=letter, real=real: emit(letter, real) for letter, real in zip(_LETTER, _REAL)])  # type: ignore[misc]
+
+
+def _share(a: Assembler, count: str, grain: int) -> tuple[str, str]:
+    """The part [low, high) of range(count) that is this thread's, cut at multiples of the grain."""
+    parts = "%parts"
+    each = a.value(f"sdiv i64 {a.add(count, a.subtract(parts, 1))}, {parts}")
+    each = a.round_up(each, grain)
+    low = a.smaller(a.multiply(each, "%part"), count)
+    return low, a.smaller(a.add(low, each), count)
+
+
+def _piece() -> str:
+    """One library call: rows and columns [low, high) of the product of the matrices at a, b, c."""
+    bounds = "i64 %row, i64 %row_end, i64 %column, i64 %column_end"
+    a = Assembler(f"internal void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, {bounds})")
+    word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "total", "axes")}
+    rows, columns = a.subtract("%row_end", "%row"), a.subtract("%column_end", "%column")
+    empty = a.value(f"or i1 {a.compare('sle', rows, 0)}, {a.compare('sle', columns, 0)}")
+    work, done = a.label(), a.label()
+    a.fork(empty, done, work)
+    a.begin(work)
+    width = a.add(4, a.multiply(word["type"], 4))
+
+    def shifted(base: str, elements: str) -> str:
+        return a.at(base, a.multiply(elements, width), "i8")
+
+    a_step = a.choose(a.compare("eq", word["a_transposed"], TRANSPOSED), 1, word["lda"])
+    b_step = a.choose(a.compare("eq", word["b_transposed"], TRANSPOSED), word["ldb"], 1)
+    library_call(
+        a,
+        word["type"],
+        "gemm",
+        [
+            ("i32", str(ROW_MAJOR)),
+            ("i32", word["a_transposed"]),
+            ("i32", word["b_transposed"]),
+            ("i32", rows),
+            ("i32", columns),
+            ("i32", word["k"]),
+            ("real", word["alpha"]),
+            ("ptr", shifted("%a", a.multiply("%row", a_step))),
+            ("i32", word["lda"]),
+            ("ptr", shifted("%b", a.multiply("%column", b_step))),
+            ("i32", word["ldb"]),
+            ("real", word["beta"]),
+            ("ptr", shifted("%c", a.add(a.multiply("%row", word["ldc"]), "%column"))),
+            ("i32", word["ldc"]),
+        ],
+    )
+    a.jump(done)
+    a.begin(done)
+    a.do("ret void")
+    return a.text()
+
+
+def _part() -> str:
+    """A thread's part of one product: some of the rows, or of the columns where there are more of those."""
+    a = Assembler("internal void @croton_gemm_part(ptr %context, i64 %part, i64 %parts)")
+    m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
+    matrices = ", ".join(f"ptr {a.load('%context', WORD[name], 'ptr')}" for name in "abc")
+    tall, wide = a.label(), a.label()
+    a.fork(a.compare("sge", m, n), tall, wide)
+    a.begin(tall)
+    low, high = _share(a, m, _ROW_GRAIN)
+    a.do(f"call void @croton_gemm_piece(ptr %context, {matrices}, i64 {low}, i64 {high}, i64 0, i64 {n})")
+    a.do("ret void")
+    a.begin(wide)
+    low, high = _share(a, n, _ROW_GRAIN)
+    a.do(f"call void @croton_gemm_piece(ptr %context, {matrices}, i64 0, i64 {m}, i64 {low}, i64 {high})")
+    a.do("ret void")
+    return a.text()
+
+
+def _place() -> str:
+    """Write the addresses of the matrices of one member of the batch to `found`."""
+    a = Assembler("internal void @croton_batch_place(ptr %context, i64 %member, ptr %found)")
+    axes = a.load("%context", WORD["axes"])
+    width = a.add(4, a.multiply(a.load("%context", WORD["type"]), 4))
+    rest = a.variable("i64", "%member")
+    for place, name in enumerate("abc"):
+        a.store(a.load("%context", WORD[name]), "%found", place)
+    with a.loop(axes) as step:
+        axis = a.at("%context", a.add(AXES, a.multiply(a.subtract(a.subtract(axes, 1), step), 4)))
+        count = a.load(axis, 0)
+        left = a.get(rest)
+        index = a.value(f"srem i64 {left}, {count}")
+        a.set(rest, a.value(f"sdiv i64 {left}, {count}"))
+        for place in range(3):
+            moved = a.multiply(a.multiply(index, a.load(axis, place + 1)), width)
+            a.store(a.add(a.load("%found", place), moved), "%found", place)
+    a.do("ret void")
+    return a.text()
+
+
+def _batch_part() -> str:
+    """A thread's part of a batch: whole products."""
+    a = Assembler("internal void @croton_batch_part(ptr %context, i64 %part, i64 %parts)")
+    found = a.variable("[3 x i64]")
+    m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
+    low, high = _share(a, a.load("%context", WORD["total"]), 1)
+    with a.loop(a.subtract(high, low)) as index:
+        a.do(f"call void @croton_batch_place(ptr %context, i64 {a.add(low, index)}, ptr {found})")
+        matrices = ", ".join(f"ptr {a.load(found, place, 'ptr')}" for place in range(3))
+        a.do(f"call void @croton_gemm_piece(ptr %context, {matrices}, i64 0, i64 {m}, i64 0, i64 {n})")
+    a.do("ret void")
+    return a.text()
+
+
+def _gemm() -> str:
+    """A batch of products: over members if there are enough of them, else inside each; in this thread if all of it is small."""
+    a = Assembler("internal void @croton_gemm(ptr %context, i64 %threshold)")
+    found = a.variable("[3 x i64]")
+    total = a.load("%context", WORD["total"])
+    flops = a.variable("i64", 2)
+    for name in "mnk":
+        a.set(flops, a.multiply(a.get(flops), a.load("%context", WORD[name])))
+    each = a.get(flops)
+    parallel, serial, several, members, inside = (a.label() for _ in range(5))
+    a.fork(a.compare("sge", a.multiply(each, total), "%threshold"), parallel, serial)
+    a.begin(serial)
+    a.do("call void @croton_batch_part(ptr %context, i64 0, i64 1)")
+    a.do("ret void")
+    a.begin(parallel)
+    threads = a.value(f"sext i32 {a.get('@croton_threads', 'i32')} to i64")
+    small = a.compare("slt", each, "%threshold")
+    a.fork(a.value(f"or i1 {small}, {a.compare('sge', total, threads)}"), several, inside)
+    a.begin(several)
+    a.fork(a.compare("sgt", total, 1), members, inside)
+    a.begin(members)
+    a.do("call void @croton_parallel(ptr @croton_batch_part, ptr %context)")
+    a.do("ret void")
+    a.begin(inside)
+    first = [a.load("%context", WORD[name]) for name in "abc"]
+    with a.loop(total) as member:
+        a.do(f"call void @croton_batch_place(ptr %context, i64 {member}, ptr {found})")
+        for place, name in enumerate("abc"):
+            a.store(a.load(found, place), "%context", WORD[name])
+        a.do("call void @croton_parallel(ptr @croton_gemm_part, ptr %context)")
+        for place, name in enumerate("abc"):
+            a.store(first[place], "%context", WORD[name])
+    a.do("ret void")
+    return a.text()
+
+
+def _mirror(name: str, integer: str) -> str:
+    """Copy the upper triangle to the lower one, in blocks that fit the first cache."""
+    a = Assembler(f"internal void @croton_mirror_{name}(ptr %c, i64 %n, i64 %ldc)")
+    blocks = a.value(f"sdiv i64 {a.add('%n', _MIRROR_BLOCK - 1)}, {_MIRROR_BLOCK}")
+    with a.loop(blocks) as block_row, a.loop(a.add(block_row, 1)) as block_column:
+        top, left = a.multiply(block_row, _MIRROR_BLOCK), a.multiply(block_column, _MIRROR_BLOCK)
+        with a.loop(a.smaller(_MIRROR_BLOCK, a.subtract("%n", top))) as row_in_block:
+            row = a.add(top, row_in_block)
+            with a.loop(a.smaller(_MIRROR_BLOCK, a.subtract(row, left))) as column_in_block:
+                column = a.add(left, column_in_block)
+                upper = a.load("%c", a.add(a.multiply(column, "%ldc"), row), integer)
+                a.store(upper, "%c", a.add(a.multiply(row, "%ldc"), column), integer)
+    a.do("ret void")
+    return a.text()
+
+
+def text() -> str:
+    """The products as LLVM IR; the pool's text has to be in the same module."""
+    parts = (_piece(), _part(), _place(), _batch_part(), _gemm(), _mirror("0", "i32"), _mirror("1", "i64"))
+    return "\n".join((DECLARATIONS, *parts))
