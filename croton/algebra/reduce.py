@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from croton.algebra.add import add
 from croton.algebra.coefficient import of_size
-from croton.algebra.constant import constant, zero
+from croton.algebra.constant import constant, iota, zero
 from croton.algebra.contract import contract
 from croton.algebra.node import Label, Use, intern
 from croton.algebra.pointwise import scalar
@@ -42,7 +42,7 @@ def reduce(function: str, use: Use, over: Collection[Label]) -> Use:
 
 
 def arg(function: str, use: Use, over: Label, rank: Label | None = None) -> Use:
-    """argmax or argmin over a label: the index of the first extreme value; argsort: at label `rank`, the index of the rank-th value (stable)."""
+    """argmax or argmin over a label: the index of the first extreme value; argsort: at label `rank` the index of the rank-th, stable."""
     if function not in ARGS:
         raise ValueError(f"no function {function!r}; the functions are {', '.join(ARGS)}")
     if function == "argsort" and (rank is None or rank.size != over.size):
@@ -79,11 +79,16 @@ def cumulate(function: str, use: Use, label: Label, reverse: bool = False, exclu
             return use
         if label.size == 1:
             return constant(1, node.dtype) if exclusive else use
-        raise NotImplementedError("not supported: the running product along an axis that the value does not depend on")
+        # The same factor again and again: a power that grows along the label.
+        count = add([(iota(label), -1 if reverse else 1), (constant(of_size(label.size), int64), 1 if reverse else 0)])
+        shift = int(not reverse and not exclusive) - int(reverse and exclusive)
+        count = add([(count, 1), (constant(shift, int64), 1)])
+        return scalar("pow", use, scalar("cast", count, dtype=node.dtype))
     if labels.count(label) > 1 or len(set(labels)) < len(labels):
         use = _diagonal(use)
         node, labels = use
-    return Use(intern("cumulate", node.dims, node.dtype, ((node, tuple(range(len(labels)))),), (function, labels.index(label), reverse, exclusive)), labels)
+    param = (function, labels.index(label), reverse, exclusive)
+    return Use(intern("cumulate", node.dims, node.dtype, ((node, tuple(range(len(labels)))),), param), labels)
 
 
 def _diagonal(use: Use) -> Use:

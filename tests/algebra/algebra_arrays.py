@@ -171,10 +171,10 @@ def array(key: str, *shape: Size, dtype: Any = float64) -> Array:
     return Array(axes, algebra.input_(key, axes, dtype))
 
 
-def apply(function: str, *arrays: Any) -> Array:
+def apply(function: str, *arrays: Any, dtype: Any = None) -> Array:
     like = next(a for a in arrays if isinstance(a, Array))
     axes, uses = align([lift(a, like).operand for a in arrays])
-    return Array(axes, scalar(function, *uses))
+    return Array(axes, scalar(function, *uses, dtype=dtype))
 
 
 def where(condition: Array, x: Any, y: Any) -> Array:
