@@ -11,7 +11,7 @@ def merged_places(group: Group, stored: set[Value]) -> list[int]:
     count = len(group.dims)
     apart = [False] * count  # apart[p]: p cannot be merged with p + 1
     for member in group.members:
-        if not any([not flag for flag in apart[: count - 1]]):
+        if not any(not flag for flag in apart[: count - 1]):
             break
         _separate(member, apart, count, stored)
     numbers = []

@@ -213,19 +213,21 @@ class GroupEmitter:
         """The buffer and position of a value at an index of a step."""
         shape: list[Size] = []
         entries: list[Index] = []
-        last = -1
+        last = -2
         for axis in value.order:
             entry = index[axis]
             size = value.dims[axis]
             if type(entry) is int:
-                number = self.number[member.labels[entry]]
-                if number == last:
+                place = member.labels[entry]
+                number = self.number[place]
+                if place == last + 1 > 0 and number == self.number[last]:
                     shape[-1] = shape[-1] * size
+                    last = place
                     continue
-                last = number
+                last = place
                 entries.append(Index(((self.labels[number], 1),)))
             else:
-                last = -1
+                last = -2
                 entries.append(self._position(entry, member, numbers))
             shape.append(size)
         return self.names.buffer(value, tuple(shape)), tuple(entries)

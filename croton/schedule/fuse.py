@@ -72,7 +72,7 @@ class Group:
         for instruction in step.body:
             if instruction[0] != "load" or instruction[2] in self.places or instruction[2] in self.reads:
                 continue
-            if all([type(entry) is int for entry in instruction[3]]):
+            if all(type(entry) is int for entry in instruction[3]):
                 self.reads[instruction[2]] = tuple([labels[label] for label in instruction[3]])
 
 
@@ -156,7 +156,7 @@ def _fit(group: Group, step: Step) -> Member | None:
     for instruction in step.body:
         if instruction[0] == "load" and instruction[2] in group.reads and instruction[2] not in group.places:
             index = instruction[3]
-            if all([type(entry) is int and entry not in bound for entry in index]) and len(set(index)) == len(index):
+            if all(type(entry) is int and entry not in bound for entry in index) and len(set(index)) == len(index):
                 trial = dict(bound)
                 if _bind(trial, index, group.reads[instruction[2]]) and len(set(trial.values())) == len(trial):
                     bound = trial
@@ -206,7 +206,7 @@ def _widen(group: Group, step: Step) -> Member | None:
     order = preferred_order(step)
     narrow = group.dims
     group.dims = tuple([step.dims[label] for label in order])
-    if group.end and any([member.time > -1 for member in group.members]):
+    if group.end and any(member.time > -1 for member in group.members):
         group.dims = narrow
         return None
     return _placed(group, step, {label: place for place, label in enumerate(order)}, -2)

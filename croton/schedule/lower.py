@@ -320,7 +320,7 @@ class Lowering:
         for child, labels, coef in node.args:
             sole = labels == same and len(node.args) > 1 and self._sole_product(child)
             (products if sole else rest).append((child, labels, coef))
-        if products and rest and (rest == [(rest[0][0], same, ONE)] or not any([len(labels) == rank for _, labels, _ in rest])):
+        if products and rest and (rest == [(rest[0][0], same, ONE)] or not any(len(labels) == rank for _, labels, _ in rest)):
             # a lone shared value would only be copied, and a bias is added after the product, with what follows it
             products, rest = [], list(node.args)
         total = None
@@ -432,7 +432,7 @@ def pairwise(factors: Sequence[frozenset[int]], sizes: Sequence[int], rank: int)
                 cost = 1
                 for label in union:
                     cost *= sizes[label]
-                sums = any([label >= rank and count[label] == (2 if label in both else 1) for label in union])
+                sums = any(label >= rank and count[label] == (2 if label in both else 1) for label in union)
                 key = (cost, not sums)
                 if best is None or key < best[0]:
                     best = (key, left, right, both, union)

@@ -64,7 +64,7 @@ def may_replace(kernel: Kernel, found: dict[str, list[Access]], new: str, old: s
     labels = [index.terms[0][0] for index in write.index if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
     if len(labels) != len(write.index) or sorted(labels) != sorted(write.loops):
         return False
-    return all([not access.write and access.index == write.index and access.position < write.position for access in found.get(old, ())])
+    return all(not access.write and access.index == write.index and access.position < write.position for access in found.get(old, ()))
 
 
 class CallUse(NamedTuple):
@@ -160,7 +160,7 @@ def _take(size: Size, free: dict[int, None], free_by_size: dict[Size, list[int]]
     for count, number in enumerate(free):
         if count > 16:
             break
-        if any([likely <= 2 * hint(other) and hint(other) <= 2 * likely for other in slots[number]]):
+        if any(likely <= 2 * hint(other) and hint(other) <= 2 * likely for other in slots[number]):
             del free[number]
             return number
     slots.append({})

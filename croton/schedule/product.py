@@ -103,7 +103,7 @@ def _merge_batch(shape: Shape) -> Shape:
     sizes = list(shape.batch)
     columns = [list(matrix.batch_strides) for matrix in (shape.left, shape.right, shape.out)]
     for place in range(len(sizes) - 2, -1, -1):
-        if all([strides[place] == strides[place + 1] * sizes[place + 1] for strides in columns]):
+        if all(strides[place] == strides[place + 1] * sizes[place + 1] for strides in columns):
             sizes[place] = sizes[place] * sizes.pop(place + 1)
             for strides in columns:
                 strides[place] = strides.pop(place + 1)

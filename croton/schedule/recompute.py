@@ -22,7 +22,7 @@ def inline_free(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
         rank = len(step.out.dims)
         if step.kind != "map" or step.op is not None or step.out in pinned or rank < 1 or cost_of(step.body) >= CHEAP_FREE:
             continue
-        if all([len(i[3]) < rank and (len(i[3]) < 2 or rank > 2) and plain_labels(i[3]) for i in loads(step.body)]):
+        if all(len(i[3]) < rank and (len(i[3]) < 2 or rank > 2) and plain_labels(i[3]) for i in loads(step.body)):
             free[step.out] = step
     return live_steps(steps, kept)
 
@@ -74,7 +74,7 @@ def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
         leaves = list(loads(source.body))
         if len({(leaf[2], leaf[3]) for leaf in leaves if len(leaf[3]) == rank}) > 1:
             continue
-        if all([leaf[2].level < group.level and leaf[2].group is not group for leaf in leaves]):
+        if all(leaf[2].level < group.level and leaf[2].group is not group for leaf in leaves):
             chosen[value] = source
     if chosen and sum([len(source.body) for source in chosen.values()]) + len(step.body) < 80:
         _inline(step, chosen)
@@ -82,7 +82,7 @@ def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
 
 def _inline(step: Step, sources: dict[Value, Step]) -> None:
     """Replace loads of values by their bodies."""
-    if not any([i[0] == "load" and i[2] in sources and plain_labels(i[3]) for i in step.body]):
+    if not any(i[0] == "load" and i[2] in sources and plain_labels(i[3]) for i in step.body):
         return
     body = BodyBuilder()
     numbers: list[int] = []

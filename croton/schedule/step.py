@@ -202,7 +202,7 @@ def renumbered(instruction: Instruction, numbers: Sequence[int], labels: Sequenc
     kind = instruction[0]
     if kind == "load":
         _, dtype, value, index, guard = instruction
-        if labels is not None or guard >= 0 or any([type(entry) is not int for entry in index]):
+        if labels is not None or guard >= 0 or any(type(entry) is not int for entry in index):
             index = tuple([moved(entry, numbers, labels) for entry in index])
             guard = numbers[guard] if guard >= 0 else -1
         return ("load", dtype, value, index, guard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from execute import run
 
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply, of_size
@@ -18,7 +19,6 @@ from croton.kernel.print import to_text
 from croton.schedule.build import build_plan
 from croton.schedule.plan import KernelCall, Plan, ProductCall
 from croton.sizes import symbol
-from execute import run
 
 R, C, M = symbol("R", 100), symbol("C", 1000), symbol("M", 50)
 SIZES = {"R": 5, "C": 7, "M": 4}
