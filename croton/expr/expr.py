@@ -36,12 +36,14 @@ class Expr:
     name         a name for people; no part of its identity
     constraints  pairs of sizes that must be equal for it to have a value
     id           a number that no other Expr of this process ever has
+    memo         what later layers remember about it; no part of its identity
 
     `==` compares elements, as in NumPy; whether two are the same node is asked with `is`. The hash is by identity, and Python
-    compares dictionary keys of equal hash only, so sets and dictionaries of Expr are safe; `in` on a list is not.
+    compares dictionary keys of equal hash only, so sets and dictionaries of Expr are safe. `in` on a list is not, and neither are weak
+    sets and dictionaries, which compare a key even with itself.
     """
 
-    __slots__ = ("__weakref__", "constraints", "id", "inputs", "line", "name", "op", "params", "type")
+    __slots__ = ("__weakref__", "constraints", "id", "inputs", "line", "memo", "name", "op", "params", "type")
 
     # NumPy arrays leave `array + expr` to our reflected operators.
     __array_ufunc__ = None
@@ -50,6 +52,7 @@ class Expr:
     id: int
     inputs: tuple[Expr, ...]
     line: Line | None
+    memo: dict[str, Any] | None
     name: str | None
     op: Op | None
     params: tuple
@@ -57,7 +60,7 @@ class Expr:
 
     def __init__(self, type: TensorType, name: str | None, line: Line | None) -> None:
         self.type, self.name, self.line = type, name, line
-        self.op, self.inputs, self.params, self.constraints = None, (), (), ()
+        self.op, self.inputs, self.params, self.constraints, self.memo = None, (), (), (), None
         self.id = next(_ids)
 
     __hash__ = object.__hash__

@@ -51,7 +51,8 @@ def _squeeze_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
     for axis in axes:
         if x.shape[axis] != 1:
             raise ShapeError(
-                f"squeeze: axis {axis} of shape {show(x.shape)} has size {x.shape[axis]}, only axes of the integer size 1 can go; x[..., 0] takes one entry"
+                f"squeeze: axis {axis} of shape {show(x.shape)} has size {x.shape[axis]}, only axes of the integer size 1 can go; "
+                "index the axis, x[..., 0], to take one entry"
             )
     return TensorType(x.dtype, tuple([size for axis, size in enumerate(x.shape) if axis not in axes]))
 

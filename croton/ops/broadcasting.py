@@ -73,7 +73,7 @@ def _infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrain
     )
     if not fits:
         raise ShapeError(
-            f"broadcast_to: shape {show(x.shape)} does not stretch to {show(shape)}. Only axes of size 1 stretch and new axes come in front; "
+            f"broadcast_to: shape {show(x.shape)} does not stretch to {show(shape)}. Only axes of size 1 stretch; new axes come in front, "
             "expand_dims puts an axis elsewhere."
         )
     return typed(x.dtype, shape, pairs)

@@ -169,7 +169,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: object = None) ->
             raise KindError("arange: floating and symbolic bounds do not mix; scale the range, arange(n) * 0.1")
         length: Size = max(0, math.ceil((stop - start) / step))
     else:
-        length = -((start - stop) // step)
+        forward = isinstance(step, Poly) or step > 0
+        length = (stop - start + (step - 1)) // step if forward else (start - stop - (step + 1)) // -step
         length = max(0, length) if isinstance(length, int) else length
     if dtype is None:
         dtype = config.float_dtype if floats else int64

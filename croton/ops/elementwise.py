@@ -78,13 +78,15 @@ _FLOOR, _CEIL, _TRUNC, _ROUND = _map("floor", np.floor), _map("ceil", np.ceil), 
 _FLOATING: dict[str, Op] = {
     name: _map(name, reference)
     for name, reference in {
-        "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt,
+        "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
+        "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt,
         "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
         "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
         "erf": None, "erfc": None, "sigmoid": None, "softplus": None, "lgamma": None, "digamma": None,
     }.items()
 }  # fmt: skip
-_ISNAN, _ISINF, _ISFINITE, _SIGNBIT = _map("isnan", np.isnan), _map("isinf", np.isinf), _map("isfinite", np.isfinite), _map("signbit", np.signbit)
+_ISNAN, _ISINF = _map("isnan", np.isnan), _map("isinf", np.isinf)
+_ISFINITE, _SIGNBIT = _map("isfinite", np.isfinite), _map("signbit", np.signbit)
 _LOGICAL_NOT, _BITWISE_INVERT = _map("logical_not", np.logical_not), _map("bitwise_invert", np.invert, "bitwise_not")
 
 _POW = _map("pow", np.power)

@@ -42,7 +42,7 @@ def _einsum_infer(types: Sequence[TensorType], params: tuple) -> TensorType | Co
                 if not equal_sizes(known, size, pairs):
                     given = " and ".join(show(t.shape) for t in types)
                     raise ShapeError(
-                        f"product {params[0]!r} of shapes {given}: axis {axis} of shape {show(x.shape)} (label {letter!r}) has size {size}, "
+                        f"product {params[0]!r} of {given}: axis {axis} of shape {show(x.shape)} (label {letter!r}) has size {size}, "
                         f"elsewhere the label has size {known}. Check the order of the operands, or transpose one."
                     )
                 if type(size) is int:
@@ -84,7 +84,9 @@ def _diagonal_length(rows: Size, columns: Size, offset: int) -> Size:
     elif nonnegative(b - a):
         shorter = a
     else:
-        raise NotSupportedError(f"not supported: the diagonal of a matrix of {rows} rows and {columns} columns, of which the shorter is not known")
+        raise NotSupportedError(
+            f"not supported: the diagonal of a matrix of {rows} rows and {columns} columns, which may be the shorter; declare one size"
+        )
     if isinstance(shorter, int):
         return max(shorter, 0)
     return shorter
@@ -180,8 +182,8 @@ def _same_size(what: str, x: Expr, a: int, y: Expr, b: int) -> None:
     n, m = x.shape[a], y.shape[b]
     if n != m and (isinstance(n - m, int) or n == 1 or m == 1):
         raise ShapeError(
-            f"{what}: axis {a} of shape {show(x.shape)} and axis {b} of shape {show(y.shape)} are summed together and have sizes {n} and {m}; "
-            "transpose an operand, or check their order"
+            f"{what}: axis {a} of shape {show(x.shape)} and axis {b} of shape {show(y.shape)} are summed together "
+            f"and have sizes {n} and {m}; transpose an operand, or check their order"
         )
 
 
@@ -189,7 +191,7 @@ def outer(x: Any, y: Any) -> Expr:
     """The products of all pairs of elements of two vectors."""
     x, y = asarray(x), asarray(y)
     if x.ndim != 1 or y.ndim != 1:
-        raise ShapeError(f"outer takes two vectors, got shapes {show(x.shape)} and {show(y.shape)}; use tensordot(x, y, 0) for other arrays")
+        raise ShapeError(f"outer takes two vectors, got shapes {show(x.shape)} and {show(y.shape)}; tensordot(x, y, 0) takes any arrays")
     return multiply(expand_dims(x, 1), y)
 
 

@@ -29,7 +29,10 @@ def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Call
     return tuple([entry for axis, entry in enumerate(shape) if axis not in axes])
 
 
-def _record(name: str, value: Callable[[Use, set[Label], list[Label]], Use], reference: Callable[..., Any], result: DType | None = None) -> Op:
+Value = Callable[[Use, set[Label], list[Label]], Use]
+
+
+def _record(name: str, value: Value, reference: Callable[..., Any], result: DType | None = None) -> Op:
     """A reduction with the params (axes, keepdims). `value` gets the use, the labels that stay and those that go."""
 
     def infer(types: Sequence[TensorType], params: tuple) -> TensorType:

@@ -7,7 +7,6 @@ asking for all of them at once makes the same nodes.
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -120,7 +119,7 @@ def _connected(outputs: Sequence[Expr], variables: Sequence[Expr], disconnected:
     if disconnected not in DISCONNECTED:
         raise GradientError(f"disconnected is one of {', '.join(map(repr, DISCONNECTED))}, got {disconnected!r}")
     below = [_differentiable_below(output) for output in outputs]
-    kept = [any(w in reach for reach in below) for w in variables]
+    kept = [any(w.id in reach for reach in below) for w in variables]
     lost = [w for w, k in zip(variables, kept) if not k]
     if lost and disconnected != "zero":
         message = (
@@ -133,18 +132,18 @@ def _connected(outputs: Sequence[Expr], variables: Sequence[Expr], disconnected:
     return kept
 
 
-_below: weakref.WeakKeyDictionary[Expr, weakref.WeakSet[Expr]] = weakref.WeakKeyDictionary()
-
-
-def _differentiable_below(output: Expr) -> weakref.WeakSet[Expr]:
-    """What a derivative of the output can reach: kept, since gradients of one cost are often asked for one by one."""
-    found = _below.get(output)
+def _differentiable_below(output: Expr) -> frozenset[int]:
+    """What a derivative of the output can reach, by id: kept, since gradients of one cost are often asked for one by one."""
+    memo = output.memo
+    if memo is None:
+        memo = output.memo = {}
+    found = memo.get("differentiable_below")
     if found is None:
-        reached = {output}
+        reached = {output.id}
         for node in reversed(list(walk([output]))):
-            if node in reached and node.op is not None:
-                reached.update(x for i, x in enumerate(node.inputs) if node.op.carries(i) and x.dtype.is_float)
-        found = _below[output] = weakref.WeakSet(reached)
+            if node.id in reached and node.op is not None:
+                reached.update(x.id for i, x in enumerate(node.inputs) if node.op.carries(i) and x.dtype.is_float)
+        found = memo["differentiable_below"] = frozenset(reached)
     return found
 
 

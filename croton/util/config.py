@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from croton.util.errors import ArgumentError
@@ -81,6 +82,9 @@ def _checked(name: str, value: Any) -> Any:
         raise ArgumentError(f"flag {name} ({flag.meaning}): {error}") from None
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Config:
     """The flags. Read and set them as attributes; `use` sets some for a while, in this thread only."""
 
@@ -92,7 +96,7 @@ class Config:
             if flag.variable in os.environ:
                 values[flag.name] = _checked(flag.name, os.environ[flag.variable])
         object.__setattr__(self, "_values", values)
-        object.__setattr__(self, "_local", ContextVar("croton_config", default={}))
+        object.__setattr__(self, "_local", ContextVar("croton_config", default=_NOTHING))
 
     def __getattr__(self, name: str) -> Any:
         local = self._local.get()
