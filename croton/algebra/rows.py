@@ -20,7 +20,7 @@ Row = tuple[dict[Name, Size], Size]
 
 
 class System(NamedTuple):
-    """What `reduce_system` leaves: [row == 0] and [range >= 0], pairs of equal labels, labels that are gone; `empty` if nothing satisfies it."""
+    """What `reduce_system` leaves: [row == 0] and [range >= 0], equal labels, labels that are gone; `empty` if nothing satisfies it."""
 
     rows: list[Row]
     ranges: list[Row]

@@ -85,10 +85,8 @@ def check(use: Use, environment: dict[str, np.ndarray], sizes: dict | None = Non
     leaves: dict[Node, np.ndarray] = {}
     for child, *_ in node.args:
         below = child.args[0][0] if child.kind == "select" else child
-        if below.kind in ("input", "contract", "arg"):
+        if below.kind not in ("affine", "range"):
             leaves[below] = interpret([Use(below, tuple(Label(size) for size in below.dims))], environment, sizes)[0]
-        elif below.kind == "iota":
-            leaves[below] = np.arange(evaluate(below.dims[0], sizes or {}))
     expected = interpret([Use(node, tuple(Label(size) for size in node.dims))], environment, sizes)[0]
     np.testing.assert_allclose(run(node, leaves, sizes or {}), expected, rtol=1e-12, atol=1e-12)
     return solve(node)
@@ -237,12 +235,10 @@ def test_equal_structures_are_solved_once() -> None:
 
 
 def test_the_position_of_a_maximum_needs_no_check() -> None:
-    from_iota = Label(4)
     v, b = labels(4, 4)
     use = contract([b], [(input_("t", [v], float64), 1), (select(v, iota(b)), 1)], summed=[v])
     if use.node.kind == "contract" and any(arg[0].kind == "select" for arg in use.node.args):
         assert len(check(use, {"t": generator.normal(size=4)}).checks) == 1
-    assert from_iota.size == 4
 
 
 ALL = "abcd"
