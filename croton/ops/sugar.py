@@ -46,9 +46,11 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
 
 
 def _power(x: Any, y: Any) -> Expr:
-    # As NumPy's operator: a square root where the exponent says so.
-    if type(y) is float and y == 0.5:
+    # As NumPy's operator, which differs from power: a root of -inf is NaN, and the square of a bool an int8.
+    if type(y) is float and y == 0.5 and isinstance(x, Expr) and x.dtype.is_float:
         return elementwise.sqrt(x)
+    if type(y) is int and y == 2:
+        return elementwise.square(x)
     return elementwise.pow(x, y)
 
 
