@@ -112,7 +112,7 @@ class _Meaning:
             else:
                 product = product * _power(array, exponent)
         if node.dtype is bool_:
-            product = np.broadcast_to(guard, shape)
+            product = np.broadcast_to(guard, shape) & (node.param.number != 0)
             return product.any(axis=tuple(range(rank, len(shape))))
         product = np.where(guard, product, dtype.type(0)) if not guard.all() else product
         product = np.broadcast_to(product, shape)
@@ -182,7 +182,16 @@ class _Meaning:
         return np.flip(result, axis) if reverse else result
 
     def _call(self, node: Node, args: list[Array]) -> Array:
-        raise NotImplementedError("not supported: interpreting calls of library routines")
+        routine, place, layouts = node.param
+        shape = self.shape(node.dims + node.sums)
+        arrays = []
+        for layout, (_, positions), array in zip(layouts, node.args, args):
+            axes = [~axis if position is None else position for axis, position in enumerate(layout)]
+            array = _at(array, positions, axes)
+            arrays.append(np.broadcast_to(array, [1 if position is None else shape[position] for position in layout]))
+        results = routine.numpy(*arrays)
+        result = results[place] if isinstance(results, tuple) else results
+        return np.asarray(result, node.dtype.numpy).reshape(self.shape(node.dims))
 
     def _row(self, node: Node) -> Array:
         coefficients, constant = node.param

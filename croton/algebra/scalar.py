@@ -104,7 +104,7 @@ def _xlogx(x: np.ndarray) -> np.ndarray:
 
 
 def _xlogy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where((x == 0) & ~np.isnan(y), x.dtype.type(0), x * np.log(np.where(x == 0, x.dtype.type(1), y)))
+    return np.where((x == 0) & ~np.isnan(y), x.dtype.type(0), x * np.log(y))
 
 
 def _safe_reciprocal(x: np.ndarray) -> np.ndarray:
