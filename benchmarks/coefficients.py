@@ -177,12 +177,12 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         13,
     ),
     "ERFC": (
-        "(1 + 2 x) exp(x**2) erfc(x) = ERFC(t), t = (x - 2)/(x + 2), for x in [0, 28] (Shepherd and Laframboise, Math. Comp. 36, 1981)",
-        lambda t: (lambda x: (1 + 2 * x) * mp.exp(x**2) * mp.erfc(x))(2 * (1 + t) / (1 - t)),
-        (-1.0, 26 / 30),
+        "(1 + 2 x) exp(x**2) erfc(x) = ERFC(t), t = (x - 3.75)/(x + 3.75), x in [0.5, 28] (after Shepherd and Laframboise, Math. Comp. 36, 1981)",
+        lambda t: (lambda x: (1 + 2 * x) * mp.exp(x**2) * mp.erfc(x))(3.75 * (1 + t) / (1 - t)),
+        (-3.25 / 4.25, 24.25 / 31.75),
         one,
-        13,
-        26,
+        10,
+        21,
     ),
     "LOG_GAMMA": (
         "lgamma(2 + d) = d LOG_GAMMA(d) for |d| <= 1/2",

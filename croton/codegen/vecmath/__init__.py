@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from croton.codegen.vecmath.error_function import erf, erfc
 from croton.codegen.vecmath.exponential import exp, exp2, expm1
+from croton.codegen.vecmath.gamma import digamma, lgamma
 from croton.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logaddexp, sigmoid, sinh, softplus, tanh
 from croton.codegen.vecmath.logarithm import log, log1p, log2, log10
+from croton.codegen.vecmath.power import hypot, pow
 from croton.codegen.vecmath.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 
 FUNCTIONS: dict[str, Callable[..., str]] = {
@@ -37,5 +40,11 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "sigmoid": sigmoid,
     "softplus": softplus,
     "logaddexp": logaddexp,
+    "erf": erf,
+    "erfc": erfc,
+    "pow": pow,
+    "hypot": hypot,
+    "lgamma": lgamma,
+    "digamma": digamma,
 }
 """The functions by the name the loop language has for them."""

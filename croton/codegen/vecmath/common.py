@@ -87,10 +87,3 @@ def smallest_normal(b: Builder) -> float:
 def round_magic(b: Builder) -> float:
     """1.5 * 2**p: adding it leaves an integer in the low bits of the pattern."""
     return by_element(b, 1.5 * 2.0**23, 1.5 * 2.0**52)
-
-
-def scale_down(b: Builder, x: str, limit: float, factor: float) -> Pair:
-    """x times factor where |x| > limit, and the factor that undoes it."""
-    large = b.fcmp("ogt", b.fabs(x), b.constant(limit))
-    one = b.constant(1.0)
-    return b.fmul(x, b.select(large, b.constant(factor), one)), b.select(large, b.constant(1 / factor), one)
