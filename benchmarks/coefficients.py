@@ -185,12 +185,14 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         21,
     ),
     "LOG_GAMMA": (
-        "lgamma(2 + d) = d LOG_GAMMA(d) for |d| <= 1/2",
-        removable(lambda d: mp.loggamma(2 + d) / d, lambda d: 1 - EULER + d * (mp.zeta(2) - 1) / 2, 1e-25),
+        "lgamma(2 + d) = d (1 - euler + d LOG_GAMMA(d)) for |d| <= 1/2",
+        removable(
+            lambda d: (mp.loggamma(2 + d) / d - 1 + EULER) / d, lambda d: (mp.zeta(2) - 1) / 2 - d * (mp.zeta(3) - 1) / 3, 1e-15
+        ),
         (-0.5, 0.5),
-        one,
-        9,
-        19,
+        near_zero(lambda d: d),
+        8,
+        18,
     ),
     "STIRLING": (
         "lgamma(x) = (x - 1/2) log(x) - x + log(2 pi)/2 + STIRLING(w)/x, w = 1/x**2, for x >= 7",

@@ -44,6 +44,17 @@ def estrin(b: Builder, x: str, table: Table) -> str:
     return terms[0]
 
 
+def without_constant(table: Table) -> Table:
+    """The table without its lowest coefficient."""
+    return table[0][1:], table[1][1:]
+
+
+def fma_pair(b: Builder, x: str, y: str, z: str) -> Pair:
+    """x * y + z and nearly all that its rounding lost, for |z| >= |x * y|."""
+    value = b.fma(x, y, z)
+    return value, b.fma(x, y, b.fsub(z, value))
+
+
 def two_sum(b: Builder, x: str, y: str) -> Pair:
     """x + y exactly (Knuth)."""
     total = b.fadd(x, y)

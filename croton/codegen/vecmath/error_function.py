@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from croton.codegen.builder import Builder
 from croton.codegen.vecmath.coefficients import ERF, ERFC
-from croton.codegen.vecmath.common import by_element, estrin, two_product
+from croton.codegen.vecmath.common import by_element, estrin, fast_two_sum, fma_pair, two_product, without_constant
 from croton.codegen.vecmath.exponential import exp_sum
 
 
@@ -14,9 +14,16 @@ def erfc_far(b: Builder, a: str) -> str:
     a = b.select(b.fcmp("ogt", a, top), top, a)
     centre = b.constant(3.75)
     t = b.fdiv(b.fsub(a, centre), b.fadd(a, centre))
-    quotient = b.fdiv(estrin(b, t, ERFC), b.fma(a, b.constant(2.0), b.constant(1.0)))
+    leading = b.constant(by_element(b, ERFC[0][0], ERFC[1][0]))
+    value, value_low = fma_pair(b, t, estrin(b, t, without_constant(ERFC)), leading)
+    one = b.constant(1.0)
+    double = b.fadd(a, a)
+    divisor, divisor_low = fast_two_sum(b, double, one)
+    inverse = b.fdiv(one, divisor)
+    quotient = b.fmul(value, inverse)
+    rest = b.fadd(b.fma(b.fneg(quotient), divisor, value), b.fma(b.fneg(quotient), divisor_low, value_low))
     square, low = two_product(b, a, a)
-    return exp_sum(b, b.fneg(square), b.fneg(low), quotient)
+    return exp_sum(b, b.fneg(square), b.fneg(low), (quotient, b.fmul(rest, inverse)))
 
 
 def erf_near(b: Builder, x: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from croton.codegen.builder import Builder
 from croton.codegen.vecmath.coefficients import EXP
-from croton.codegen.vecmath.common import LN2, by_element, clamp, estrin, fast_two_sum, mantissa_bits, round_magic, two_sum
+from croton.codegen.vecmath.common import LN2, Pair, by_element, clamp, estrin, fast_two_sum, mantissa_bits, round_magic, two_sum
 
 LOG2_E = 1.4426950408889634
 
@@ -50,15 +50,18 @@ def limits(b: Builder) -> tuple[float, float]:
     return by_element(b, (-104.0, 89.0), (-746.0, 710.0))
 
 
-def exp_sum(b: Builder, x: str, low: str, factor: str | None = None) -> str:
-    """exp(x + low) * factor for a small correction `low`, |low| at most about 1e-4; x already within `limits`. Rounded to a subnormal once."""
+def exp_sum(b: Builder, x: str, low: str, factor: Pair | None = None) -> str:
+    """exp(x + low) times a factor given as high + low, for a small correction `low`, |low| at most about 1e-4; x already within `limits`."""
     bits, _, r = reduce(b, x, 2 * exponent_bias(b))
     r, low = two_sum(b, r, low)
-    p = expm1_reduced(b, r)
     # 1 + p, with what the sum loses and e**r * low put back
-    high, lost = fast_two_sum(b, b.constant(1.0), p)
-    value = b.fadd(high, b.fma(high, low, lost))
-    return scaled(b, value if factor is None else b.fmul(value, factor), bits)
+    high, lost = fast_two_sum(b, b.constant(1.0), expm1_reduced(b, r))
+    rest = b.fma(high, low, lost)
+    if factor is None:
+        value = b.fadd(high, rest)
+    else:
+        value = b.fma(factor[0], high, b.fma(factor[0], rest, b.fmul(factor[1], high)))
+    return scaled(b, value, bits)
 
 
 def exp(b: Builder, x: str) -> str:

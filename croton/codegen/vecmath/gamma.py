@@ -10,11 +10,12 @@ from __future__ import annotations
 from croton.codegen.builder import Builder
 from croton.codegen.vecmath.branch import where_any
 from croton.codegen.vecmath.coefficients import DIGAMMA, LOG_GAMMA, STIRLING
-from croton.codegen.vecmath.common import Pair, by_element, estrin, fast_two_sum, two_product, two_sum
+from croton.codegen.vecmath.common import Pair, by_element, estrin, fast_two_sum, fma_pair, two_product, two_sum
 from croton.codegen.vecmath.logarithm import log, log_pair
 from croton.codegen.vecmath.trigonometric import cosine_reduced, sine_reduced
 
 PI = {"float": (3.1415927410125732, -8.742277657347586e-08), "double": (3.141592653589793, 1.2246467991473532e-16)}
+ONE_LESS_EULER = {"float": (0.42278432846069336, 6.637773886097875e-09), "double": (0.42278433509846713, 4.942915152430645e-18)}
 HALF_LOG_2_PI_LESS_HALF = 0.4189385332046727
 
 
@@ -46,7 +47,10 @@ def lgamma_positive(b: Builder, a: str) -> str:
     upwards = b.fcmp("olt", n, b.constant(1.5))
     signed, signed_low = b.select(upwards, b.fneg(high), high), b.select(upwards, b.fneg(low), low)
     bounded = b.select(far, zero, d)
-    core, core_low = two_product(b, bounded, estrin(b, bounded, LOG_GAMMA))
+    slope, slope_low = ONE_LESS_EULER[b.element]
+    value, value_low = fma_pair(b, bounded, estrin(b, bounded, LOG_GAMMA), b.constant(slope))
+    core, core_low = two_product(b, bounded, value)
+    core_low = b.fma(bounded, b.fadd(value_low, b.constant(slope_low)), core_low)
     near, near_low = two_sum(b, signed, core)
     near = b.fadd(near, b.fadd(near_low, b.fadd(core_low, signed_low)))
     # (a - 1/2)(log(a) - 1) + (log(2 pi) - 1)/2 + STIRLING/a
