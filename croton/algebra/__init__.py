@@ -1,6 +1,8 @@
 """Sums of products with named axes: nodes, the constructors that normalise them, derivatives, and their NumPy meaning."""
 
 from croton.algebra.add import add
+from croton.algebra.call import Routine, call
+from croton.algebra.check import check
 from croton.algebra.coefficient import of_number, of_size
 from croton.algebra.constant import constant, constant_operand, input_, iota, truth, zero
 from croton.algebra.contract import contract
@@ -24,6 +26,7 @@ __all__ = [
     "Label",
     "Node",
     "Operand",
+    "Routine",
     "Term",
     "Use",
     "add",
@@ -31,6 +34,8 @@ __all__ = [
     "align",
     "arg",
     "at_least_zero",
+    "call",
+    "check",
     "constant",
     "constant_operand",
     "contract",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from croton.algebra.add import add
+from croton.algebra.call import arguments_of, results_of
 from croton.algebra.coefficient import multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
@@ -205,7 +206,18 @@ def _cumulate(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) 
 
 
 def _call(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:
-    raise NotImplementedError(f"not supported: the derivative of {node.param}")
+    routine, place = node.param[:2]
+    if routine.vjp is None:
+        raise NotImplementedError(f"not supported: the derivative of {routine.name}; give the routine a vjp")
+    labels = axes + tuple([Label(size) for size in node.sums])
+    arguments = arguments_of(node, labels)
+    # A pullback is linear in the cotangents, so that each result is pulled back by itself.
+    results = results_of(node, labels)
+    cotangents: list[Use | None] = [None] * len(results)
+    cotangents[place] = adjoint
+    for argument, cotangent in zip(arguments, routine.vjp(arguments, results, cotangents)):
+        if cotangent is not None and argument.use.node in sweep.reached:
+            sweep.pull(argument.use, [cotangent], ONE, argument.axes)
 
 
 _RULES: dict[str, Callable[[_Sweep, Node, Use, tuple[Label, ...]], Any]] = {

@@ -182,7 +182,7 @@ class _Meaning:
         return np.flip(result, axis) if reverse else result
 
     def _call(self, node: Node, args: list[Array]) -> Array:
-        routine, place, layouts = node.param
+        routine, place, layouts, _ = node.param
         shape = self.shape(node.dims + node.sums)
         arrays = []
         for layout, (_, positions), array in zip(layouts, node.args, args):

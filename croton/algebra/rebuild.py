@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from croton.algebra.add import add
+from croton.algebra.call import call_again
 from croton.algebra.contract import contract
-from croton.algebra.node import RELATIONS, Label, Node, Use, intern, origin, walk
+from croton.algebra.node import RELATIONS, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import arg, cumulate, reduce
 from croton.algebra.relation import select
@@ -74,12 +75,6 @@ def construct(node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> Use
         function, position, reverse, exclusive = node.param
         return cumulate(function, uses[0], axes[position], reverse, exclusive)
     if kind == "call":
-        return _call(node, axes, uses)
+        return call_again(node, labels, uses)
     assert not node.args or kind in RELATIONS, f"{kind} has arguments but no constructor"
     return Use(node, axes)
-
-
-def _call(node: Node, axes: tuple[Label, ...], uses: Sequence[Use]) -> Use:
-    """A routine on other arguments. Its arguments are whole arrays, so each is read by labels of its own in its own order."""
-    args = tuple((use.node, argument[1], *argument[2:]) for use, argument in zip(uses, node.args))
-    return Use(intern("call", node.dims, node.dtype, args, node.param, node.sums), axes)

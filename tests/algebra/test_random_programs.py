@@ -41,13 +41,14 @@ class Program:
             self.inputs[key] = self.rng.normal(size=[self.sizes[name] for name in names]) * 0.7
             self.pool.append((array(key, *[self.size[name] for name in names]), self.inputs[key]))
         self.leaves = list(self.pool)
-        for _ in range(int(self.rng.integers(3, 13))):
+        for _ in range(int(self.rng.integers(3, 16))):
             pair = self.step(int(self.rng.integers(30)))
             if pair is not None and len(pair[0].axes) <= 3 and pair[1].size <= 200 and np.abs(pair[1]).max(initial=0) < 1e3:
                 self.pool.append(pair)
 
     def pick(self) -> Pair:
-        return self.pool[self.rng.integers(len(self.pool))]
+        # The latest value often, so that programs grow deep.
+        return self.pool[-1 if self.rng.random() < 0.5 else self.rng.integers(len(self.pool))]
 
     def index(self, extent: int, *names: str) -> Pair:
         key = f"i{len(self.inputs)}"

@@ -1,0 +1,86 @@
+"""Calls of library routines and of the user's own code: whole arrays in, whole arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from croton.algebra.node import Label, Node, Operand, Use, intern
+from croton.dtypes import DType
+
+Vjp = Callable[[list[Operand], list[Operand], list["Use | None"]], "list[Use | None]"]
+
+
+class Routine:
+    """What a call runs.
+
+    name     how it prints
+    numpy    arrays -> array, or a tuple of arrays: its meaning; leading axes may be batches, as the routine defines
+    vjp      (arguments, results, cotangents) -> the cotangent of each argument, or None for one that has none. A cotangent is read at the axes of
+             its result and perhaps at seeds; what is returned is read at the axes of the argument and the same seeds. Without it there is no derivative.
+    identity what makes two routines equal, with their name; by default the object itself
+    """
+
+    __slots__ = ("identity", "name", "numpy", "vjp")
+
+    def __init__(self, name: str, numpy: Callable[..., Any], vjp: Vjp | None = None, identity: Hashable = None) -> None:
+        self.name = name
+        self.numpy = numpy
+        self.vjp = vjp
+        self.identity = (name, id(self) if identity is None else identity)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Routine) and self.identity == other.identity
+
+
+def call(routine: Routine, arguments: Sequence[Operand], results: Sequence[tuple[Sequence[Label], DType]]) -> list[Operand]:
+    """The results of a routine, for each its axes and dtype. A label that an argument and a result share is a batch axis.
+
+    There is one node a result. Its param is `(routine, place among the results, layouts of arguments, layouts and dtypes of results)`, where a layout
+    has the number of a label for each axis, and None for an axis of size 1. Labels are numbered from the axes of the result on; the others are `sums`.
+    """
+    operands = []
+    for place, (axes, dtype) in enumerate(results):
+        labels = [axis for axis in axes if axis.size != 1]
+        every = [*labels]
+        every += [axis for argument in arguments for axis in argument.axes if axis.size != 1]
+        every += [axis for others, _ in results for axis in others if axis.size != 1]
+        number = {label: position for position, label in enumerate(dict.fromkeys(every))}
+        inputs = tuple(tuple(number.get(axis) for axis in argument.axes) for argument in arguments)
+        outputs = tuple((tuple(number.get(axis) for axis in others), other) for others, other in results)
+        args = tuple((argument.use.node, tuple(number[label] for label in argument.use.labels)) for argument in arguments)
+        sums = tuple(label.size for label in list(number)[len(labels) :])
+        node = intern("call", tuple(label.size for label in labels), dtype, args, (routine, place, inputs, outputs), sums)
+        operands.append(Operand(tuple(axes), Use(node, tuple(labels))))
+    return operands
+
+
+def arguments_of(node: Node, labels: Sequence[Label]) -> list[Operand]:
+    """The arguments of a call as arrays, read at labels for all that the node mentions."""
+    return [
+        Operand(_axes(layout, labels), Use(child, tuple([labels[i] for i in positions])))
+        for layout, (child, positions) in zip(node.param[2], node.args)
+    ]
+
+
+def results_of(node: Node, labels: Sequence[Label]) -> list[Operand]:
+    """All results of the call that a node is one of."""
+    results = [(_axes(layout, labels), dtype) for layout, dtype in node.param[3]]
+    return call(node.param[0], arguments_of(node, labels), results)
+
+
+def call_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
+    """The same routine on other values of its arguments, read at the same labels."""
+    arguments = [Operand(argument.axes, use) for argument, use in zip(arguments_of(node, labels), uses)]
+    results = [(_axes(layout, labels), dtype) for layout, dtype in node.param[3]]
+    return call(node.param[0], arguments, results)[node.param[1]].use
+
+
+def _axes(layout: Sequence[int | None], labels: Sequence[Label]) -> tuple[Label, ...]:
+    return tuple([Label(1) if position is None else labels[position] for position in layout])
