@@ -12,7 +12,7 @@ from typing import Any
 
 from croton.expr.expr import Expr, apply
 from croton.expr.walk import walk
-from croton.ops.casting import as_expr
+from croton.ops.casting import asarray
 from croton.ops.creation import ones_like, zeros, zeros_like
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.util.errors import DTypeError, GradientError, KindError, ShapeError
@@ -164,7 +164,7 @@ def _variable(value: Any) -> Expr:
 
 
 def _cotangent(value: Any, output: Expr, role: str = "cotangent") -> Expr:
-    given = as_expr(value, output.dtype)
+    given = asarray(value) if isinstance(value, Expr) else asarray(value, dtype=output.dtype)
     if given.ndim != output.ndim or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(given.shape, output.shape)):
         raise ShapeError(f"a {role} has the shape of what it belongs to, {_text(output)}, got {_text(given)}")
     if given.dtype is not output.dtype:

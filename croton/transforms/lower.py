@@ -162,7 +162,7 @@ def answer_gradients(lowering: _Lowering, members: Sequence[Expr]) -> None:
     outputs = [lowering.operands[x] for x in members[0].inputs[:count]]
     cotangents = [lowering.operands[x] for x in members[0].inputs[count:-1]]
     outputs, wrt = lowering.stable(outputs, _variables(members))
-    pulled = [_at(cotangent, output.axes) for cotangent, output in zip(cotangents, outputs)]
+    pulled = [_pulled(_at(cotangent, output.axes), output) for cotangent, output in zip(cotangents, outputs)]
     found = algebra.derive([output.use for output in outputs], pulled, wrt)
     for node, derivative in zip(members, found):
         lowering.put(node, (), node.inputs[-1], derivative)
@@ -175,7 +175,7 @@ def answer_jacobians(lowering: _Lowering, members: Sequence[Expr]) -> None:
     seeds = tuple(Label(axis.size) for axis in output.axes)
     factors = [(algebra.delta(seed, axis), 1) for seed, axis in zip(seeds, output.axes)]
     cotangent = algebra.contract({*seeds, *output.axes}, factors, dtype=output.dtype)
-    for node, derivative in zip(members, algebra.derive([output.use], [cotangent], wrt)):
+    for node, derivative in zip(members, algebra.derive([output.use], [_pulled(cotangent, output)], wrt)):
         lowering.put(node, seeds, node.inputs[-1], derivative)
 
 
@@ -189,14 +189,15 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
     (output,), wrt = lowering.stable([lowering.operands[members[0].inputs[0]]], _variables(members))
     axes = tuple(Label(axis.size) for axis in output.axes)
     probe = algebra.input_(("probe", members[0].id), axes, output.dtype)
-    pulled = algebra.derive([output.use], [_at(Operand(axes, probe), output.axes)], wrt)
+    pulled = algebra.derive([output.use], [_pulled(_at(Operand(axes, probe), output.axes), output)], wrt)
     for node, derivative in zip(members, pulled):
         tangent, variable = lowering.operands[node.inputs[1]], lowering.operands[node.inputs[2]]
         result = None
         if derivative is not None:
             use, labels = derivative
             place = dict(zip(variable.use.labels, labels))
-            cotangent = _at(tangent, [place.get(axis) or Label(axis.size) for axis in variable.axes])
+            pulled_back = Operand(tuple([place.get(axis) or Label(axis.size) for axis in variable.axes]), use)
+            cotangent = _pulled(_at(tangent, pulled_back.axes), pulled_back)
             (result,) = algebra.derive([use], [cotangent], [probe.node])
         if result is None:
             lowering.operands[node] = Operand(axes, algebra.constant(0, node.dtype))
@@ -208,6 +209,14 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
 def _at(operand: Operand, axes: Sequence[Label]) -> Use:
     """The value of an operand at other labels for its axes."""
     return algebra.relabel(operand.use, dict(zip(operand.axes, axes)))
+
+
+def _pulled(cotangent: Use, output: Operand) -> Use:
+    """A cotangent at the labels that the output's value depends on: along the others the output is broadcast, so they are summed."""
+    broadcast = [axis for axis in output.axes if axis not in output.use.labels and axis.size != 1]
+    if not broadcast:
+        return cotangent
+    return algebra.contract(set(cotangent.labels) - set(broadcast), [(cotangent, 1)], summed=broadcast)
 
 
 REQUESTS: dict[Op, Callable[[_Lowering, Sequence[Expr]], None]] = {

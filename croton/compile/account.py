@@ -1,0 +1,112 @@
+"""What a program will do, before it does it: its calls, flops, bytes and memory as functions of the sizes, with the user's lines.
+
+Plain data, so that a program from the disk cache can explain itself too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from croton.compile.assemble import Interface
+from croton.kernel.print import to_text
+from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.sizes import Size, evaluate, hint
+from croton.util.provenance import Line
+
+
+class Entry(NamedTuple):
+    """One call of the program."""
+
+    kind: str
+    title: str
+    kernel: int
+    flops: Size
+    bytes: Size
+    lines: tuple[Line, ...]
+
+
+class Argument(NamedTuple):
+    """An array that comes in: for reading sizes off a caller's shapes."""
+
+    label: str
+    name: str | None
+    dtype: str
+    shape: tuple[Size, ...]
+
+
+class Account(NamedTuple):
+    """The whole program."""
+
+    entries: tuple[Entry, ...]
+    kernels: tuple[str, ...]
+    slots: tuple[tuple[Size, ...], ...]
+    results: tuple[Size, ...]
+    arguments: tuple[Argument, ...]
+    shared: tuple[Argument, ...]
+    decisions: tuple[str, ...]
+    checks: tuple[tuple[Size, Size, Line | None], ...]
+
+    def flops(self, sizes: dict) -> int:
+        """Floating point operations of a call; a transcendental function counts as twenty."""
+        return sum(evaluate(entry.flops, sizes) for entry in self.entries)
+
+    def bytes(self, sizes: dict) -> int:
+        """Memory traffic of a call: each array once for each kernel or library call that touches it."""
+        return sum(evaluate(entry.bytes, sizes) for entry in self.entries)
+
+    def memory_peak(self, sizes: dict) -> int:
+        """Bytes a call takes beyond its arguments: the arena of temporaries and the arrays it returns."""
+        arena = sum(max(_aligned(evaluate(size, sizes)) for size in slot) for slot in self.slots if slot)
+        return arena + sum(evaluate(size, sizes) for size in self.results)
+
+    def likely(self) -> dict:
+        """Sizes to show where nobody gave any: hints."""
+        return _Hints()
+
+
+class _Hints(dict):
+    """Every size as its hint."""
+
+    def __missing__(self, key: Any) -> int:
+        return hint(key.size) if hasattr(key, "size") else 64
+
+
+def _aligned(count: int) -> int:
+    return (count + 63) // 64 * 64
+
+
+def account(plan: Plan, interface: Interface, decisions: Sequence[Any], checks: Sequence[Any]) -> Account:
+    """The account of a plan."""
+    entries = []
+    for call in plan.calls:
+        lines = tuple(line for line in call.origins if line is not None)
+        if isinstance(call, KernelCall):
+            entries.append(Entry("kernel", f"kernel {call.kernel}", call.kernel, call.flops, call.bytes, lines))
+        elif isinstance(call, ProductCall):
+            shape = call.shape
+            batch = "".join(f"{size} x " for size in shape.batch)
+            title = f"matrix product {batch}({shape.m}, {shape.k}) @ ({shape.k}, {shape.n})"
+            entries.append(Entry("product", title, -1, call.flops, call.bytes, lines))
+        elif isinstance(call, RoutineCall):
+            entries.append(Entry("routine", f"routine {call.routine}", -1, call.flops, call.bytes, lines))
+        else:
+            assert isinstance(call, BoundsCheck)
+            entries.append(Entry("check", f"indices within {call.bound}", -1, 0, 0, lines))
+    results = []
+    for number, result in enumerate(interface.results):
+        if plan.values[plan.outputs[number]].home[0] == "output" or result.shared < 0:
+            size: Size = result.dtype.itemsize
+            for extent in result.shape:
+                size = size * extent
+            results.append(size)
+    return Account(
+        tuple(entries),
+        tuple(to_text(kernel, f"kernel_{i}") for i, kernel in enumerate(plan.kernels)),
+        plan.slots,
+        tuple(results),
+        tuple(Argument(leaf.label, getattr(leaf.key, "name", None), leaf.dtype.name, leaf.shape) for leaf in interface.inputs),
+        tuple(Argument(leaf.label, getattr(leaf.key, "name", None), leaf.dtype.name, leaf.shape) for leaf in interface.shared),
+        tuple(str(decision) for decision in decisions),
+        tuple((check.left, check.right, check.line) for check in checks),
+    )

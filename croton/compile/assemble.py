@@ -1,0 +1,329 @@
+"""From the scheduler's plan to the runtime's program: sizes become entries of one table, values become pointers.
+
+The result is plain data, which is what the disk cache keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from croton.algebra.node import Coef
+from croton.dtypes import DType
+from croton.kernel.parallelise import parallel_loop
+from croton.runtime.program import (
+    Array,
+    Call,
+    Check,
+    Copy,
+    Gemm,
+    Kernel,
+    Output,
+    Program,
+    Routine,
+    Shared,
+    SizeCheck,
+    SizeOperation,
+    Update,
+)
+from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.schedule.product import Matrix
+from croton.sizes import Poly, Size, Symbol, symbols
+from croton.util.errors import ShapeError
+
+GRAIN = 64
+"""Threads share a loop in multiples of this many elements: a cache line of bytes at least, whatever the dtype."""
+
+
+class Leaf(NamedTuple):
+    """An array that comes in: its key in the plan, dtype and shape."""
+
+    key: Hashable
+    dtype: DType
+    shape: tuple[Size, ...]
+    label: str
+
+
+class Result(NamedTuple):
+    """An array that goes out: its dtype and shape; an update names the shared variable it replaces, by position."""
+
+    dtype: DType
+    shape: tuple[Size, ...]
+    shared: int = -1
+
+
+class Interface(NamedTuple):
+    """What a program is called with and what it gives: results that are no updates first."""
+
+    inputs: tuple[Leaf, ...]
+    shared: tuple[Leaf, ...]
+    results: tuple[Result, ...]
+    size_checks: tuple[tuple[Size, Size], ...]
+    structure: str
+
+
+class Assembled(NamedTuple):
+    """A program, the constant arrays that it reads as shared variables after the real ones, and the routines that it calls by name and params."""
+
+    program: Program
+    constants: tuple[np.ndarray, ...]
+    routines: tuple[tuple[Any, Any], ...]
+
+
+def assemble(plan: Plan, interface: Interface, release_work: Size = -1) -> Assembled:
+    """The program of a plan. Raises ShapeError for a size that no argument determines."""
+    # The table of sizes begins with its constants, which are known once everything has been asked for: so everything is asked for twice.
+    first = _Assembly(plan, interface, SizeTable(()))
+    first.assemble(release_work)
+    second = _Assembly(plan, interface, SizeTable(tuple(first.sizes.constants)))
+    return second.assemble(release_work)
+
+
+class SizeTable:
+    """Sizes as indices of the runtime's table: constants, then what arguments bind, then what is computed."""
+
+    def __init__(self, constants: Sequence[int]) -> None:
+        self.constants: dict[int, int] = {value: i for i, value in enumerate(constants)}
+        self.base = len(constants)
+        self.count = 0
+        self.known: dict[Size, int] = {}
+        self.operations: list[SizeOperation] = []
+
+    def fresh(self) -> int:
+        self.count += 1
+        return self.base + self.count - 1
+
+    def bind(self, size: Size) -> int:
+        """The entry that an array's extent is bound to, or compared with."""
+        if isinstance(size, int) or size in self.known:
+            return self.index(size)
+        if _alone(size) is not None:
+            self.known[size] = self.fresh()
+            return self.known[size]
+        return self.fresh()
+
+    def index(self, size: Size) -> int:
+        """The entry that holds a size, computed if it has to be."""
+        if isinstance(size, int):
+            return self.constants.setdefault(size, len(self.constants))
+        found = self.known.get(size)
+        if found is None:
+            if _alone(size) is not None:
+                raise ShapeError(f"the size {size} is not determined by any argument; give an input that has it, or a number")
+            found = self.known[size] = self._compute(size)
+        return found
+
+    def _compute(self, size: Poly) -> int:
+        total = -1
+        for monomial, coefficient in size.terms:
+            term = -1
+            for atom in monomial:
+                if isinstance(atom, Symbol):
+                    factor = self.index(atom.size)
+                else:
+                    factor = self.operate("floor_divide", self.index(atom.numerator), self.index(atom.denominator))
+                term = factor if term < 0 else self.operate("multiply", term, factor)
+            if term < 0:
+                term = self.index(coefficient)
+            elif coefficient == -1 and total >= 0:
+                total = self.operate("subtract", total, term)
+                continue
+            elif coefficient != 1:
+                term = self.operate("multiply", term, self.index(coefficient))
+            total = term if total < 0 else self.operate("add", total, term)
+        return total
+
+    def operate(self, function: str, left: int, right: int) -> int:
+        target = self.fresh()
+        self.operations.append(SizeOperation(function, target, left, right))
+        return target
+
+
+def _alone(size: Poly) -> Symbol | None:
+    names = symbols(size)
+    return names[0] if len(names) == 1 and size == names[0].size else None
+
+
+class _Assembly:
+    """One pass over the plan with one table of sizes."""
+
+    def __init__(self, plan: Plan, interface: Interface, sizes: SizeTable) -> None:
+        self.plan = plan
+        self.interface = interface
+        self.sizes = sizes
+        self.constants: list[np.ndarray] = []
+        self.constant_index: dict[int, int] = {}
+        self.routines: list[tuple[Any, Any]] = []
+        self.input_index = {leaf.key: i for i, leaf in enumerate(interface.inputs)}
+        self.shared_index = {leaf.key: i for i, leaf in enumerate(interface.shared)}
+        self.returned = sum(result.shared < 0 for result in interface.results)
+
+    def assemble(self, release_work: Size) -> Assembled:
+        index = self.sizes.index
+        composite: list[tuple[int, Size]] = []
+        inputs = [Array(leaf.dtype.name, self._bound(leaf, composite)) for leaf in self.interface.inputs]
+        shared_sizes = [self._bound(leaf, composite) for leaf in self.interface.shared]
+        for value in self.plan.values:
+            if value.home[0] == "constant":
+                self._constant(value.home[1])
+        pairs = [(place, index(size)) for place, size in composite]
+        pairs += [(index(left), index(right)) for left, right in self.interface.size_checks]
+        checks = [SizeCheck("equal", left, right, error) for error, (left, right) in enumerate(pairs)]
+        written, copied = self._replaced()
+        shared = [Shared(leaf.dtype.name, sizes, i in written) for i, (leaf, sizes) in enumerate(zip(self.interface.shared, shared_sizes))]
+        shared += [Shared(array.dtype.name, tuple(map(index, array.shape))) for array in self.constants]
+        slots = [tuple(map(index, slot)) for slot in self.plan.slots]
+        outputs, updates = [], []
+        self.update_index: dict[int, int] = {}
+        for number, result in enumerate(self.interface.results):
+            places = tuple(map(index, result.shape))
+            if result.shared < 0:
+                outputs.append(Output("new", result.dtype.name, places))
+            elif result.shared not in written:
+                self.update_index[number] = len(updates)
+                updates.append(Update(result.shared, result.dtype.name, places))
+        # The layout of the pointer table is known from here on.
+        empty = Program(tuple(inputs), tuple(outputs), (), shared=tuple(shared), slots=tuple(slots), updates=tuple(updates))
+        self.pointer_of = empty.pointer
+        calls: list[Call] = [self._call(number, call) for number, call in enumerate(self.plan.calls)]
+        calls += [self._copy(number) for number in copied]
+        work = index(release_work)
+        program = empty._replace(
+            calls=tuple(calls),
+            constants=tuple(self.sizes.constants),
+            sizes=max(len(self.sizes.constants), self.sizes.base) + self.sizes.count,
+            size_operations=tuple(self.sizes.operations),
+            size_checks=tuple(checks),
+            structure=self.interface.structure,
+            work=work if release_work != -1 else -1,
+        )
+        return Assembled(program, tuple(self.constants), tuple(self.routines))
+
+    def _bound(self, leaf: Leaf, composite: list[tuple[int, Size]]) -> tuple[int, ...]:
+        """Entries for an argument's extents; a size that is an expression is compared once everything is bound."""
+        places = []
+        for size in leaf.shape:
+            known = isinstance(size, int) or size in self.sizes.known
+            place = self.sizes.bind(size)
+            if not known and size not in self.sizes.known:
+                composite.append((place, size))
+            places.append(place)
+        return tuple(places)
+
+    def _constant(self, array: np.ndarray) -> int:
+        found = self.constant_index.get(id(array))
+        if found is None:
+            found = self.constant_index[id(array)] = len(self.constants)
+            self.constants.append(array)
+        return found
+
+    def _replaced(self) -> tuple[set[int], list[int]]:
+        """The shared variables that are written in place, and the results that have to be copied from where they are."""
+        written: set[int] = set()
+        copied: list[int] = []
+        for number, result in enumerate(self.interface.results):
+            kind, key = self.plan.values[self.plan.outputs[number]].home
+            if result.shared >= 0 and kind == "input" and self.shared_index.get(key) == result.shared:
+                written.add(result.shared)
+            elif (kind, key) != ("output", number):
+                copied.append(number)
+        return written, copied
+
+    def pointer(self, value: int) -> int:
+        """The entry of the pointer table for a value of the plan."""
+        kind, key = self.plan.values[value].home
+        if kind == "input":
+            if key in self.input_index:
+                return self.pointer_of("input", self.input_index[key])
+            return self.pointer_of("shared", self.shared_index[key])
+        if kind == "constant":
+            return self.pointer_of("shared", len(self.interface.shared) + self._constant(key))
+        if kind == "slot":
+            return self.pointer_of("slot", key)
+        return self._result(key)
+
+    def _result(self, number: int) -> int:
+        if number in self.update_index:
+            return self.pointer_of("update", self.update_index[number])
+        return self.pointer_of("output", number)
+
+    def _copy(self, number: int) -> Copy:
+        value = self.plan.outputs[number]
+        return Copy(self._result(number), self.pointer(value), self.sizes.index(self.plan.values[value].bytes))
+
+    def _call(self, number: int, call: Any) -> Call:
+        if isinstance(call, KernelCall):
+            return self._kernel(call)
+        if isinstance(call, ProductCall):
+            return self._product(call)
+        index = self.sizes.index
+        if isinstance(call, BoundsCheck):
+            value = self.plan.values[call.value]
+            count: Size = 1
+            for extent in value.shape:
+                count = count * extent
+            return Check(value.dtype.name, self.pointer(call.value), index(count), index(0), index(call.bound), number)
+        assert isinstance(call, RoutineCall)
+        self.routines.append((call.routine, call.params))
+        arrays = []
+        for place in (*call.inputs, *call.outputs):
+            value = self.plan.values[place]
+            arrays.append((self.pointer(place), value.dtype.name, tuple(map(index, value.shape))))
+        return Routine(len(self.routines) - 1, tuple(arrays))
+
+    def _kernel(self, call: KernelCall) -> Kernel:
+        kernel = self.plan.kernels[call.kernel]
+        sizes = tuple(map(self.sizes.index, call.sizes))
+        pointers = tuple(map(self.pointer, call.values))
+        loop = parallel_loop(kernel)
+        if loop is None:
+            return Kernel(call.kernel, pointers, sizes)
+        extent = self.sizes.index(loop.extent) if isinstance(loop.extent, int) else sizes[kernel.sizes.index(loop.extent)]
+        grain = GRAIN if type(loop).__name__ == "Lanes" else 1
+        return Kernel(call.kernel, pointers, sizes, extent, self.sizes.index(call.flops), grain)
+
+    def _product(self, call: ProductCall) -> Gemm:
+        index, shape = self.sizes.index, call.shape
+        left, left_transposed = _leading(shape.left)
+        right, right_transposed = _leading(shape.right)
+        out, out_transposed = _leading(shape.out)
+        batch = list(zip(shape.batch, shape.left.batch_strides, shape.right.batch_strides, shape.out.batch_strides))
+        m, n = shape.m, shape.n
+        a, b = call.left, call.right
+        if out_transposed:
+            # out.T = right.T @ left.T
+            a, b, left, right, m, n = b, a, right, left, n, m
+            left_transposed, right_transposed = not right_transposed, not left_transposed
+            batch = [(count, second, first, third) for count, first, second, third in batch]
+        number, powers = _scale(call.alpha)
+        return Gemm(
+            self.plan.values[call.out].dtype.name,
+            left_transposed,
+            right_transposed,
+            index(m),
+            index(n),
+            index(shape.k),
+            self.pointer(a),
+            index(left),
+            self.pointer(b),
+            index(right),
+            self.pointer(call.out),
+            index(out),
+            number,
+            tuple((index(size), exponent) for size, exponent in powers),
+            float(call.beta),
+            tuple(tuple(map(index, axis)) for axis in batch),  # type: ignore[misc]
+        )
+
+
+def _leading(matrix: Matrix) -> tuple[Size, bool]:
+    """The distance of rows as the library sees them, and whether the matrix is stored transposed."""
+    if matrix.column_stride == 1:
+        return matrix.row_stride, False
+    return matrix.column_stride, True
+
+
+def _scale(alpha: Coef) -> tuple[float, tuple[tuple[Size, int], ...]]:
+    return float(alpha.number), alpha.sizes

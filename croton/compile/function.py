@@ -1,0 +1,278 @@
+"""`function`: a graph made callable.
+
+What a call does natively is decided by the runtime; what is here is the way in (checking what is asked for, finding or making
+the program) and the slow path: arguments that are not exactly arrays of the wanted kind, names, defaults, nested results, and errors that teach.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from croton.compile.account import Account
+from croton.compile.convert import as_argument
+from croton.compile.executable import Executable, executable
+from croton.compile.finite import check_finite
+from croton.compile.report import Report, report, sizes_of
+from croton.compile.signature import Param, Signature
+from croton.expr.expr import Expr, Input, SharedVariable
+from croton.expr.walk import substitute, walk
+from croton.ops.casting import asarray
+from croton.runtime.function import call_native, load
+from croton.runtime.status import Refused, Status
+from croton.util.config import config
+from croton.util.errors import ArgumentError, CrotonError, DTypeError, KindError, OutOfRangeError, ShapeError
+from croton.util.structure import Single, Structure, flatten, unflatten
+
+
+class Function(abc.ABC):
+    """A compiled function. Call it with values for its inputs, by position or by name.
+
+    name          what it is called in reports
+    explain()     its kernels, library calls, flops, bytes, memory and the lines they come from, as a `Report` to print
+    flops(...)    operations of a call with arguments of these shapes, by name: `f.flops(x=(128, 784))`
+    memory_peak(...)  bytes a call takes beyond its arguments
+    """
+
+    name: str
+    account: Account
+    program: Executable
+
+    @abc.abstractmethod
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    @abc.abstractmethod
+    def explain(self) -> Report: ...
+
+    @abc.abstractmethod
+    def flops(self, *shapes: Any, **named: Any) -> int: ...
+
+    @abc.abstractmethod
+    def memory_peak(self, *shapes: Any, **named: Any) -> int: ...
+
+
+class SlowFunction:
+    """A function whose every call passes through Python: its results are nested, or its values are checked."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+
+def _explain(self: Any) -> Report:
+    return report(self.name, self.account)
+
+
+def _flops(self: Any, *shapes: Any, **named: Any) -> int:
+    return self.account.flops(sizes_of(self.account, shapes, named))
+
+
+def _memory_peak(self: Any, *shapes: Any, **named: Any) -> int:
+    return self.account.memory_peak(sizes_of(self.account, shapes, named))
+
+
+def _repr(self: Any) -> str:
+    return f"<croton function {self.name}({self.signature.describe()})>"
+
+
+METHODS = {"explain": _explain, "flops": _flops, "memory_peak": _memory_peak, "__repr__": _repr}
+_dressed: set[type] = set()
+
+
+def _dress(kind: type) -> None:
+    """Give a type of function object the methods of `Function`."""
+    if kind in _dressed:
+        return
+    _dressed.add(kind)
+    for name, method in METHODS.items():
+        setattr(kind, name, method)
+    Function.register(kind)
+
+
+def function(
+    inputs: Any,
+    outputs: Any = None,
+    updates: Mapping[SharedVariable, Any] | Sequence[tuple[SharedVariable, Any]] | None = None,
+    givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
+    name: str | None = None,
+) -> Function:
+    """Compile a graph into a function of its inputs.
+
+    `inputs` is a list of inputs (or nested lists and dicts of them, each one argument; `Param(x, default=...)` gives a default value). `outputs` is one
+    expression, or a list, tuple or dict of them, nested as you like: results come in the same structure, as NumPy arrays. `updates` gives shared variables
+    new values, computed from the old ones, all at once at the end of each call. `givens` replaces expressions by others before compiling.
+    """
+    signature = Signature(list(inputs) if isinstance(inputs, list | tuple) else [inputs], name or "function")
+    leaves, structure = flatten(outputs)
+    results = [asarray(leaf) for leaf in leaves]
+    pairs = _updates(updates)
+    roots = results + [new for _, new in pairs]
+    if givens is not None:
+        roots = substitute(roots, _givens(givens))
+    _check_inputs(signature.inputs, roots)
+    replaced = [None] * len(results) + [variable for variable, _ in pairs]
+    found = executable(signature.inputs, roots, replaced, _native_structure(structure))
+    return _Caller(signature, structure, found, roots, replaced, name or "function").made()
+
+
+def _native_structure(structure: Structure) -> str:
+    if structure is Single.LEAF:
+        return "one"
+    if structure is Single.EMPTY:
+        return "none"
+    return "list" if _flat(structure) and structure.cls is list else "tuple"  # type: ignore[union-attr]
+
+
+def _flat(structure: Structure) -> bool:
+    """Whether results come straight from the native call: one array, or a list or tuple of arrays."""
+    if isinstance(structure, Single):
+        return True
+    plain = getattr(structure, "cls", None) in (list, tuple)
+    return plain and all(item is Single.LEAF for item in structure.items)
+
+
+class _Caller:
+    """The slow path of one function."""
+
+    def __init__(
+        self,
+        signature: Signature,
+        structure: Structure,
+        found: Executable,
+        roots: Sequence[Expr],
+        replaced: Sequence[SharedVariable | None],
+        name: str,
+    ) -> None:
+        self.signature = signature
+        self.structure = structure
+        self.executable = found
+        self.roots = roots
+        self.replaced = replaced
+        self.name = name
+        self.checked = config.check_finite
+        self.direct = _flat(structure) and not self.checked
+
+    def made(self) -> Any:
+        """The function object."""
+        found = self.executable
+        self.native = load(
+            found.program, found.kernels, found.cells, found.routines, self.fallback if self.direct else None, found.keep, found.limits
+        )
+        result: Any = self.native if self.direct else SlowFunction(self.call)
+        _dress(type(result))
+        result.name, result.account, result.signature, result.program = self.name, found.account, self.signature, found
+        return result
+
+    def fallback(self, status: tuple[int, int, int, int], *args: Any, **kwargs: Any) -> Any:
+        return self.call(*args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """A call with whatever the user gave."""
+        inputs = self.signature.inputs
+        values = self.signature.bind(args, kwargs)
+        arrays = [as_argument(value, leaf.type, _label(leaf, i)) for i, (value, leaf) in enumerate(zip(values, inputs))]
+        if self.checked:
+            check_finite(self.roots, self.replaced, inputs, arrays)
+        try:
+            result = call_native(self.native, arrays)
+        except Refused as refused:
+            raise self.error(refused.status, arrays) from None
+        if self.structure is Single.LEAF or (_flat(self.structure)):
+            return result
+        return unflatten(self.structure, result)
+
+    def error(self, status: Status, arrays: Sequence[np.ndarray]) -> Exception:
+        """What a refused call means to the user."""
+        account = self.executable.account
+        arguments = (*account.arguments, *account.shared)
+        values = [*arrays, *(cell[0] for cell in self.executable.cells)]
+        if status.reason == "size":
+            argument, array = arguments[status.place], values[status.place]
+            others = [
+                f"{other.label} of shape {value.shape}"
+                for i, (other, value) in enumerate(zip(arguments, values))
+                if i != status.place and set(other.shape) & {argument.shape[status.detail]}
+            ]
+            wanted = f"the size {argument.shape[status.detail]}" + (f", as {', '.join(others)}" if others else "")
+            return ShapeError(f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}")
+        if status.reason == "relation":
+            composite = len(self.executable.program.size_checks) - len(account.checks)
+            if status.place >= composite:
+                left, right, line = account.checks[status.place - composite]
+                return ShapeError(f"sizes {left} and {right} must be equal, but they are {status.detail} and {status.value}", line)
+            return ShapeError(f"the sizes of the arguments do not fit together: {status.detail} and {status.value} must be equal; {self._shapes(arguments, values)}")
+        if status.reason == "index":
+            entry = account.entries[status.place]
+            bound = entry.title.removeprefix("indices within ")
+            return OutOfRangeError(
+                f"index {status.value} (element {status.detail} of the indices) is out of range for an axis of size {bound}; "
+                'clip or check the indices, or use take(..., mode="clip")',
+                entry.lines[0] if entry.lines else None,
+            )
+        if status.reason == "argument":
+            argument, array = arguments[status.place], values[status.place]
+            return KindError(f"argument {argument.label} wants {argument.dtype}{list(argument.shape)}, got {array.dtype} of shape {array.shape}")
+        return CrotonError(f"the call was refused: {status}; {self._shapes(arguments, values)}")
+
+    def _shapes(self, arguments: Sequence[Any], values: Sequence[np.ndarray]) -> str:
+        return "the arguments are " + ", ".join(f"{a.label} of shape {v.shape}" for a, v in zip(arguments, values))
+
+    def _why(self) -> str:
+        """The lines that made sizes equal, in words."""
+        lines = {node.line: None for node in walk(self.roots) if node.constraints and node.line is not None}
+        shown = "".join(f"\n  at {line}\n      {line.text}" for line in list(lines)[:3])
+        return f"; sizes are made equal{shown}" if shown else ""
+
+
+def _label(leaf: Expr, position: int) -> str:
+    return repr(leaf.name) if leaf.name else str(position)
+
+
+def _check_inputs(inputs: Sequence[Expr], roots: Sequence[Expr]) -> None:
+    given = set(inputs)
+    missing = [node for node in walk(roots) if isinstance(node, Input) and node not in given]
+    if missing:
+        names = ", ".join(repr(node) for node in missing)
+        raise ArgumentError(f"the outputs depend on inputs that are not given: {names}; add them to inputs, or replace them with givens", missing[0].line)
+
+
+def _givens(givens: Any) -> dict[Expr, Expr]:
+    found: dict[Expr, Expr] = {}
+    for old, new in givens.items() if isinstance(givens, Mapping) else givens:
+        if not isinstance(old, Expr):
+            raise KindError(f"givens replaces expressions, got {type(old).__name__}")
+        replacement = asarray(new)
+        if replacement.dtype is not old.dtype or replacement.ndim != old.ndim:
+            raise DTypeError(f"givens replaces {old!r} by {replacement!r}; both need one dtype and number of axes")
+        found[old] = replacement
+    return found
+
+
+def _updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
+    pairs: list[tuple[SharedVariable, Expr]] = []
+    seen: set[Expr] = set()
+    for variable, new in (updates.items() if isinstance(updates, Mapping) else updates) or ():
+        if not isinstance(variable, SharedVariable):
+            raise KindError(f"updates change shared variables, got {variable!r}")
+        if variable in seen:
+            raise ArgumentError(f"{variable!r} is updated twice; combine the two into one expression")
+        seen.add(variable)
+        value = asarray(new) if isinstance(new, Expr) else asarray(new, dtype=variable.dtype)
+        if value.dtype is not variable.dtype:
+            raise DTypeError(
+                f"the update of {variable!r} has dtype {value.dtype}; it must be {variable.dtype}: convert it with astype({variable.dtype.name!r}), "
+                "or find the operand that promoted it",
+                value.line,
+            )
+        if value.ndim != variable.ndim or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(value.shape, variable.shape)):
+            raise ShapeError(f"the update of {variable!r} has shape {value.type}; it must have the shape of the variable", value.line)
+        pairs.append((variable, value))
+    return pairs
+
+
+__all__ = ["Function", "Param", "function"]

@@ -1,0 +1,127 @@
+"""The list of passes: from expressions to a program, in the order in which they run."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from croton.algebra.node import Operand
+from croton.algebra.optimise import optimise
+from croton.algebra.stabilise import stabilise
+from croton.codegen.module import compile_text
+from croton.compile.account import Account, account
+from croton.compile.assemble import Assembled, Interface, Leaf, Result, assemble
+from croton.expr.expr import Expr, SharedVariable
+from croton.runtime.engine import compile_object
+from croton.schedule.build import build_plan
+from croton.schedule.plan import Plan
+from croton.transforms.lower import Lowered, lower
+
+
+@dataclass
+class Job:
+    """One compilation: what was asked for, and what each pass has made of it."""
+
+    inputs: Sequence[Expr]
+    results: Sequence[Expr]
+    replaced: Sequence[SharedVariable | None]
+    structure: str
+    lowered: Lowered = field(init=False)
+    operands: list[Operand] = field(init=False)
+    decisions: list[Any] = field(default_factory=list)
+    shared: list[SharedVariable] = field(init=False)
+    plan: Plan = field(init=False)
+    assembled: Assembled = field(init=False)
+    object_code: bytes = b""
+    account: Account = field(init=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def lower_expressions(job: Job) -> None:
+    """Every operation has become its meaning, and every derivative is worked out."""
+    job.lowered = lower(job.results)
+    job.operands = job.lowered.outputs
+    job.shared = [leaf for leaf in job.lowered.leaves if isinstance(leaf, SharedVariable)]
+    for variable in job.replaced:
+        if variable is not None and variable not in job.shared:
+            job.shared.append(variable)
+
+
+def stabilise_values(job: Job) -> None:
+    """Formulas that lose accuracy or overflow have been replaced by equal ones that do not."""
+    uses = stabilise([operand.use for operand in job.operands])
+    job.operands = [Operand(operand.axes, use) for operand, use in zip(job.operands, uses)]
+
+
+def optimise_contractions(job: Job) -> None:
+    """Sums of products are factored: what is left is worth computing as it stands."""
+    uses, job.decisions = optimise([operand.use for operand in job.operands])
+    job.operands = [Operand(operand.axes, use) for operand, use in zip(job.operands, uses)]
+
+
+def schedule_calls(job: Job) -> None:
+    """There are kernels, library calls, an order and a place in memory for every value."""
+    donated = {variable: number for number, variable in enumerate(job.replaced) if variable is not None}
+    job.plan = build_plan(job.operands, donated)
+
+
+def assemble_program(job: Job) -> None:
+    """The plan is plain data for the runtime, and every size is an entry of one table."""
+    shapes = job.lowered.shapes
+    position = {variable: i for i, variable in enumerate(job.shared)}
+
+    def leaf(node: Expr, label: str) -> Leaf:
+        return Leaf(node, node.dtype, shapes.get(node, node.shape), label)
+
+    inputs = tuple(leaf(node, repr(node.name) if node.name else str(i)) for i, node in enumerate(job.inputs))
+    shared = tuple(leaf(node, repr(node.name) if node.name else f"shared variable {i}") for i, node in enumerate(job.shared))
+    results = tuple(
+        Result(operand.dtype, tuple(axis.size for axis in operand.axes), -1 if variable is None else position[variable])
+        for operand, variable in zip(job.operands, job.replaced)
+    )
+    checks = tuple((check.left, check.right) for check in job.lowered.checks)
+    interface = Interface(inputs, shared, results, checks, job.structure)
+    job.assembled = assemble(job.plan, interface, job.plan.flops)
+    job.account = account(job.plan, interface, job.decisions, job.lowered.checks)
+
+
+def generate_code(job: Job) -> None:
+    """Each distinct kernel is machine code."""
+    kernels = [(f"k{i}", kernel) for i, kernel in enumerate(job.plan.kernels)]
+    job.object_code = compile_object(compile_text(kernels)) if kernels else b""
+
+
+PASSES: tuple[Callable[[Job], None], ...] = (
+    lower_expressions,
+    stabilise_values,
+    optimise_contractions,
+    schedule_calls,
+    assemble_program,
+    generate_code,
+)
+
+
+def run(job: Job) -> Job:
+    """Run the passes."""
+    with _without_collector():
+        for step in PASSES:
+            start = time.perf_counter()
+            step(job)
+            job.seconds[step.__name__] = time.perf_counter() - start
+    return job
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """The cyclic collector finds nothing in a compilation and takes a third of its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

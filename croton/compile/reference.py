@@ -1,0 +1,97 @@
+"""The plain NumPy meaning of a graph: every operation by its reference, no optimiser and no compiled code.
+
+The oracle that compiled results are compared with, and a slow way to look at any value. Derivatives have no reference of their own: they are worked out in
+the algebra and interpreted there, node by node, with NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from croton import algebra
+from croton.compile.convert import as_argument
+from croton.expr.expr import Constant, Expr, Input, SharedVariable
+from croton.expr.walk import walk
+from croton.sizes import Poly, Size, Symbol, evaluate as size_value, symbols
+from croton.transforms.lower import REQUESTS, lower
+from croton.util.errors import ArgumentError, ShapeError
+from croton.util.structure import flatten, unflatten
+
+
+def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
+    """The values of expressions, in their structure, given the values of the inputs they depend on. Shared variables have their current value."""
+    roots, structure = flatten(exprs)
+    order = list(walk(roots))
+    environment = _Environment(order, values or {})
+    for node in order:
+        if node.op is None:
+            continue
+        if node.op in REQUESTS:
+            environment.arrays[node] = environment.interpret(node)
+            continue
+        environment.check(node)
+        arrays = [environment.arrays[x] for x in node.inputs]
+        with np.errstate(all="ignore"):
+            result = np.asarray(node.op.reference(arrays, environment.params(node.params)))
+        wanted = node.dtype.numpy
+        if result.dtype != wanted:
+            raise AssertionError(f"the reference of {node.op.name} gives {result.dtype}, its type says {wanted}")
+        environment.arrays[node] = result
+    return unflatten(structure, [np.array(environment.arrays[root]) for root in roots])
+
+
+class _Environment:
+    """Values of arrays and sizes."""
+
+    def __init__(self, order: Sequence[Expr], values: Mapping[Expr, Any]) -> None:
+        self.arrays: dict[Expr, np.ndarray] = {}
+        self.sizes: dict[Symbol, int] = {}
+        for node in order:
+            if node.op is not None:
+                continue
+            if isinstance(node, Constant):
+                self.arrays[node] = node.value
+                continue
+            if isinstance(node, SharedVariable) and node not in values:
+                array = node.cell[0]
+            elif node in values:
+                array = as_argument(values[node], node.type, repr(node.name or "without a name"))
+            else:
+                assert isinstance(node, Input)
+                raise ArgumentError(f"no value for {node!r}, which the result depends on; give it in the mapping", node.line)
+            self.arrays[node] = array
+            self._bind(node, array)
+
+    def _bind(self, node: Expr, array: np.ndarray) -> None:
+        for size, extent in zip(node.shape, array.shape):
+            if isinstance(size, Poly):
+                names = symbols(size)
+                if len(names) == 1 and size == names[0].size and names[0] not in self.sizes:
+                    self.sizes[names[0]] = extent
+
+    def check(self, node: Expr) -> None:
+        """Sizes that the node wants equal are equal."""
+        for left, right in node.constraints:
+            a, b = self.size(left), self.size(right)
+            if a != b:
+                raise ShapeError(f"{node.op.name if node.op else node}: sizes {left} and {right} must be equal, but they are {a} and {b}", node.line)
+
+    def size(self, size: Size) -> int:
+        return size_value(size, self.sizes)
+
+    def params(self, params: Any) -> Any:
+        if isinstance(params, Poly):
+            return self.size(params)
+        if isinstance(params, tuple):
+            items = [self.params(item) for item in params]
+            return type(params)(*items) if hasattr(params, "_fields") else tuple(items)
+        return params
+
+    def interpret(self, node: Expr) -> np.ndarray:
+        """The value of a derivative by the NumPy meaning of the algebra."""
+        lowered = lower([node])
+        (value,) = algebra.interpret(lowered.outputs, {leaf: self.arrays[leaf] for leaf in lowered.leaves}, self.sizes)
+        return value

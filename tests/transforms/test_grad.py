@@ -1,0 +1,123 @@
+"""Derivatives against finite differences and against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import croton as cr
+from croton.util.errors import DTypeError, GradientError, KindError, ShapeError
+
+RNG = np.random.default_rng(0)
+
+
+def differences(function, value, step=1e-6):
+    """Central differences of a scalar function."""
+    result = np.zeros(value.shape)
+    for index in np.ndindex(value.shape):
+        up, down = value.copy(), value.copy()
+        up[index] += step
+        down[index] -= step
+        result[index] = (function(up) - function(down)) / (2 * step)
+    return result
+
+
+@pytest.fixture
+def network():
+    W, x, b = cr.tensor("W", shape=(5, 3)), cr.matrix("x", shape=(None, 5)), cr.tensor("b", shape=(3,))
+    z = x @ W + b
+    h = cr.sigmoid(z)
+    values = {W: RNG.standard_normal((5, 3)), x: RNG.standard_normal((4, 5)), b: RNG.standard_normal(3)}
+    return W, x, b, z, h, values
+
+
+def test_gradient_of_leaves_and_intermediates(network) -> None:
+    W, x, b, z, h, values = network
+    cost = (h * h).sum()
+    gradients = cr.reference.evaluate(cr.grad(cost, [W, x, b]), values)
+    for leaf, found in zip((W, x, b), gradients):
+        wanted = differences(lambda v, leaf=leaf: float(cr.reference.evaluate(cost, {**values, leaf: v})), values[leaf])
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-8)
+    # z is an intermediate value: d cost / d z = 2 h h (1 - h)
+    code = cr.reference.evaluate(h, values)
+    np.testing.assert_allclose(cr.reference.evaluate(cr.grad(cost, z), values), 2 * code * code * (1 - code))
+
+
+def test_one_call_and_many_make_the_same_nodes(network) -> None:
+    W, x, b, z, h, values = network
+    cost = h.sum()
+    together = cr.grad(cost, [W, b, z])
+    assert all(one is cr.grad(cost, w) for one, w in zip(together, (W, b, z)))
+
+
+def test_structures(network) -> None:
+    W, x, b, z, h, values = network
+    found = cr.grad(h.sum(), {"weights": W, "rest": (b, x)})
+    assert list(found) == ["weights", "rest"] and isinstance(found["rest"], tuple)
+    value, gradient = cr.value_and_grad(h.sum(), W)
+    assert gradient is found["weights"] and value is h.sum()
+
+
+def test_jacobian_hessian_and_products_agree(network) -> None:
+    W, x, b, z, h, values = network
+    J = cr.jacobian(h, b)
+    cotangent, tangent = RNG.standard_normal((4, 3)), RNG.standard_normal(3)
+    dense, pulled, pushed = cr.reference.evaluate([J, cr.vjp(h, b, cotangent), cr.jvp(h, b, tangent)], values)
+    assert dense.shape == (4, 3, 3)
+    np.testing.assert_allclose(pulled, np.einsum("ijk,ij->k", dense, cotangent))
+    np.testing.assert_allclose(pushed, dense @ tangent)
+    cost = (h**2).sum()
+    H = cr.reference.evaluate(cr.hessian(cost, b), values)
+    g = cr.grad(cost, b)
+    for i in range(3):
+        row = differences(lambda v, i=i: float(cr.reference.evaluate(g, {**values, b: v})[i]), values[b])
+        np.testing.assert_allclose(H[i], row, rtol=1e-5, atol=1e-7)
+
+
+def test_broadcast_output_and_size_one_axes() -> None:
+    a, w = cr.tensor("a", shape=(1, 3)), cr.tensor("w", shape=(4, 1))
+    y = cr.broadcast_to(a, (2, 4, 3))
+    ones = np.ones((2, 4, 3))
+    np.testing.assert_allclose(cr.reference.evaluate(cr.vjp(y, a, ones), {}), np.full((1, 3), 8.0))
+    J = cr.reference.evaluate(cr.jacobian((a * w).sum(axis=0), w), {a: [[1.0, 2.0, 3.0]]})
+    assert J.shape == (3, 4, 1)
+    np.testing.assert_allclose(J[:, :, 0], np.array([1.0, 2.0, 3.0])[:, None] * np.ones(4))
+
+
+def test_known_grads_add_to_the_cost(network) -> None:
+    W, x, b, z, h, values = network
+    known = RNG.standard_normal((4, 3))
+    only, both = cr.reference.evaluate([cr.grad(None, b, known_grads={z: known}), cr.grad(h.sum(), b, known_grads={z: known})], values)
+    np.testing.assert_allclose(only, known.sum(axis=0))
+    np.testing.assert_allclose(both, only + cr.reference.evaluate(cr.grad(h.sum(), b), values))
+
+
+def test_stop_gradient_and_disconnected(network) -> None:
+    W, x, b, z, h, values = network
+    with pytest.raises(GradientError, match="does not depend"):
+        cr.grad(cr.stop_gradient(h).sum(), b)
+    other = cr.vector("other", shape=(7,))
+    with pytest.raises(GradientError, match="disconnected"):
+        cr.grad(h.sum(), other)
+    with pytest.warns(UserWarning, match="does not depend"):
+        assert cr.reference.evaluate(cr.grad(h.sum(), other, disconnected="warn"), {other: np.zeros(7)}).tolist() == [0.0] * 7
+    zero = cr.grad(h.sum(), other, disconnected="zero")
+    assert zero.type == other.type
+
+
+def test_wrong_requests_are_refused_with_words(network) -> None:
+    W, x, b, z, h, values = network
+    with pytest.raises(ShapeError, match="needs a scalar"):
+        cr.grad(h, b)
+    with pytest.raises(DTypeError, match="only floating"):
+        cr.grad(cr.vector("n", dtype="int64").sum(), b)
+    with pytest.raises(DTypeError, match="only floating"):
+        cr.grad(h.sum(), cr.vector("n", dtype="int64"))
+    with pytest.raises(KindError, match="wrt"):
+        cr.grad(h.sum(), 3.0)
+    with pytest.raises(GradientError, match="nothing to differentiate"):
+        cr.grad(None, b)
+    with pytest.raises(ShapeError, match="cotangent"):
+        cr.vjp(h, b, np.ones(3))
+    with pytest.raises(KindError, match="structure"):
+        cr.vjp([h, z], b, np.ones((4, 3)))
