@@ -112,4 +112,5 @@ def _without_repetition(array: np.ndarray, labels: Sequence[Label]) -> tuple[np.
     if len(kept) == array.ndim:
         return array, labels
     index = tuple(slice(None) if axis in kept else 0 for axis in range(array.ndim))
-    return np.ascontiguousarray(array[index]), [labels[axis] for axis in kept]
+    # ascontiguousarray would give a number an axis.
+    return np.asarray(array[index], order="C"), [labels[axis] for axis in kept]

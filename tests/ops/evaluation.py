@@ -14,6 +14,7 @@ from croton.expr.types import TensorType
 from croton.expr.walk import walk
 from croton.ops.sugar import install_operators
 from croton.sizes import Poly, evaluate, fresh_symbol, substitute, symbols
+from croton.transforms.unify import unify
 
 install_operators()
 
@@ -88,7 +89,7 @@ def operands_of(roots: Sequence[Expr], sizes: Mapping[Any, Any] | None = None) -
 
 def by_meaning(roots: Sequence[Expr], values: Mapping[Expr, np.ndarray]) -> list[np.ndarray]:
     """Values by the meanings of the operations, interpreted."""
-    meanings = operands_of(roots)
+    meanings = operands_of(roots, unify(walk(roots)).mapping)
     environment: dict[Any, np.ndarray] = {x: np.squeeze(a, tuple(i for i, s in enumerate(x.shape) if s == 1)) for x, a in values.items()}
     environment |= {x: x.get_value() for x in walk(roots) if isinstance(x, SharedVariable)}
     return algebra.interpret([meanings[root] for root in roots], environment, bind(values))
