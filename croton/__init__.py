@@ -1,0 +1,173 @@
+"""Croton: a tensor compiler. Write the mathematics on symbolic arrays, get its derivatives, call native code.
+
+    import croton as cr
+
+    x, W = cr.matrix("x"), cr.shared(weights)
+    cost = (cr.tanh(x @ W) ** 2).mean()
+    step = cr.function([x], cost, updates={W: W - 0.1 * cr.grad(cost, W)})
+
+Array functions follow NumPy's names and the Python array API standard. Only names are gathered here; each is defined, and documented,
+where it belongs.
+"""
+
+from croton.compile import reference
+from croton.compile.evaluate import install_evaluation
+from croton.compile.finite import NotFiniteError
+from croton.compile.formula import formula
+from croton.compile.function import Function, function
+from croton.compile.jit import jit
+from croton.compile.signature import Param
+from croton.dtypes import (
+    bool_,
+    dtype,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from croton.expr.expr import Expr, Input, SharedVariable, shared
+from croton.ops.axes import (
+    broadcast_arrays,
+    broadcast_to,
+    expand_dims,
+    matrix_transpose,
+    moveaxis,
+    permute_dims,
+    squeeze,
+    swapaxes,
+    transpose,
+)
+from croton.ops.casting import asarray, astype, result_type, size, stop_gradient
+from croton.ops.creation import (
+    arange,
+    eye,
+    full,
+    full_like,
+    linspace,
+    matrix,
+    meshgrid,
+    ones,
+    ones_like,
+    scalar,
+    tensor,
+    tensor3,
+    tensor4,
+    tri,
+    tril,
+    triu,
+    vector,
+    zeros,
+    zeros_like,
+)
+from croton.ops.elementwise import (
+    abs,
+    acos,
+    acosh,
+    add,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    ceil,
+    clip,
+    copysign,
+    cos,
+    cosh,
+    deg2rad,
+    digamma,
+    divide,
+    divmod,
+    equal,
+    erf,
+    erfc,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    floor_divide,
+    fmod,
+    greater,
+    greater_equal,
+    hypot,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    lgamma,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    logit,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    nextafter,
+    not_equal,
+    positive,
+    pow,
+    rad2deg,
+    reciprocal,
+    remainder,
+    round,
+    sigmoid,
+    sign,
+    signbit,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    square,
+    subtract,
+    tan,
+    tanh,
+    trunc,
+    where,
+    xlogy,
+)
+from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, outer, tensordot, trace, vecdot
+from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
+from croton.ops.reductions import all, any, argmax, argmin, logsumexp, max, mean, min, prod, std, sum, var
+from croton.ops.selection import one_hot, take, take_along_axis
+from croton.ops.shape import atleast_1d, atleast_2d, diag, flatten, ravel, reshape, tile
+from croton.ops.sugar import install_operators
+from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
+from croton.util.config import config
+from croton.util.errors import (
+    ArgumentError,
+    CrotonError,
+    DTypeError,
+    GradientError,
+    KindError,
+    NotSupportedError,
+    OutOfRangeError,
+    ShapeError,
+)
+
+__version__ = "0.1.0"
+
+power = pow
+
+install_operators()
+install_evaluation()

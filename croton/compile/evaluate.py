@@ -1,0 +1,38 @@
+"""Looking at values while a graph is built: `expr.eval({x: value})`, and `np.asarray(expr)` of a graph without free inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from croton.compile.function import function
+from croton.expr.expr import Expr, Input, install
+from croton.expr.walk import leaves
+from croton.util.errors import ArgumentError
+
+
+def evaluate(expr: Expr, values: Mapping[Expr, Any] | None = None) -> np.ndarray:
+    """The value of an expression, given values for the inputs it depends on: compiled, called once and forgotten.
+
+    For many calls, make a `function` once.
+    """
+    inputs = [leaf for leaf in leaves([expr]) if isinstance(leaf, Input)]
+    given = dict(values or {})
+    missing = [leaf for leaf in inputs if leaf not in given]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise ArgumentError(f"the value depends on inputs that are not given: {names}; pass eval({{input: value, ...}})")
+    return function(inputs, expr, name="eval")(*[given[leaf] for leaf in inputs])
+
+
+def _as_array(expr: Expr, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    value = evaluate(expr)
+    return value if dtype is None else value.astype(dtype)
+
+
+def install_evaluation() -> None:
+    """Give expressions `eval` and the array protocol."""
+    install("eval", evaluate)
+    install("__array__", _as_array)
