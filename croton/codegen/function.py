@@ -1,0 +1,270 @@
+"""One kernel as one LLVM function: parameters, scalar statements and `for` loops. Vector loops are in `lanes.py`.
+
+    void NAME(ptr P, ptr S, ptr rec, i64 lo, i64 hi)
+
+P is a table of data pointers, S a table of sizes, `rec` the kernel's record: for each buffer its place in P, then for each size its
+place in S. A kernel that is one parallel loop runs [lo, hi) of it; others ignore lo and hi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from croton.codegen.builder import Builder, Sink, element
+from croton.codegen.cast import cast
+from croton.codegen.flow import Carried, counted_loop, region
+from croton.codegen.reduction import combine, state_element, unit_text
+from croton.codegen.scalar import emit_function
+from croton.codegen.target import Target
+from croton.dtypes import DType, bool_, int64
+from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update
+from croton.kernel.parallelise import parallel_loop
+
+LanesEmitter = Callable[["Function", Lanes, str, str], None]
+RowsEmitter = Callable[["Function", For, str, str], bool]
+
+
+class Function:
+    """The state of emitting one kernel: what names stand for at this point, and the accumulators' running values."""
+
+    def __init__(self, kernel: Kernel, target: Target, emit_lanes: LanesEmitter, emit_rows: RowsEmitter) -> None:
+        self.kernel = kernel
+        self.target = target
+        self.emit_lanes = emit_lanes
+        self.emit_rows = emit_rows
+        self.sink = Sink()
+        self.builder = Builder(self.sink, "i64")
+        self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in kernel.buffers}
+        self.values: dict[str, str] = {}
+        self.types: dict[str, DType] = {}
+        self.accumulators: dict[str, Acc] = {}
+        self.states: dict[str, str] = {}
+
+    def text(self, name: str) -> str:
+        """The definition of the function."""
+        for place, buffer in enumerate(self.kernel.buffers):
+            self.values[buffer.name] = self._parameter(place, "ptr", "%P")
+        for place, size in enumerate(self.kernel.sizes, len(self.kernel.buffers)):
+            self.values[size] = self._parameter(place, "i64", "%S")
+        span = parallel_loop(self.kernel)
+        for statement in self.kernel.body:
+            if statement is span:
+                self.loop(span, "%lo", "%hi")
+            else:
+                self.statement(statement)
+        body = "\n".join(self.sink.lines)
+        head = f"define void @{name}(ptr noalias %P, ptr noalias %S, ptr noalias %rec, i64 %lo, i64 %hi) #0"
+        return f"{head} {{\nentry:\n{body}\n  ret void\n}}\n"
+
+    def _parameter(self, place: int, type: str, table: str) -> str:
+        emit = self.sink.emit
+        where = emit(f"load i64, ptr {emit(f'getelementptr i64, ptr %rec, i64 {place}')}")
+        return emit(f"load {type}, ptr {emit(f'getelementptr {type}, ptr {table}, i64 {where}')}")
+
+    # Statements
+
+    def statement(self, statement: Stmt) -> None:
+        """Emit a statement outside of vector loops."""
+        kind = type(statement)
+        if kind is Let:
+            self.let(statement)  # type: ignore[arg-type]
+        elif kind is Load:
+            self.load(statement)  # type: ignore[arg-type]
+        elif kind is Store:
+            self.store(statement)  # type: ignore[arg-type]
+        elif kind is Acc:
+            self.accumulator(statement)  # type: ignore[arg-type]
+        elif kind is Update:
+            self.update(statement)  # type: ignore[arg-type]
+        else:
+            self.loop(statement, "0", self.extent(statement.extent))  # type: ignore[union-attr]
+
+    def loop(self, loop: For | Lanes, low: str, high: str) -> None:
+        """A loop of the language over [low, high)."""
+        if isinstance(loop, Lanes):
+            self.emit_lanes(self, loop, low, high)
+        elif not self.emit_rows(self, loop, low, high):
+            self.scalar_loop(loop.label, loop.body, low, high)
+
+    def scalar_loop(self, label: str, body: Sequence[Stmt], low: str, high: str) -> None:
+        """The statements once for each value of the label, in order."""
+        updated = [name for name in updates(body) if name in self.states]
+        carried = [Carried(self.state_builder(self.accumulators[name]).type, self.states[name]) for name in updated]
+
+        def iteration(index: str, states: list[str]) -> list[str]:
+            self.values[label] = index
+            self.states.update(zip(updated, states))
+            for statement in body:
+                self.statement(statement)
+            return [self.states[name] for name in updated]
+
+        self.states.update(zip(updated, counted_loop(self.sink, low, high, 1, carried, iteration)))
+
+    def let(self, let: Let) -> None:
+        self.types[let.name] = let.dtype
+        if let.function in ("index", "size"):
+            self.values[let.name] = cast(self.builder, self.values[let.args[0].name], int64, let.dtype)  # type: ignore[union-attr]
+        else:
+            self.values[let.name] = emit_let(let, self.builder, self.types, self.atom)
+
+    def load(self, load: Load) -> None:
+        self.types[load.name] = load.dtype
+        if load.guard is None:
+            self.values[load.name] = self.read(load)
+            return
+        b = self.at(load.dtype)
+        carried = [Carried(b.type, b.constant(0))]
+        self.values[load.name] = region(self.sink, self.values[load.guard], lambda: [self.read(load)], carried)[0]
+
+    def read(self, access: Load | Store) -> str:
+        """The element at an access, in the type it is computed in."""
+        dtype = self.buffers[access.buffer].dtype
+        pointer = self.pointer(access)
+        if dtype.is_bool:
+            return self.sink.emit(f"icmp ne i8 {self.sink.emit(f'load i8, ptr {pointer}, align 1')}, 0")
+        return self.sink.emit(f"load {element(dtype)}, ptr {pointer}, align {dtype.itemsize}")
+
+    def store(self, store: Store) -> None:
+        if store.guard is None:
+            self.write(store)
+        else:
+            region(self.sink, self.values[store.guard], lambda: self.write(store))
+
+    def write(self, store: Store) -> list[str]:
+        dtype = self.buffers[store.buffer].dtype
+        value = self.atom(store.value, dtype)
+        if store.op is not None:
+            value = combine(self.at(dtype), store.op, dtype, self.read(store), value)
+        self.write_value(store, value)
+        return []
+
+    def write_value(self, store: Store, value: str) -> None:
+        dtype = self.buffers[store.buffer].dtype
+        pointer = self.pointer(store)
+        if dtype.is_bool:
+            self.sink.line(f"store i8 {self.sink.emit(f'zext i1 {value} to i8')}, ptr {pointer}, align 1")
+        else:
+            self.sink.line(f"store {element(dtype)} {value}, ptr {pointer}, align {dtype.itemsize}")
+
+    def accumulator(self, acc: Acc) -> None:
+        self.types[acc.name] = acc.dtype
+        self.accumulators[acc.name] = acc
+        self.states[acc.name] = unit_text(self.state_builder(acc), acc.op, acc.dtype)
+
+    def update(self, update: Update) -> None:
+        acc = self.accumulators[update.name]
+        b = self.state_builder(acc)
+        value = self.atom(update.value, acc.dtype)
+        if b.element != element(acc.dtype):
+            value = b.convert("fpext", value, self.at(acc.dtype))
+        if update.guard is not None:
+            value = b.select(self.values[update.guard], value, unit_text(b, acc.op, acc.dtype))
+        self.states[acc.name] = combine(b, acc.op, acc.dtype, self.states[acc.name], value)
+
+    # Values
+
+    def at(self, dtype: DType, lanes: int = 1) -> Builder:
+        """The builder for values of a dtype; user arithmetic may contract."""
+        return self.builder.at(element(dtype), lanes, "contract" if dtype.is_float else "")
+
+    def state_builder(self, acc: Acc) -> Builder:
+        return self.builder.at(state_element(acc.op, acc.dtype), 1, "contract" if acc.dtype.is_float else "")
+
+    def atom(self, atom: Atom, dtype: DType) -> str:
+        """The scalar value of an atom of the given dtype."""
+        if isinstance(atom, Const):
+            return self.at(dtype).constant(atom.value)
+        if atom.name not in self.states:
+            return self.values[atom.name]
+        state = self.states[atom.name]
+        b = self.state_builder(self.accumulators[atom.name])
+        return state if b.element == element(dtype) else self.at(dtype).convert("fptrunc", state, b)
+
+    def extent(self, extent: Extent) -> str:
+        return self.values[extent] if isinstance(extent, str) else str(extent)
+
+    # Addresses
+
+    def add(self, x: str, y: str) -> str:
+        """x + y for i64 texts; known numbers are folded, since no LLVM pass will."""
+        if x == "0" or y == "0":
+            return y if x == "0" else x
+        if is_number(x) and is_number(y):
+            return str(int(x) + int(y))
+        return self.sink.emit(f"add i64 {x}, {y}")
+
+    def multiply(self, x: str, y: str) -> str:
+        """x * y for i64 texts."""
+        if x == "0" or y == "0":
+            return "0"
+        if x == "1" or y == "1":
+            return y if x == "1" else x
+        if is_number(x) and is_number(y):
+            return str(int(x) * int(y))
+        return self.sink.emit(f"mul i64 {x}, {y}")
+
+    def position(self, index: Index) -> str:
+        """The scalar value of an index expression."""
+        total = self.extent(index.const)
+        for name, coef in index.terms:
+            total = self.add(total, self.multiply(self.extent(coef), self.values[name]))
+        return total
+
+    def pointer(self, access: Load | Store) -> str:
+        """The address of a scalar access."""
+        buffer = self.buffers[access.buffer]
+        offset = "0"
+        for index, extent in zip(access.index, buffer.shape, strict=True):
+            offset = self.add(self.multiply(offset, self.extent(extent)), self.position(index))
+        return self.offset_pointer(buffer, offset)
+
+    def offset_pointer(self, buffer: Buffer, offset: str) -> str:
+        if offset == "0":
+            return self.values[buffer.name]
+        return self.sink.emit(f"getelementptr {memory_element(buffer.dtype)}, ptr {self.values[buffer.name]}, i64 {offset}")
+
+
+def emit_let(let: Let, b: Builder, types: dict[str, DType], atom: Callable[[Atom, DType], str]) -> str:
+    """The value of a function in as many lanes as `b` has; `atom` gives the values of its arguments."""
+    if let.function == "cast":
+        argument = let.args[0]
+        if isinstance(argument, Const):
+            return b.at(element(let.dtype)).constant(argument.value)
+        source = types[argument.name]
+        return cast(b, atom(argument, source), source, let.dtype)
+    operand = operand_dtype(let, types)
+    own = b.at(element(operand), flags="contract" if operand.is_float else "")
+    wanted = [bool_, operand, operand] if let.function == "where" else [operand] * len(let.args)
+    values = [atom(argument, dtype) for argument, dtype in zip(let.args, wanted)]
+    constants = [argument.value if isinstance(argument, Const) else None for argument in let.args]
+    return emit_function(let.function, own, operand, values, constants)
+
+
+def operand_dtype(let: Let, types: dict[str, DType]) -> DType:
+    """The dtype a function computes in: its result's, but of comparisons and tests that of the arguments."""
+    if not let.dtype.is_bool or let.function == "where":
+        return let.dtype
+    for argument in let.args:
+        if not isinstance(argument, Const):
+            return types[argument.name]
+    return let.dtype
+
+
+def memory_element(dtype: DType) -> str:
+    """The LLVM type of an element in memory."""
+    return "i8" if dtype.is_bool else element(dtype)
+
+
+def is_number(text: str) -> bool:
+    return text.lstrip("-").isdecimal()
+
+
+def updates(body: Sequence[Stmt]) -> list[str]:
+    """The accumulators that the statements update, each once. Loops nest as deep as arrays have axes, so recursion is bounded."""
+    found: dict[str, None] = {}
+    for statement in body:
+        if isinstance(statement, Update):
+            found[statement.name] = None
+        elif isinstance(statement, For | Lanes):
+            found.update(dict.fromkeys(updates(statement.body)))
+    return list(found)

@@ -1,0 +1,28 @@
+"""Kernels as the text of one LLVM module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from croton.codegen.function import Function
+from croton.codegen.lanes import emit_lanes
+from croton.codegen.rows import emit_rows
+from croton.codegen.target import Target, host
+from croton.kernel.language import Kernel
+
+
+def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = None) -> str:
+    """The module that defines each kernel under its name, for the processor of this process unless told otherwise.
+
+    The text needs no optimisation passes: code generation at level 2 is what it is written for.
+    """
+    chosen = host() if target is None else target
+    definitions = []
+    declarations: dict[str, str] = {}
+    for name, kernel in kernels:
+        function = Function(kernel, chosen, emit_lanes, emit_rows)
+        definitions.append(function.text(name))
+        declarations.update(function.sink.declarations)
+    width = chosen.bits
+    attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}\n'
+    return "\n".join([*declarations.values(), "", *definitions, attributes])
