@@ -76,12 +76,12 @@ def lgamma(b: Builder, x: str) -> str:
     positive = lgamma_positive(b, a)
     mirrored = b.fcmp("olt", x, b.constant(-by_element(b, 2.0**-30, 2.0**-60)))
 
-    def reflect() -> tuple[str, ...]:
+    def reflect() -> list[str]:
         d = b.fsub(a, b.intrinsic("roundeven", a))
         sine, _ = sine_and_cosine_of_turns(b, d)
         reflected = b.fsub(log(b, b.fdiv(b.constant(PI[b.element][0]), b.fmul(a, b.fabs(sine)))), positive)
         pole = b.mask_or(b.fcmp("oeq", sine, b.constant(0.0)), b.fcmp("oeq", a, b.constant(float("inf"))))
-        return (b.select(mirrored, b.select(pole, b.constant(float("inf")), reflected), positive),)
+        return [b.select(mirrored, b.select(pole, b.constant(float("inf")), reflected), positive)]
 
     (result,) = where_any(b, mirrored, reflect, (positive,), (b.type,))
     return b.select(b.fcmp("uno", x, x), x, result)
@@ -107,13 +107,13 @@ def digamma(b: Builder, x: str) -> str:
     tail = b.fma(b.constant(0.5), inverse, b.fmul(square, estrin(b, square, DIGAMMA)))
     result = b.fsub(b.fsub(log(b, y), tail), b.fdiv(numerator, denominator))
 
-    def reflect() -> tuple[str, ...]:
+    def reflect() -> list[str]:
         d = b.fsub(x, b.intrinsic("roundeven", x))
         sine, cosine = sine_and_cosine_of_turns(b, d)
         cotangent = b.fmul(b.constant(PI[b.element][0]), b.fdiv(cosine, sine))
         pole = b.fcmp("oeq", d, zero)
         reflected = b.select(pole, b.constant(float("nan")), b.fsub(result, cotangent))
-        return (b.select(mirrored, reflected, result),)
+        return [b.select(mirrored, reflected, result)]
 
     (result,) = where_any(b, mirrored, reflect, (result,), (b.type,))
     at_zero = b.copysign(b.constant(float("inf")), b.fneg(x))

@@ -133,7 +133,7 @@ def reduce(b: Builder, x: str) -> tuple[str, str, str]:
     fast = reduce_ordinary(b, x)
     huge = b.fcmp("oge", b.fabs(x), b.constant(by_element(b, 2.0**17, 2.0**30)))
 
-    def slow() -> tuple[str, ...]:
+    def slow() -> list[str]:
         if b.element == "double":
             quadrant, r, low = reduce_huge(b, x, 1023)
         else:
@@ -145,7 +145,7 @@ def reduce(b: Builder, x: str) -> tuple[str, str, str]:
             low = b.convert("fptrunc", d.fsub(wide, d.convert("fpext", r, b)), d)
         infinite = b.fcmp("oeq", b.fabs(x), b.constant(float("inf")))
         r = b.select(infinite, b.constant(float("nan")), r)
-        return (b.iselect(huge, quadrant, fast[0]), b.select(huge, r, fast[1]), b.select(huge, low, fast[2]))
+        return [b.iselect(huge, quadrant, fast[0]), b.select(huge, r, fast[1]), b.select(huge, low, fast[2])]
 
     quadrant, r, low = where_any(b, huge, slow, fast, (b.integer, b.type, b.type))
     return quadrant, r, low
