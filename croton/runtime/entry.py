@@ -497,6 +497,7 @@ class _Entry:
         a.switch(kind, mirrors)
 
     def gemv(self) -> None:
+        a = self.a
         kind, transposed, m, n = self.next(), self.next(), self.next_size(), self.next_size()
         matrix, lda = self.next_pointer(), self.leading()
         x, incx, y, incy = self.next_pointer(), self.leading(), self.next_pointer(), self.leading()
@@ -504,7 +505,20 @@ class _Entry:
         self.narrow(m, n, lda, incx, incy)
         arguments = [("i32", str(product.ROW_MAJOR)), ("i32", transposed), ("i32", m), ("i32", n), ("real", alpha), ("ptr", matrix)]
         arguments += [("i32", lda), ("ptr", x), ("i32", incx), ("real", beta), ("ptr", y), ("i32", incy)]
-        product.library_call(self.a, kind, "gemv", arguments)
+        flipped = a.compare("eq", transposed, product.TRANSPOSED)
+        rows, columns = a.choose(flipped, n, m), a.choose(flipped, m, n)
+        ordinary, empty, after = a.label(), a.label(), a.label()
+        a.fork(a.compare("eq", columns, 0), empty, ordinary)
+        a.begin(ordinary)
+        product.library_call(a, kind, "gemv", arguments)
+        a.jump(after)
+        a.begin(empty)  # gemv leaves y alone where there is nothing to sum; a gemm of one column scales it
+        plain, one = ("i32", str(product.PLAIN)), ("i32", "1")
+        arguments = [("i32", str(product.ROW_MAJOR)), plain, plain, ("i32", rows), one, ("i32", "0"), ("real", alpha)]
+        arguments += [("ptr", matrix), one, ("ptr", x), one, ("real", beta), ("ptr", y), ("i32", incy)]
+        product.library_call(a, kind, "gemm", arguments)
+        a.jump(after)
+        a.begin(after)
 
     def ger(self) -> None:
         kind, m, n = self.next(), self.next_size(), self.next_size()

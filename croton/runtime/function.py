@@ -41,6 +41,11 @@ def _refuse(status: tuple[int, int, int, int], *arguments: object, **keywords: o
     raise Refused(Status(*status))
 
 
+def function_type() -> type:
+    """The type of the functions that `load` gives. Methods can be attached to it: `function_type().explain = ...`."""
+    return callable_.function_type() if layout.WHY_NOT is None else PortableFunction
+
+
 def load(
     program: Program,
     kernels: Sequence[int] = (),

@@ -12,7 +12,7 @@ WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
 """The position of each word of a GEMM's context; after them come (count, strides of a, b, c) of each batch axis."""
 
 AXES = len(_GEMM_WORDS)
-TRANSPOSED, ROW_MAJOR, UPPER = 112, 101, 121
+PLAIN, TRANSPOSED, ROW_MAJOR, UPPER = 111, 112, 101, 121
 _ROW_GRAIN = 16
 _MIRROR_BLOCK = 32
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from croton.dtypes import dtype
 from croton.runtime import layout
+from croton.runtime.product import PLAIN
 from croton.runtime.program import (
     OUTPUT_KINDS,
     SIZE_FUNCTIONS,
@@ -95,7 +96,7 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
     if isinstance(call, Gemm):
         if len(call.batch) > MAXIMUM_BATCH_AXES:
             raise ValueError(f"not supported: {len(call.batch)} batch axes of a matrix product; the most is {MAXIMUM_BATCH_AXES}")
-        transposes = [111 + call.a_transposed, 111 + call.b_transposed]
+        transposes = [PLAIN + call.a_transposed, PLAIN + call.b_transposed]
         places = [call.m, call.n, call.k, call.a, call.lda, call.b, call.ldb, call.c, call.ldc]
         batch = [len(call.batch), *(word for axis in call.batch for word in axis)]
         return [
@@ -109,10 +110,10 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
             *batch,
         ]
     if isinstance(call, Syrk):
-        places = [111 + call.transposed, call.n, call.k, call.a, call.lda, call.c, call.ldc]
+        places = [PLAIN + call.transposed, call.n, call.k, call.a, call.lda, call.c, call.ldc]
         return [code, _blas_type(call.dtype), *places, *_scale(call.alpha, call.powers), _bits(call.beta)]
     if isinstance(call, Gemv):
-        places = [111 + call.transposed, call.m, call.n, call.a, call.lda, call.x, call.incx, call.y, call.incy]
+        places = [PLAIN + call.transposed, call.m, call.n, call.a, call.lda, call.x, call.incx, call.y, call.incy]
         return [code, _blas_type(call.dtype), *places, *_scale(call.alpha, call.powers), _bits(call.beta)]
     if isinstance(call, Ger):
         places = [call.m, call.n, call.x, call.incx, call.y, call.incy, call.a, call.lda]

@@ -62,6 +62,8 @@ class VectorFunction:
         machine = target.create_target_machine(
             cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
         )
+        features = llvm.get_host_cpu_features()
+        self.has_fma = features.get("fma", False) or "neon" in features
         self.assembly = machine.emit_assembly(llvm.parse_assembly(self.text))
         self.engine = llvm.create_mcjit_compiler(module, machine)
         self.engine.finalize_object()

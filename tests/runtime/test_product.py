@@ -1,0 +1,186 @@
+"""Library products against NumPy: every transpose, empty sizes, batches, sharing out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from croton.runtime import pool
+from croton.runtime.program import Array, Gemm, Gemv, Ger, Output, Program, Shared, SizeOperation, Syrk
+from croton.runtime.status import Refused
+from croton.runtime.stream import Limits, encode
+
+Loader = Callable[..., Any]
+SIZES = [(3, 5, 4), (1, 1, 1), (0, 3, 2), (3, 0, 2), (3, 2, 0), (70, 33, 20), (5, 90, 7)]
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = pool.get_threads()
+    yield pool.set_threads(request.param)
+    pool.set_threads(before)
+
+
+def normal(dtype: str, *shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(dtype)
+
+
+def close(result: np.ndarray, wanted: np.ndarray, dtype: str) -> None:
+    assert result.dtype == dtype
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_gemm(loader: Loader, threads: int, dtype: str, a_transposed: bool, b_transposed: bool, sizes: tuple[int, int, int]) -> None:
+    m, n, k = sizes
+    a_places, b_places = (0, 0 if a_transposed else 2), (1, 2 if b_transposed else 1)
+    gemm = Gemm(dtype, a_transposed, b_transposed, 0, 1, 2, *a_places, *b_places, 2, 1, alpha=3.0, powers=((3, -2), (3, 1)))
+    program = Program(
+        inputs=(Array(dtype, (2, 0) if a_transposed else (0, 2)), Array(dtype, (1, 2) if b_transposed else (2, 1))),
+        outputs=(Output("new", dtype, (0, 1)),),
+        calls=(gemm,),
+        sizes=4,
+        size_operations=(SizeOperation("add", 3, 0, 1),),
+    )
+    x = normal(dtype, k, m) if a_transposed else normal(dtype, m, k)
+    y = normal(dtype, n, k) if b_transposed else normal(dtype, k, n)
+    result = loader(program, limits=Limits(parallel_flops=0))(x, y)
+    close(result, (x.T if a_transposed else x) @ (y.T if b_transposed else y) * 3.0 / max(m + n, 1), dtype)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, -2.0])
+@pytest.mark.parametrize("k", [0, 3])
+def test_gemm_into_memory_that_holds_values(loader: Loader, threads: int, beta: float, k: int) -> None:
+    """With beta 0 what was there does not matter, not even NaN."""
+    gemm = Gemm("float64", False, False, 0, 1, 2, 0, 2, 1, 1, 2, 1, beta=beta)
+    program = Program(
+        inputs=(Array("float64", (0, 2)), Array("float64", (2, 1))),
+        shared=(Shared("float64", (0, 1), written=True),),
+        outputs=(),
+        calls=(gemm,),
+        sizes=3,
+        structure="none",
+    )
+    x, y = normal("float64", 20, k), normal("float64", k, 4)
+    start = np.full((20, 4), np.nan) if beta == 0 else normal("float64", 20, 4)
+    cell = [start.copy()]
+    assert loader(program, cells=[cell], limits=Limits(parallel_flops=0))(x, y) is None
+    close(cell[0], x @ y if beta == 0 else x @ y + beta * start, "float64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("flops", [0, 500, 10**9])
+@pytest.mark.parametrize("batch", [(2, 5), (1, 1), (0, 3), (1, 2)])
+def test_batched_gemm(loader: Loader, threads: int, dtype: str, flops: int, batch: tuple[int, int]) -> None:
+    """x[p,q,m,k] @ y[q,k,n]: the second operand has no first batch axis, so its stride there is 0."""
+    zero, p, q, m, n, k, mk, kn, mn, q_mk, q_mn = range(11)
+    gemm = Gemm(dtype, False, False, m, n, k, 0, k, 1, n, 2, n, batch=((p, q_mk, zero, q_mn), (q, mk, kn, mn)))
+    operations = ((mk, m, k), (kn, k, n), (mn, m, n), (q_mk, q, mk), (q_mn, q, mn))
+    program = Program(
+        inputs=(Array(dtype, (p, q, m, k)), Array(dtype, (q, k, n))),
+        outputs=(Output("new", dtype, (p, q, m, n)),),
+        calls=(gemm,),
+        constants=(0,),
+        sizes=11,
+        size_operations=tuple(SizeOperation("multiply", *operation) for operation in operations),
+    )
+    x, y = normal(dtype, *batch, 21, 4), normal(dtype, batch[1], 4, 3)
+    close(loader(program, limits=Limits(parallel_flops=flops))(x, y), x @ y, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 31, 32, 33, 100])
+@pytest.mark.parametrize("k", [0, 7])
+def test_syrk_gives_both_triangles(loader: Loader, dtype: str, transposed: bool, n: int, k: int) -> None:
+    program = Program(
+        inputs=(Array(dtype, (1, 0) if transposed else (0, 1)),),
+        outputs=(Output("new", dtype, (0, 0)),),
+        calls=(Syrk(dtype, transposed, 0, 1, 0, 0 if transposed else 1, 1, 0, alpha=0.5),),
+        sizes=2,
+    )
+    x = normal(dtype, k, n) if transposed else normal(dtype, n, k)
+    result = loader(program)(x)
+    close(result, 0.5 * (x.T @ x if transposed else x @ x.T), dtype)
+    np.testing.assert_array_equal(result, result.T)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("sizes", [(3, 4), (0, 2), (2, 0), (1, 1), (50, 60)])
+def test_gemv_with_a_column_as_vector(loader: Loader, dtype: str, transposed: bool, sizes: tuple[int, int]) -> None:
+    """The vector is the first column of a matrix of two."""
+    program = Program(
+        inputs=(Array(dtype, (2, 1) if transposed else (1, 2)), Array(dtype, (2, 0))),
+        outputs=(Output("new", dtype, (1,)),),
+        calls=(Gemv(dtype, transposed, *((2, 1) if transposed else (1, 2)), 0, 1 if transposed else 2, 1, 0, 2, 3, alpha=2.0),),
+        constants=(2,),
+        sizes=4,
+        size_operations=(SizeOperation("floor_divide", 3, 0, 0),),
+    )
+    m, n = sizes
+    x = normal(dtype, n, m) if transposed else normal(dtype, m, n)
+    y = normal(dtype, n, 2)
+    close(loader(program)(x, y), 2 * ((x.T if transposed else x) @ y[:, 0]), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(3, 4), (0, 2), (2, 0), (1, 1)])
+def test_ger_adds_an_outer_product(loader: Loader, dtype: str, sizes: tuple[int, int]) -> None:
+    program = Program(
+        inputs=(Array(dtype, (1,)), Array(dtype, (2,))),
+        shared=(Shared(dtype, (1, 2), written=True),),
+        outputs=(),
+        calls=(Ger(dtype, 1, 2, 0, 0, 1, 0, 2, 2, alpha=-1.0, powers=((3, -1),)),),
+        constants=(1,),
+        sizes=4,
+        size_operations=(SizeOperation("add", 3, 1, 2),),
+        structure="list",
+    )
+    x, y, start = normal(dtype, sizes[0]), normal(dtype, sizes[1]), normal(dtype, *sizes)
+    cell = [start.copy()]
+    assert loader(program, cells=[cell])(x, y) == []
+    close(cell[0], start - np.outer(x, y) / max(1, sum(sizes)), dtype)
+
+
+def test_infinities_and_nan_travel_through(loader: Loader) -> None:
+    program = Program(
+        inputs=(Array("float64", (0, 1)), Array("float64", (1, 2))),
+        outputs=(Output("new", "float64", (0, 2)),),
+        calls=(Gemm("float64", False, False, 0, 2, 1, 0, 1, 1, 2, 2, 2),),
+        sizes=3,
+    )
+    x, y = np.array([[np.inf, 0.0], [1.0, np.nan], [1.0, 1.0]]), np.eye(2)
+    np.testing.assert_array_equal(loader(program)(x, y), [[np.inf, np.nan], [np.nan, np.nan], [1.0, 1.0]])
+
+
+def test_sizes_beyond_the_library_are_refused(loader: Loader) -> None:
+    program = Program(
+        inputs=(Array("float64", (1, 2)), Array("float64", (2, 3))),
+        outputs=(Output("new", "float64", (1, 3)),),
+        calls=(Gemm("float64", False, False, 1, 3, 2, 0, 0, 1, 3, 2, 3),),
+        constants=(2**31,),
+        sizes=4,
+    )
+    with pytest.raises(Refused) as caught:
+        loader(program)(np.ones((1, 2)), np.ones((2, 3)))
+    assert caught.value.status.reason == "too_large"
+    assert caught.value.status.value == 2**31
+
+
+def test_products_of_integers_are_not_supported() -> None:
+    program = Program(
+        inputs=(Array("int64", (0, 0)),),
+        outputs=(Output("new", "int64", (0, 0)),),
+        calls=(Gemm("int64", False, False, 0, 0, 0, 0, 0, 0, 0, 1, 0),),
+        sizes=1,
+    )
+    with pytest.raises(ValueError, match="not supported: a library product of int64"):
+        encode(program)
