@@ -30,7 +30,7 @@ Tree = int | tuple["Tree", "Tree"]  # type: ignore[misc]
 
 
 class Order(NamedTuple):
-    """An order of pairwise contractions: a tree over term positions, its operations, its time, and the elements of its largest intermediate."""
+    """An order of pairwise contractions: a tree over term positions, operations, time, and the elements of its largest intermediate."""
 
     tree: Tree | None
     flops: int

@@ -487,7 +487,7 @@ class _Attempt:
     def _is_injective(self, at: Sequence[Row], kept: Sequence[int], bound: Mapping[int, Size]) -> bool:
         axes = [("axis", place) for place in range(len(at))]
         system = [rows.plus(row, ({axis: 1}, 0), -1) for axis, row in zip(axes, at)]
-        sizes: dict[Any, Size] = {**bound, **{axis: size for axis, size in zip(axes, self.problem.node.dims)}}
+        sizes: dict[Any, Size] = {**bound, **dict(zip(axes, self.problem.node.dims))}
         return rows.determined(axes, system, [], sizes).issuperset(kept)
 
 

@@ -1,0 +1,369 @@
+"""Cheaper programs of the same value: one pass, arguments first, that prices a few forms of every product.
+
+The forms of a product are: as it is; with sums among its factors opened up and multiplied out in another order (R8); with a sum of
+terms distributed over (R6, R7); with a running sum computed first. Everything not said here, the constructors do.
+
+What may change is rounding. Opening a sum up re-associates it, and cannot cancel more than before. Distributing can, where terms of
+different sign are taken apart: that is done where a relation in a term removes a sum (as in the derivative of a softmax), where all
+terms are known not to be negative, and otherwise only if asked for. Each application is in the list of decisions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from croton.algebra.add import add
+from croton.algebra.coefficient import multiply, power
+from croton.algebra.contract import contract
+from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
+from croton.algebra.plan import cost
+from croton.algebra.rebuild import rebuild
+from croton.algebra.sign import never_negative
+
+MOST_FACTORS = 14
+"""Products are not opened up beyond this."""
+
+MOST_TERMS = 9
+"""Terms that one distribution may make."""
+
+MOST_REGION = 24
+"""Nodes below a product that are looked at."""
+
+LEAST_GAIN = 8.0
+"""A rewrite that may cancel must save this factor, even when it is asked for."""
+
+NOTICEABLE = 0.999
+
+
+class Decision(NamedTuple):
+    """A rewrite that was chosen: the rule, the node it applied to, and the cost before and after."""
+
+    rule: str
+    node: Node
+    before: float
+    after: float
+
+
+class Form(NamedTuple):
+    """A candidate: the rule that makes it and its value; `may_cancel` if rounding may be worse."""
+
+    rule: str
+    use: Use
+    may_cancel: bool
+
+
+def optimise(uses: Sequence[Use], aggressive: bool = False) -> tuple[list[Use], list[Decision]]:
+    """The same values by cheaper programs, at the hinted sizes of unknown sizes, and the rewrites that were chosen.
+
+    `aggressive` also allows rewrites that may cancel.
+    """
+    work = _Optimiser(uses, aggressive)
+    return rebuild(uses, work.visit), work.decisions
+
+
+class _Optimiser:
+    __slots__ = ("aggressive", "alive", "committed", "decisions", "readers")
+
+    def __init__(self, uses: Sequence[Use], aggressive: bool) -> None:
+        self.decisions: list[Decision] = []
+        self.aggressive = aggressive
+        self.committed: set[Node] = set()
+        order = list(walk([use.node for use in uses]))
+        self.readers: dict[Node, int] = dict.fromkeys(order, 0)
+        self.alive: set[Node] = {use.node for use in uses}
+        for node in reversed(order):
+            kept = node.kind not in ("contract", "add") or (node.kind == "add" and node in self.alive)
+            for arg in node.args:
+                child = arg[0]
+                self.readers[child] += 1
+                # A value that somebody needs whole is computed anyway: opening it up elsewhere saves nothing.
+                if kept or (node.kind == "contract" and arg[2] not in (1, 2)):
+                    self.alive.add(child)
+
+    def visit(self, node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use | None:
+        """The cheapest form of a node on its new arguments."""
+        if node.kind != "contract" or node.dtype.is_bool or not node.args:
+            result = None
+            if node.kind == "contract":
+                result = Use(node, labels[: len(node.dims)])
+        else:
+            rank = len(node.dims)
+            factors = [(use, arg[2]) for use, arg in zip(uses, node.args)]
+            result = contract(labels[:rank], factors, node.param, labels[rank:], node.dtype)
+            if result.node.kind == "contract" and result.node.args:
+                result = self._cheapest(node, result)
+        if result is not None:
+            self._commit(node, result.node)
+        return result
+
+    def _commit(self, origin: Node, chosen: Node) -> None:
+        """What was chosen is paid for. Whoever reads a node now counts as its reader."""
+        if chosen is not origin:
+            self.readers[chosen] = self.readers.get(chosen, 0) + self.readers.get(origin, 0)
+            if origin in self.alive:
+                self.alive.add(chosen)
+        stack = [chosen]
+        while stack:
+            node = stack.pop()
+            if node not in self.committed:
+                self.committed.add(node)
+                stack.extend([arg[0] for arg in node.args])
+
+    def _cheapest(self, origin: Node, atomic: Use) -> Use:
+        shares = self._shares(atomic.node)
+        if not shares and not _may_distribute(atomic.node) and not any(arg[0].kind == "range" for arg in atomic.node.args):
+            return atomic
+        before = self._price(atomic.node, shares)
+        forms = [*_opened(atomic, shares)]
+        forms += [form for opened in (Form("", atomic, False), *forms[:1]) for form in _running(opened)]
+        forms += [form for base in (Form("", atomic, False), *forms) for form in self._distributed(base)]
+        best, least = None, before * NOTICEABLE
+        for form in forms:
+            after = self._price(form.use.node, shares)
+            if after < least and (not form.may_cancel or after * LEAST_GAIN <= before):
+                best, least = form, after
+        if best is None:
+            # The factors stay whole, so later readers have them for nothing.
+            self.alive.update(shares)
+            return atomic
+        self.decisions.append(Decision(best.rule, origin, before, least))
+        return best.use
+
+    def _shares(self, node: Node) -> dict[Node, float]:
+        """For values below a product that nobody needs whole: the part of their cost that this product bears."""
+        shares: dict[Node, float] = {}
+        stack = [(arg[0], 1.0) for arg in node.args if arg[2] in (1, 2)]
+        while stack and len(shares) < MOST_REGION:
+            child, weight = stack.pop()
+            if child in self.alive or child in shares or not _can_open(child):
+                continue
+            weight /= max(1, self.readers.get(child, 1))
+            shares[child] = weight * cost(child)
+            stack += [(arg[0], weight) for arg in child.args]
+        return shares
+
+    def _price(self, root: Node, shares: dict[Node, float]) -> float:
+        """What a form costs beyond what is computed already. Only new nodes are looked at."""
+        total = 0.0
+        stack, seen = [root], {root}
+        first = True
+        while stack:
+            node = stack.pop()
+            if first or node not in self.committed:
+                total += cost(node)
+            elif node in shares:
+                total += shares[node]
+            else:
+                continue
+            first = False
+            for arg in node.args:
+                if arg[0] not in seen:
+                    seen.add(arg[0])
+                    stack.append(arg[0])
+        return total
+
+    def _distributed(self, base: Form) -> list[Form]:
+        node, labels = base.use
+        if node.kind != "contract":
+            return []
+        found = _distribute(node)
+        if found is None:
+            return []
+        use, rules, cancels = found
+        if cancels and not self.aggressive:
+            return []
+        name = " + ".join([rule for rule in (base.rule, *rules) if rule])
+        place = dict(zip(range(len(labels)), labels))
+        return [Form(name, _at(use, place), cancels)]
+
+
+Distributed = tuple[Use, list[str], bool]
+
+
+def _can_open(node: Node) -> bool:
+    return node.kind == "add" or (node.kind == "contract" and bool(node.sums) and not node.dtype.is_bool)
+
+
+def _frame(node: Node) -> tuple[list[Label], list[tuple[Use, int]]]:
+    """Labels for the axes and the sums of a product, and its factors at them."""
+    labels = [Label(size) for size in node.dims + node.sums]
+    return labels, [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+
+
+def _at(use: tuple[Use, list[Label]], place: dict[int, Label]) -> Use:
+    found, labels = use
+    names = {label: place[position] for position, label in enumerate(labels) if position in place}
+    return Use(found.node, tuple([names[label] for label in found.labels]))
+
+
+def _opened(atomic: Use, shares: dict[Node, float]) -> list[Form]:
+    """R8: sums among the factors opened up; one level, and as far down as nobody else needs them."""
+    node = atomic.node
+    shallow = _open(atomic, shares, 1)
+    if shallow is None:
+        return []
+    forms = [Form("open", shallow, False)]
+    deep = _open(atomic, shares, 4)
+    if deep is not None and deep.node is not shallow.node:
+        forms.append(Form("open deeply", deep, False))
+    summed = [place for place, arg in enumerate(node.args) if arg[0].kind == "contract" and arg[0].sums and arg[2] == 1]
+    if 2 <= len(summed) <= 3:
+        for place in summed:
+            alone = _open(atomic, shares, 1, place)
+            if alone is not None:
+                forms.append(Form("open one", alone, False))
+    return forms
+
+
+def _open(atomic: Use, shares: dict[Node, float], depth: int, only: int | None = None) -> Use | None:
+    node, axes = atomic
+    labels = list(axes) + [Label(size) for size in node.sums]
+    sums = labels[len(axes) :]
+    coef = node.param
+    done: list[tuple[Use, int]] = []
+    work = [
+        (Use(child, tuple([labels[i] for i in positions])), exponent, depth if only is None or place == only else 0)
+        for place, (child, positions, exponent) in enumerate(node.args)
+    ]
+    opened = False
+    while work:
+        use, exponent, left = work.pop()
+        child = use.node
+        if left and exponent == 1 and child.kind == "contract" and child.sums and not child.dtype.is_bool and (left == depth or child in shares):
+            if len(done) + len(work) + len(child.args) > MOST_FACTORS:
+                return None if left == depth and only is not None else (_finish(atomic, done + [(u, e) for u, e, _ in work] + [(use, 1)], coef, sums) if opened else None)
+            inner = list(use.labels) + [Label(size) for size in child.sums]
+            sums += inner[len(use.labels) :]
+            coef = multiply(coef, child.param)
+            work += [(Use(below, tuple([inner[i] for i in positions])), e, left - 1) for below, positions, e in child.args]
+            opened = True
+        else:
+            done.append((use, exponent))
+    return _finish(atomic, done, coef, sums) if opened else None
+
+
+def _finish(atomic: Use, factors: list[tuple[Use, int]], coef: Coef, sums: list[Label]) -> Use:
+    return contract(atomic.labels, factors, coef, sums, atomic.node.dtype)
+
+
+def _running(base: Form) -> list[Form]:
+    """The sum over s of A[t] B[s] C[s] [s <= t] as A[t] times a running sum of B C."""
+    node, axes = base.use
+    if node.kind != "contract":
+        return []
+    rank = len(node.dims)
+    found = []
+    for place, (relation, pair, _) in enumerate(node.args):
+        if relation.kind != "range" or len(set(pair)) != 2:
+            continue
+        for summed, along in (pair, pair[::-1]):
+            others = [arg for position, arg in enumerate(node.args) if position != place]
+            inside = [arg for arg in others if summed in arg[1]]
+            outside = [arg for arg in others if summed not in arg[1]]
+            if summed < rank or not outside or not inside or any(arg[0].kind in RELATIONS or along in arg[1] for arg in inside):
+                continue
+            labels = list(axes) + [Label(size) for size in node.sums]
+            needed = {i for arg in outside for i in arg[1]} | set(range(rank)) | {along}
+            local = {i for arg in inside for i in arg[1]} - needed
+            remaining = [labels[i] for i in sorted(({i for arg in inside for i in arg[1]} | {along}) - local)]
+            factors = [(Use(child, tuple([labels[i] for i in positions])), e) for child, positions, e in [*inside, node.args[place]]]
+            running = contract(remaining, factors, 1, [labels[i] for i in local], node.dtype)
+            rest = [(Use(child, tuple([labels[i] for i in positions])), e) for child, positions, e in outside]
+            sums = [labels[i] for i in range(rank, len(labels)) if i not in local]
+            if not set(running.labels) <= {*axes, *sums}:
+                continue
+            use = contract(axes, [*rest, (running, 1)], node.param, sums, node.dtype)
+            found.append(Form(" + ".join([name for name in (base.rule, "running sum") if name]), use, base.may_cancel))
+    return found
+
+
+def _may_distribute(node: Node) -> bool:
+    return any(
+        (arg[0].kind == "add" and arg[2] in (1, 2)) or (arg[0].kind == "contract" and arg[0].sums and arg[2] == 2) for arg in node.args
+    )
+
+
+def _distribute(node: Node) -> tuple[tuple[Use, list[Label]], list[str], bool] | None:
+    """R6, R7: a sum of products for a product with sums of terms as factors; None where there is nothing to gain or too much to write."""
+    labels, factors = _frame(node)
+    rank = len(node.dims)
+    if not node.sums and not _reads(node):
+        return None
+    todo = [(factors, node.param, labels[rank:])]
+    done: list[tuple[list[tuple[Use, int]], Coef, list[Label]]] = []
+    rules: list[str] = []
+    cancels = False
+    while todo:
+        current, coef, sums = todo.pop()
+        place = next((i for i, (use, e) in enumerate(current) if _is_sum(use.node, e)), None)
+        if place is None:
+            done.append((current, coef, sums))
+            continue
+        use, exponent = current[place]
+        rest = current[:place] + current[place + 1 :]
+        if use.node.kind == "add":
+            terms = _expanded(use, exponent)
+            if len(terms) * (1 + len(todo)) + len(done) > MOST_TERMS:
+                return None
+            rules.append("distribute" if exponent == 1 else "expand the square")
+            cancels = cancels or not _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
+            todo += [(rest + product, multiply(coef, weight), sums) for product, weight in terms]
+        else:
+            if not node.sums:
+                return None
+            rules.append("write the square as a product")
+            cancels = cancels or not all(never_negative(child) or e % 2 == 0 for child, _, e in use.node.args)
+            product, weight, more = _squared(use)
+            if len(product) + len(rest) > MOST_FACTORS:
+                return None
+            todo.append((rest + product, multiply(coef, weight), sums + more))
+    if not rules:
+        return None
+    pieces = [(contract(labels[:rank], product, coef, sums, node.dtype), 1) for product, coef, sums in done]
+    return (add(pieces, node.dtype), labels[:rank]), list(dict.fromkeys(rules)), cancels
+
+
+def _reads(node: Node) -> bool:
+    """Whether factors are read through relations or along a diagonal, so that distributing may simplify each term."""
+    return any(arg[0].kind in RELATIONS or len(set(arg[1])) < len(arg[1]) for arg in node.args)
+
+
+def _is_sum(node: Node, exponent: int) -> bool:
+    if node.kind == "add":
+        return exponent in (1, 2) and len(node.args) <= MOST_TERMS
+    return node.kind == "contract" and exponent == 2 and bool(node.sums) and not node.dtype.is_bool
+
+
+def _is_safe(node: Node, summed: set[Label], has_sums: bool) -> bool:
+    """Whether taking a sum of terms apart cannot make rounding worse, or pays in structure: a relation that removes a sum."""
+    if not has_sums:
+        return True
+    if any(child.kind in RELATIONS or (child.kind == "contract" and any(arg[0].kind in RELATIONS for arg in child.args)) for child, *_ in node.args):
+        return bool(summed)
+    return all(never_negative(child) and coef.number >= 0 for child, _, coef in node.args)
+
+
+def _expanded(use: Use, exponent: int) -> list[tuple[list[tuple[Use, int]], Coef]]:
+    """The terms of an Add, or of its square, as products."""
+    terms = [(Use(child, tuple([use.labels[i] for i in positions])), coef) for child, positions, coef in use.node.args]
+    found = []
+    for chosen in itertools.combinations_with_replacement(range(len(terms)), exponent):
+        weight = Coef(1 if len(set(chosen)) == 1 else math.factorial(exponent))
+        for i in chosen:
+            weight = multiply(weight, terms[i][1])
+        found.append(([(terms[i][0], 1) for i in chosen], weight))
+    return found
+
+
+def _squared(use: Use) -> tuple[list[tuple[Use, int]], Coef, list[Label]]:
+    """The square of a sum as a product of two copies, each with sums of its own."""
+    product: list[tuple[Use, int]] = []
+    sums: list[Label] = []
+    for _ in range(2):
+        inner = list(use.labels) + [Label(size) for size in use.node.sums]
+        sums += inner[len(use.labels) :]
+        product += [(Use(child, tuple([inner[i] for i in positions])), e) for child, positions, e in use.node.args]
+    return product, power(use.node.param, 2), sums
