@@ -149,8 +149,6 @@ from croton.ops.elementwise import (
 from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, outer, tensordot, trace, vecdot
 from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
 from croton.ops.reductions import all, any, argmax, argmin, logsumexp, max, mean, min, prod, std, sum, var
-from croton.ops.selection import one_hot, take, take_along_axis
-from croton.ops.shape import atleast_1d, atleast_2d, diag, flatten, ravel, reshape, tile
 from croton.ops.sugar import install_operators
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from croton.util.config import config
