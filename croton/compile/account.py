@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from croton.compile.assemble import Interface
 from croton.kernel.print import to_text
 from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
-from croton.sizes import Size, evaluate, hint
+from croton.sizes import Size, Symbol, evaluate, hint, symbols
 from croton.util.provenance import Line
 
 
@@ -60,16 +60,10 @@ class Account(NamedTuple):
         arena = sum(max(_aligned(evaluate(size, sizes)) for size in slot) for slot in self.slots if slot)
         return arena + sum(evaluate(size, sizes) for size in self.results)
 
-    def likely(self) -> dict:
-        """Sizes to show where nobody gave any: hints."""
-        return _Hints()
-
-
-class _Hints(dict):
-    """Every size as its hint."""
-
-    def __missing__(self, key: Any) -> int:
-        return hint(key.size) if hasattr(key, "size") else 64
+    def likely(self) -> dict[Symbol, int]:
+        """Sizes to show where nobody gave any: the hints of the arguments' sizes."""
+        names = {name for argument in (*self.arguments, *self.shared) for size in argument.shape for name in symbols(size)}
+        return {name: hint(name.size) for name in names}
 
 
 def _aligned(count: int) -> int:

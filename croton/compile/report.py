@@ -31,8 +31,8 @@ class Report:
     def __str__(self) -> str:
         account = self.account
         likely = account.likely()
-        unknown = sorted({s.name for argument in account.arguments for size in argument.shape for s in symbols(size)})
-        shown = f" with {', '.join(f'{n} = {likely[_symbol(account, n)]}' for n in unknown)}" if unknown else ""
+        sizes = sorted((symbol.name, value) for symbol, value in likely.items())
+        shown = f" with {', '.join(f'{name} = {value}' for name, value in sizes)}" if sizes else ""
         lines = [
             f"{self.name}: {self.kernels} kernel calls ({len(account.kernels)} distinct kernels), {self.library_calls} library calls",
             f"for example{shown}: {_count(account.flops(likely))}flop, {_count(account.bytes(likely))}B of memory traffic, "
@@ -91,10 +91,6 @@ def _match(argument: Argument, shape: Sequence[int], found: dict[Symbol, int]) -
         elif isinstance(size, Poly) and len(names := symbols(size)) == 1 and size == names[0].size:
             if found.setdefault(names[0], extent) != extent:
                 raise ShapeError(f"the size {size} is {found[names[0]]} in one argument and {extent} in {argument.label}")
-
-
-def _symbol(account: Account, name: str) -> Symbol:
-    return next(s for argument in account.arguments for size in argument.shape for s in symbols(size) if s.name == name)
 
 
 def _count(number: float) -> str:
