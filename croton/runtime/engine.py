@@ -16,7 +16,8 @@ class Code:
     __slots__ = ("_engine",)
 
     def __init__(self, data: bytes) -> None:
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(2))
+        machine = _new_target_machine(2)  # the engine frees it
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(data))
         self._engine.finalize_object()
 
@@ -41,11 +42,14 @@ def host() -> tuple[str, str, str]:
     return llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-@functools.cache
-def _target_machine(level: int) -> llvm.TargetMachine:
+def _new_target_machine(level: int) -> llvm.TargetMachine:
     triple, cpu, features = host()
     target = llvm.Target.from_triple(triple)
     return target.create_target_machine(cpu=cpu, features=features, opt=level, codemodel="jitdefault", jit=True)
+
+
+_target_machine = functools.cache(_new_target_machine)
+"""The machine that compiles at a level."""
 
 
 @functools.cache

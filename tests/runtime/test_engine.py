@@ -1,0 +1,65 @@
+"""Machine code from text: compiling, loading, symbols, errors."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+
+from croton.runtime import engine
+
+TWICE = "define i64 @twice(i64 %x) {\n  %y = add i64 %x, %x\n  ret i64 %y\n}\n"
+
+
+def call(code: engine.Code, name: str, *arguments: int) -> int:
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(arguments))(code.address(name))(*arguments)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("passes", [False, True])
+def test_text_to_address(level: int, passes: bool) -> None:
+    code = engine.load_object(engine.compile_object(TWICE, level, passes))
+    assert call(code, "twice", 21) == 42
+
+
+def test_same_name_in_two_objects() -> None:
+    first = engine.load_object(engine.compile_object(TWICE))
+    second = engine.load_object(engine.compile_object(TWICE.replace("add", "mul")))
+    assert (call(first, "twice", 5), call(second, "twice", 5)) == (10, 25)
+
+
+def test_unknown_name() -> None:
+    code = engine.load_object(engine.compile_object(TWICE))
+    with pytest.raises(KeyError, match="no function @thrice"):
+        code.address("thrice")
+
+
+def test_symbols_are_found_by_name_when_the_object_is_loaded() -> None:
+    text = "declare i64 @croton_test_symbol(i64)\ndefine i64 @k(i64 %x) {\n  %y = call i64 @croton_test_symbol(i64 %x)\n  ret i64 %y\n}\n"
+    data = engine.compile_object(text)
+    callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(lambda x: x + 1)
+    engine.add_symbol("croton_test_symbol", ctypes.cast(callback, ctypes.c_void_p).value or 0)
+    assert call(engine.load_object(data), "k", 1) == 2
+
+
+def test_global_values_have_addresses() -> None:
+    code = engine.load_object(engine.compile_object("@value = global i64 7\n"))
+    assert ctypes.c_int64.from_address(code.address("value")).value == 7
+
+
+@pytest.mark.parametrize("text", ["define i64 @k(", "define i64 @k() {\n  ret i32 0\n}\n", "define void @k() {\n}\n"])
+def test_bad_text_raises(text: str) -> None:
+    with pytest.raises(RuntimeError):
+        engine.compile_object(text)
+
+
+def test_identity_names_llvm_and_machine() -> None:
+    version, triple, cpu, features = engine.identity().split("|")
+    assert version[0].isdigit() and triple and cpu and "+" in features
+
+
+def test_compiling_goes_on_after_code_was_freed() -> None:
+    data = engine.compile_object(TWICE)
+    for _ in range(50):
+        assert call(engine.load_object(data), "twice", 3) == 6
+    assert engine.compile_object(TWICE) == data

@@ -1,0 +1,136 @@
+"""The thread pool: who gets which part, changing the number of threads, callers at the same time, forks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hand_kernels import elementwise, fill_low
+
+from croton.runtime import layout, pool
+from croton.runtime.function import load
+from croton.runtime.program import Array, Kernel, Output, Program
+from croton.runtime.stream import Limits
+
+pytestmark = pytest.mark.skipif(layout.WHY_NOT is not None or not pool.has_threads(), reason="there is no pool here")
+
+
+@pytest.fixture(autouse=True)
+def _same_threads_after() -> Iterator[None]:
+    before = pool.get_threads()
+    yield
+    pool.set_threads(before)
+
+
+def shares(grain: int = 1, limit: int = 0) -> Any:
+    """A function from a vector to the `low` that each of its places was written with."""
+    address, code = fill_low()
+    program = Program(
+        inputs=(Array("float64", (0,)),),
+        outputs=(Output("new", "int64", (0,)),),
+        calls=(Kernel(0, (1,), (), range=0, work=0, grain=grain),),
+        sizes=1,
+    )
+    return load(program, [address], keep=[code], limits=Limits(parallel_work=limit))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("grain", [1, 3, 64])
+@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 1000])
+def test_parts_are_contiguous_and_cut_at_the_grain(threads: int, grain: int, length: int) -> None:
+    pool.set_threads(threads)
+    f = shares(grain)
+    for _ in range(20):
+        low = f(np.empty(length))
+        starts, counts = np.unique(low, return_counts=True)
+        assert len(starts) <= threads
+        assert (starts % grain == 0).all()
+        np.testing.assert_array_equal(low, np.repeat(starts, counts))
+        assert starts.tolist() == [0, *np.cumsum(counts)[:-1].tolist()][: len(starts)]
+        if threads > 1 and length >= threads * grain:
+            assert len(starts) > 1
+
+
+def test_small_loops_are_not_shared_out() -> None:
+    pool.set_threads(4)
+    f = shares(limit=100)
+    assert not f(np.empty(99)).any()
+    assert f(np.empty(100)).any()
+
+
+def test_number_of_threads() -> None:
+    assert pool.set_threads(3) == pool.get_threads() == 3
+    assert pool.set_threads(1000) == 255
+    assert 1 <= pool.available_cores() <= (os.cpu_count() or 1)
+    with pytest.raises(ValueError, match="a number of threads >= 1 is wanted, got 0"):
+        pool.set_threads(0)
+
+
+def test_results_do_not_depend_on_changes_between_calls() -> None:
+    f = shares()
+    x = np.empty(1000)
+    for threads in (1, 4, 2, 3, 1, 4, 2) * 30:
+        pool.set_threads(threads)
+        assert len(np.unique(f(x))) == threads
+
+
+def test_callers_at_the_same_time() -> None:
+    """All but one run their parts themselves."""
+    pool.set_threads(3)
+    address, code = elementwise("fadd", ranged=True)
+    program = Program(
+        inputs=(Array("float64", (0,)), Array("float64", (0,))),
+        outputs=(Output("new", "float64", (0,)),),
+        calls=(Kernel(0, (0, 1, 2), (0,), range=0),) * 3,
+        sizes=1,
+        work=0,
+    )
+    f = load(program, [address], keep=[code], limits=Limits(0, 0, 0))
+    wrong = []
+
+    def work(number: int) -> None:
+        x = np.full(3000, float(number))
+        for _ in range(200):
+            if not (f(x, x) == 2 * number).all():
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_starts_its_own_threads() -> None:
+    pool.set_threads(3)
+    f, x = shares(), np.empty(900)
+    assert len(np.unique(f(x))) == 3
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        good = all(len(np.unique(f(x))) == 3 for _ in range(50))
+        os._exit(0 if good else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert len(np.unique(f(x))) == 3
+
+
+def test_workers_take_no_signals() -> None:
+    pool.set_threads(4)
+    shares()(np.empty(1000))
+    python_threads = {thread.native_id for thread in threading.enumerate()}
+    blocked = []
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/status") as file:
+            masks = dict(line.split(":\t") for line in file.read().splitlines() if line.startswith("SigBlk"))
+        if int(task) not in python_threads and int(masks["SigBlk"], 16) >> (signal.SIGINT - 1) & 1:
+            blocked.append(task)
+    assert len(blocked) >= 3
