@@ -110,7 +110,7 @@ class Program:
         if choice == 16 and n:
             return a.reduce("prod", axis), A.prod(axis)
         if choice == 17 and n:
-            return a.reduce("lse", axis), np.log(np.exp(A).sum(axis))
+            return a.reduce("lse", axis), np.logaddexp.reduce(A, axis)
         if choice == 18 and n:
             function = ("max", "prod")[int(rng.integers(2))]
             return a.cumulate(function, axis), (np.maximum.accumulate if function == "max" else np.cumprod)(A, axis)
