@@ -8,6 +8,7 @@ from croton.algebra.constant import array_of
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
 from croton.schedule.emit import Emitted, emit
+from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
 from croton.schedule.layout import choose_layouts
 from croton.schedule.lower import Lowering
@@ -19,6 +20,9 @@ from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size
 
 
+EMITTERS = {"map": emit, "scatter": emit_scatter, "scan": emit_scan}
+
+
 def build_plan(outputs: Sequence[Operand], donated: Mapping[Hashable, int] | None = None) -> Plan:
     """The program that computes these arrays, in C order, from the inputs that they read.
 
@@ -26,7 +30,7 @@ def build_plan(outputs: Sequence[Operand], donated: Mapping[Hashable, int] | Non
     """
     donated = donated or {}
     lowering = Lowering(outputs, donated)
-    kept = lowering.outputs
+    kept = [*lowering.outputs, *[value for value, _, _ in lowering.checks]]
     steps = inline_free(lowering.steps, kept)
     choose_layouts(steps, _leaves(steps))
     steps = legalise(steps)
@@ -61,7 +65,7 @@ class _Assembly:
                     if value.group is not group:
                         stored.add(value)
         for group in groups:
-            if group.kind != "map":
+            if group.kind in ("product", "routine"):
                 step = group.members[0].step
                 accumulate = step.detail.accumulate if step.kind == "product" else None
                 if accumulate is not None:
@@ -69,7 +73,7 @@ class _Assembly:
                 self.uses.append(CallUse((*step.reads(), step.out), (), None, -1))
                 self.parts.append((group, None))
                 continue
-            emitted = emit(group, stored)
+            emitted = EMITTERS[group.kind](group, stored)
             number = self.kernels.setdefault(emitted.kernel, len(self.kernels))
             kernel = emitted.kernel
             self.uses.append(CallUse(emitted.values, tuple([buffer.name for buffer in kernel.buffers]), kernel, number))

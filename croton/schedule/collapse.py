@@ -28,7 +28,7 @@ def _separate(member: Member, apart: list[bool], count: int, stored: set[Value])
     rank = len(step.out.dims)
     state = [0] * count
     for label, place in labels.items():
-        state[place] = 1 if label < rank else 2
+        state[place] = 2 if label >= rank and step.kind == "map" else 1
     for place in range(count - 1):
         if state[place] != state[place + 1]:
             apart[place] = True
@@ -39,7 +39,11 @@ def _separate(member: Member, apart: list[bool], count: int, stored: set[Value])
             _adjacent([index[axis] for axis in instruction[2].order], labels, apart, count)
         elif kind == "index":
             _alone(labels[instruction[2]], apart)
-    if rank and (step.out in stored or step.op is not None):
+    if step.kind in ("scatter", "scan"):
+        _adjacent([step.detail.index[axis] for axis in step.out.order], labels, apart, count)
+        if step.kind == "scan":
+            _alone(count - 1, apart)
+    elif rank and (step.out in stored or step.op is not None):
         _adjacent(list(step.out.order), labels, apart, count)
 
 

@@ -291,10 +291,13 @@ class GroupEmitter:
         _, dtype, value, index, guard = instruction
         other = self.members.get(value)
         if other is not None:
+            here: Atom | None = None
             if value in now:
-                return now[value]
-            if not self.in_lane[value] or (other.step.op is not None and not self._is_column(other)):
-                return self.atoms[value]
+                here = now[value]
+            elif not self.in_lane[value] or (other.step.op is not None and not self._is_column(other)):
+                here = self.atoms[value]
+            if here is not None:
+                return here if guard < 0 else self._let(scope, dtype, "where", (numbers[guard], here, Const(0)))
             buffer, entries = self.home(value, other)
         else:
             buffer, entries = self.place(value, index, member, numbers)

@@ -67,7 +67,8 @@ class Group:
         step, labels = member.step, member.labels
         self.members.append(member)
         self.length += len(step.body)
-        self.places[step.out] = (tuple([labels[label] for label in range(len(step.out.dims))]), member.known)
+        if step.kind == "map":
+            self.places[step.out] = (tuple([labels[label] for label in range(len(step.out.dims))]), member.known)
         step.out.group, step.out.level = self, self.level
         for instruction in step.body:
             if instruction[0] != "load" or instruction[2] in self.places or instruction[2] in self.reads:
@@ -83,8 +84,9 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
     for step in steps:
         if step.kind != "map":
             level = LAST if step.pull == LAST else 1 + max([value.level for value in step.reads()], default=-1)
-            group = Group(step.kind, level, step.dims)
-            group.add(Member(step, {label: label for label in range(len(step.dims))}, 0, NEVER))
+            order = nest_order(step)
+            group = Group(step.kind, level, tuple([step.dims[label] for label in order]))
+            group.add(Member(step, {label: place for place, label in enumerate(order)}, 0, NEVER))
             groups.append(group)
             continue
         found, candidates = None, _candidates(step, readers)
@@ -265,11 +267,11 @@ def _even(time: int) -> int:
 def preferred_order(step: Step) -> list[int]:
     """The labels of a step from the outermost to the lane: the lane is what is contiguous in most of what the step touches."""
     count = len(step.dims)
-    rank = len(step.out.dims)
+    rank = len(step.out.dims) if step.kind == "map" else 0
     if count < 2:
         return list(range(count))
     score = [0] * count
-    out_order = step.out.order if step.kind == "map" or step.kind == "scan" else tuple(range(rank))
+    out_order = step.out.order if rank else ()
     if rank:
         for axis in out_order:
             score[axis] -= 2
@@ -304,6 +306,22 @@ def preferred_order(step: Step) -> list[int]:
             seen.add(label)
             outer.append(label)
     return [*outer, lane]
+
+
+def nest_order(step: Step) -> list[int]:
+    """The labels of a step that is a nest of its own, from the outermost to the innermost."""
+    count = len(step.dims)
+    if step.kind == "scan":
+        along = step.detail.label
+        return [label for label in step.out.order if label != along] + [along]
+    if step.kind == "scatter" and count > 1:
+        stored = [step.detail.index[axis] for axis in step.out.order]
+        order = preferred_order(step)
+        if stored and type(stored[-1]) is int:
+            # contiguous in the result
+            order = [label for label in order if label != stored[-1]] + [stored[-1]]
+        return order
+    return list(range(count))
 
 
 def _entry_labels(entry: int | Position) -> list[int]:

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
-from croton.algebra.coefficient import multiply
-from croton.algebra.node import ONE, Coef, Node, Operand, walk
-from croton.dtypes import DType, bool_, float32, float64, int64
-from croton.schedule.step import Body, BodyBuilder, Operands, Step, Value, plain_labels
-from croton.sizes import Size, hint
-from croton.util.errors import NotSupportedError
+import numpy as np
 
-Source = Value | Node
-"""A value, or a node that is written into its readers: a label's value, a number, a relation."""
+from croton.algebra.call import Routine
+from croton.algebra.coefficient import multiply
+from croton.algebra.cost import Tree, extent, search
+from croton.algebra.node import ONE, RELATIONS, Coef, Node, Operand, walk
+from croton.dtypes import DType, bool_, float32, float64, int64
+from croton.schedule.relation import lower_relations, pairs_of, prefers_mask
+from croton.schedule.step import Body, BodyBuilder, Inline, Operands, Position, Scan, Step, Value, plain_labels
+from croton.sizes import Size
+
+Source = Value | Node | Inline
+"""A value, or what is written into its readers: a label's value, a number, a relation, a read at computed positions."""
 
 Factor = tuple[Source, tuple[int, ...], int]
 
@@ -38,7 +42,8 @@ class Lowering:
         self._sources: dict[Node, Source] = {}
         self._known: dict[tuple, Value] = {}
         self._claims: dict[Value, int] = {}
-        self._origin: Any = None
+        self._checked: set[tuple[Value, Size]] = set()
+        self.origin: Any = None
         roots = [operand.use.node for operand in outputs]
         order = list(walk(roots))
         self._uses: dict[Node, int] = dict.fromkeys(order, 0)
@@ -48,11 +53,11 @@ class Lowering:
         for root in roots:
             self._uses[root] += 1
         for node in order:
-            self._origin = node.origin
+            self.origin = node.origin
             self._sources[node] = HANDLERS[node.kind](self, node)
         taken: set[Value] = set()
         for number, operand in enumerate(outputs):
-            self._origin = operand.use.node.origin
+            self.origin = operand.use.node.origin
             self.outputs.append(self._output(number, operand, taken))
         self._drop_dead()
 
@@ -66,7 +71,7 @@ class Lowering:
             value = Value(dims[:rank], body[-1][1])
             if not own:
                 self._known[key] = value
-            self.add(Step(value, "map", dims, op, body, None, self._origin))
+            self.add(Step(value, "map", dims, op, body, None, self.origin))
         return value
 
     def add(self, step: Step) -> None:
@@ -82,18 +87,27 @@ class Lowering:
             value = Value(dims[:rank], dtype)
             if not own:
                 self._known[key] = value
-            self.add(Step(value, "product", dims, None, (), operands, self._origin))
+            self.add(Step(value, "product", dims, None, (), operands, self.origin))
         self._claims[value] = self._claims.get(value, 0) + 1
         return value
 
-    def value_of(self, node: Node) -> Value:
-        """The value of a node as an array in memory."""
-        source = self._sources[node]
+    def materialised(self, source: Source, dims: tuple[Size, ...] | None = None) -> Value:
+        """A source as an array in memory."""
         if type(source) is Value:
             return source
+        if dims is None:
+            dims = source.dims
         body = BodyBuilder()
-        result = self.read(body, node, tuple(range(len(node.dims))))
-        return self.emit(node.dims, len(node.dims), None, body.finish(result))
+        result = self.read(body, source, tuple(range(len(dims))))
+        return self.emit(dims, len(dims), None, body.finish(result))
+
+    def check_bounds(self, node: Node, bound: Size) -> None:
+        """Ask for a check that the elements of an index are in 0 .. bound - 1."""
+        value = self.materialised(self._sources[node], node.dims)
+        check = (value, bound)
+        if check not in self._checked:
+            self._checked.add(check)
+            self.checks.append((value, bound, () if self.origin is None else (self.origin,)))
 
     def source(self, node: Node) -> Source:
         """The value of a node, or the node itself where readers write it out."""
@@ -103,6 +117,8 @@ class Lowering:
         """The instruction that reads a source at labels."""
         if type(source) is Value:
             return body.load(source, tuple(labels))
+        if type(source) is Inline:
+            return body.splice(source.body, tuple(labels))
         kind = source.kind
         if kind == "iota":
             return body.index(labels[0])
@@ -121,15 +137,16 @@ class Lowering:
         for label, coefficient in zip(labels, coefficients):
             term = body.index(label)
             if coefficient != 1:
-                term = body.call("mul", int64, term, self._size(body, coefficient))
+                term = body.call("mul", int64, term, self.size(body, coefficient))
             total = term if total < 0 else body.call("add", int64, total, term)
         if total < 0:
-            total = self._size(body, constant)
+            total = self.size(body, constant)
         elif constant != 0:
-            total = body.call("add", int64, total, self._size(body, constant))
+            total = body.call("add", int64, total, self.size(body, constant))
         return body.call("eq" if kind == "affine" else "ge", bool_, total, body.const(int64, 0))
 
-    def _size(self, body: BodyBuilder, size: Size) -> int:
+    def size(self, body: BodyBuilder, size: Size) -> int:
+        """A size as an int64."""
         return body.const(int64, size) if isinstance(size, int) else body.coef(int64, Coef(1, ((size, 1),)))
 
     # ---- leaves -------------------------------------------------------------------------------------------------
@@ -155,6 +172,9 @@ class Lowering:
             if source.dtype is bool_:
                 guards.append(read)
             else:
+                last = body.instructions[read]
+                if len(factors) > 1 and last[0] == "load" and last[4] >= 0:
+                    guards.append(last[4])
                 (over if power > 0 else under).append(self._power(body, read, abs(power), dtype))
         if dtype is bool_:
             if coef != ONE and not coef.number:
@@ -197,6 +217,12 @@ class Lowering:
     def _contract(self, node: Node) -> Source:
         if not node.args:
             return node
+        if any([arg[0].kind in RELATIONS for arg in node.args]):
+            running = self._prefix_sum(node, [(self._sources[a[0]], a[1], a[2]) for a in node.args])
+            if running is not None:
+                return running
+            if not prefers_mask(self, node):
+                return lower_relations(self, node)
         rank = len(node.dims)
         dims = node.dims + node.sums
         factors: list[Factor] = [(self._sources[a[0]], a[1], a[2]) for a in node.args]
@@ -219,16 +245,20 @@ class Lowering:
             return False
         return self._uses[node] == 1 and self._claims[value] == 1 and value.step.detail.accumulate is None
 
-    def summed(self, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType) -> Value:
-        """coef * the sum over the labels from `rank` on of the product of the factors."""
+    def summed(
+        self, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType, tree: Tree | None = None
+    ) -> Value:
+        """coef * the sum over the labels from `rank` on of the product of the factors, in the order of a tree over them if one is given."""
         items: list[list[Factor]] = [[factor] for factor in factors]
         labels: list[set[int]] = [set(factor[1]) for factor in factors]
         count: dict[int, int] = {}
         for found in labels:
             for label in found:
                 count[label] = count.get(label, 0) + 1
-        sizes = [hint(size) for size in dims]
-        pairs = pairwise([frozenset(found) for found in labels], sizes, rank)
+        if tree is None and len(factors) > 2:
+            extents = {label: extent(size) for label, size in enumerate(dims)}
+            tree = search([frozenset(found) for found in labels], frozenset(range(rank)), extents).tree
+        pairs = [(0, 1)] if len(factors) == 2 else pairs_of(tree, len(factors)) if len(factors) > 1 else []
         applied = False
         if len(factors) > 1:
             for number in range(len(items)):
@@ -296,7 +326,7 @@ class Lowering:
         for group in (rows, columns, gone):
             side = 1
             for label in group:
-                side *= hint(dims[label])
+                side *= extent(dims[label])
             sides.append(side)
         least = min(sides)
         return least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone))
@@ -381,8 +411,103 @@ class Lowering:
         logarithm = body.call("log", dtype, body.load(total, same))
         return self.emit(node.dims, rank, None, body.finish(body.call("add", dtype, logarithm, body.load(shift, same))))
 
-    def _unsupported(self, node: Node) -> Source:
-        raise NotSupportedError(f"not supported: a kernel for {node.kind} {node.param!r}")
+    def _arg(self, node: Node) -> Source:
+        child, labels = node.args[0][:2]
+        source, rank = self._sources[child], len(node.dims)
+        if node.param == "argsort":
+            return self._argsort(node, child, labels)
+        dims, along = node.dims + node.sums, rank
+        body = BodyBuilder()
+        extreme = self.emit(dims, rank, node.param[3:], body.finish(self.read(body, source, labels)))
+        body = BodyBuilder()
+        read = self.read(body, source, labels)
+        found = body.call("eq", bool_, read, body.load(extreme, tuple(range(rank))))
+        if child.dtype.is_float:
+            # the first NaN is the extreme, as in NumPy
+            found = body.call("logical_or", bool_, found, body.call("isnan", bool_, read))
+        place = body.call("where", int64, found, body.index(along), self.size(body, dims[along]))
+        return self.emit(dims, rank, "min", body.finish(place))
+
+    def _argsort(self, node: Node, child: Node, labels: Sequence[int]) -> Source:
+        # the rank is the last axis of the result, what is sorted the summed label
+        rank = len(node.dims)
+        value = self.materialised(self._sources[child], child.dims)
+        axes = tuple([*[labels.index(label) for label in range(rank - 1)], labels.index(rank)])
+        return self._routine(node, argsort_routine(axes), [value], (0, (child.dims,)))
+
+    def _routine(self, node: Node, routine: Any, values: list[Value], params: Any) -> Value:
+        key = ("routine", routine, tuple(values), params)
+        value = self._known.get(key)
+        if value is None:
+            value = self._known[key] = Value(node.dims, node.dtype)
+            self.add(Step(value, "routine", node.dims, None, (), (routine, values, params), self.origin))
+        return value
+
+    def _call(self, node: Node) -> Source:
+        routine, place, layouts, _ = node.param
+        sizes = node.dims + node.sums
+        values, shapes = [], []
+        for layout, (child, positions) in zip(layouts, node.args):
+            labels = tuple([position for position in layout if position is not None])
+            shapes.append(tuple([1 if position is None else sizes[position] for position in layout]))
+            source = self._sources[child]
+            if type(source) is not Value or positions != labels:
+                body = BodyBuilder()
+                places = {label: number for number, label in enumerate(labels)}
+                result = self.read(body, source, tuple([places[label] for label in positions]))
+                source = self.emit(tuple([sizes[label] for label in labels]), len(labels), None, body.finish(result))
+            values.append(source)
+        return self._routine(node, routine, values, (place, tuple(shapes)))
+
+    def _cumulate(self, node: Node) -> Source:
+        function, along, reverse, exclusive = node.param
+        child, labels = node.args[0][:2]
+        source = self._sources[child]
+        if labels != tuple(range(len(node.dims))) or type(source) is not Value:
+            body = BodyBuilder()
+            source = self.emit(node.dims, len(node.dims), None, body.finish(self.read(body, source, labels)))
+        return self.scan(source, function, along, reverse, exclusive)
+
+    def scan(self, value: Value, op: str, along: int, reverse: bool, exclusive: bool) -> Value:
+        """The running reduction of a value along one of its axes."""
+        dims = value.dims
+        key = ("scan", value, op, along, reverse, exclusive)
+        found = self._known.get(key)
+        if found is None:
+            index: list[int | Position] = list(range(len(dims)))
+            if reverse:
+                index[along] = Position(((along, -1),), dims[along] - 1)
+            body = BodyBuilder()
+            body.load(value, tuple(index))
+            found = self._known[key] = Value(dims, value.dtype)
+            detail = Scan(op, along, tuple(index), exclusive)
+            self.add(Step(found, "scan", dims, op, tuple(body.instructions), detail, self.origin))
+        return found
+
+    def _prefix_sum(self, node: Node, factors: list[Factor]) -> Value | None:
+        """A sum under [s <= t] with nothing else that depends on t is a running sum, None otherwise."""
+        if len(node.sums) != 1:
+            return None
+        related = [arg for arg in node.args if arg[0].kind in RELATIONS]
+        if len(related) != 1 or related[0][0].kind != "range" or node.dtype is bool_:
+            return None
+        rank = len(node.dims)
+        relation, labels = related[0][:2]
+        coefficients, constant = relation.param
+        if len(labels) != 2 or rank not in labels or sorted(coefficients, key=str) != [-1, 1] or constant not in (0, -1):
+            return None
+        along = labels[0] + labels[1] - rank
+        data = [factor for factor, arg in zip(factors, node.args) if arg[0].kind not in RELATIONS]
+        if along >= rank or node.dims[along] != node.sums[0] or any([along in factor[1] for factor in data]):
+            return None
+        places = {label: label for label in range(rank)}
+        places[rank] = along
+        body = BodyBuilder()
+        moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in data]
+        summand = self.emit(node.dims, rank, None, body.finish(self.multiplied(body, moved, node.param, node.dtype)))
+        # t - s >= 0 runs forward
+        reverse = coefficients[labels.index(along)] == -1
+        return self.scan(summand, "sum", along, reverse, constant == -1)
 
     # ---- outputs ------------------------------------------------------------------------------------------------
 
@@ -406,6 +531,7 @@ class Lowering:
 
     def _drop_dead(self) -> None:
         live = set(self.outputs)
+        live.update([value for value, _, _ in self.checks])
         kept = []
         for step in reversed(self.steps):
             if step.out in live:
@@ -414,35 +540,13 @@ class Lowering:
         self.steps = kept[::-1]
 
 
-def pairwise(factors: Sequence[frozenset[int]], sizes: Sequence[int], rank: int) -> list[tuple[int, int]]:
-    """The order in which factors are multiplied: pairs of positions, each result taking the next one. Labels from `rank` on are summed."""
-    live = dict(enumerate(factors))
-    pairs: list[tuple[int, int]] = []
-    count: dict[int, int] = {}
-    for found in factors:
-        for label in found:
-            count[label] = count.get(label, 0) + 1
-    while len(live) > 1:
-        best: tuple | None = None
-        numbers = list(live)
-        for place, left in enumerate(numbers):
-            for right in numbers[place + 1 :]:
-                both = live[left] & live[right]
-                union = live[left] | live[right]
-                cost = 1
-                for label in union:
-                    cost *= sizes[label]
-                sums = any(label >= rank and count[label] == (2 if label in both else 1) for label in union)
-                key = (cost, not sums)
-                if best is None or key < best[0]:
-                    best = (key, left, right, both, union)
-        _, left, right, both, union = best
-        for label in both:
-            count[label] -= 1
-        del live[left], live[right]
-        live[len(factors) + len(pairs)] = frozenset([label for label in union if label < rank or count[label] > 1])
-        pairs.append((left, right))
-    return pairs
+def argsort_routine(axes: tuple[int, ...]) -> Routine:
+    """Stable sorting along the last of these axes, in whose order the axes of the result are."""
+
+    def argsort(array: np.ndarray) -> np.ndarray:
+        return np.argsort(array.transpose(axes), axis=-1, kind="stable")
+
+    return Routine("argsort", argsort, identity=axes)
 
 
 HANDLERS: dict[str, Callable[[Lowering, Node], Source]] = {
@@ -453,9 +557,9 @@ HANDLERS: dict[str, Callable[[Lowering, Node], Source]] = {
     "add": Lowering._add,
     "map": Lowering._map,
     "reduce": Lowering._reduce,
-    "arg": Lowering._unsupported,
-    "cumulate": Lowering._unsupported,
-    "call": Lowering._unsupported,
+    "arg": Lowering._arg,
+    "cumulate": Lowering._cumulate,
+    "call": Lowering._call,
     "affine": Lowering._inline,
     "range": Lowering._inline,
     "select": Lowering._inline,

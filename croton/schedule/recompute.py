@@ -87,8 +87,12 @@ def _inline(step: Step, sources: dict[Value, Step]) -> None:
     body = BodyBuilder()
     numbers: list[int] = []
     for instruction in step.body:
-        if instruction[0] == "load" and instruction[2] in sources and instruction[4] < 0 and plain_labels(instruction[3]):
-            numbers.append(body.splice(sources[instruction[2]].body, instruction[3]))
+        if instruction[0] == "load" and instruction[2] in sources and plain_labels(instruction[3]):
+            number = body.splice(sources[instruction[2]].body, instruction[3])
+            if instruction[4] >= 0:
+                dtype = instruction[1]
+                number = body.call("where", dtype, numbers[instruction[4]], number, body.const(dtype, 0))
+            numbers.append(number)
         else:
             numbers.append(body.add(renumbered(instruction, numbers, None)))
     step.body = body.finish(numbers[-1])

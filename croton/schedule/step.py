@@ -71,6 +71,36 @@ class Value:
         return f"<{'' if self.home is None else self.home[0]}{id(self) % 9973}{list(self.dims)}>"
 
 
+class Inline(NamedTuple):
+    """What is no array but a body over its labels 0..n-1, written into its readers."""
+
+    dtype: DType
+    body: Body
+
+
+class Scatter(NamedTuple):
+    """What a scatter does with its instruction `result`: buffer[index] op= result where the guard (an instruction or -1) holds.
+
+    The buffer starts as a copy of `base`, whose memory it takes over, or with the unit of the operation where `fill` says so.
+    """
+
+    result: int
+    index: tuple
+    guard: int
+    op: str | None
+    base: Value | None
+    fill: bool
+
+
+class Scan(NamedTuple):
+    """A running reduction: the value at `index` is the reduction of all up to it (`exclusive`: before it) along the label."""
+
+    op: str
+    label: int
+    index: tuple
+    exclusive: bool
+
+
 class Operands(NamedTuple):
     """A matrix product: its value is alpha * sum over the labels that are not its own of left * right, plus `accumulate`."""
 
@@ -87,8 +117,8 @@ class Step:
 
     kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter" or "routine"
     dims     sizes of its labels
-    body     its instructions, the last being the result; of a scatter the index instructions come with `target`
-    detail   Operands of a product, (function, labels) of a scan, the index of a scatter, (name, values, params) of a routine
+    body     its instructions, the last being the result (of a scatter `detail` says which)
+    detail   Operands of a product, Scan, Scatter, or (routine, values, params)
     """
 
     __slots__ = ("body", "detail", "dims", "kind", "op", "origin", "out", "pull")
@@ -116,8 +146,8 @@ class Step:
                 found.append(self.detail.accumulate)
         elif self.kind == "routine":
             found += self.detail[1]
-        elif self.kind == "scatter" and self.detail[1] is not None:
-            found.append(self.detail[1])
+        elif self.kind == "scatter" and self.detail.base is not None:
+            found.append(self.detail.base)
         return found
 
 

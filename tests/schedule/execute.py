@@ -74,9 +74,21 @@ class Execution:
                     if array.size and (array.min() < 0 or array.max() >= bound):
                         raise OutOfBounds(f"index out of range of {bound}")
                 elif isinstance(call, RoutineCall):
-                    found = call.routine(*[self.arrays[number] for number in call.inputs])
-                    self.arrays[call.outputs[0]][...] = found
+                    self.routine(call)
         return [self.arrays[number] for number in self.plan.outputs]
+
+    def routine(self, call: RoutineCall) -> None:
+        place, shapes = call.params
+        arrays = []
+        for number, shape in zip(call.inputs, shapes):
+            order = self.plan.values[number].order
+            array = self.arrays[number].transpose(np.argsort(order)) if order else self.arrays[number]
+            arrays.append(array.reshape([self.size(size) for size in shape]))
+        found = call.routine.numpy(*arrays)
+        found = found[place] if isinstance(found, tuple) else found
+        out = self.arrays[call.outputs[0]]
+        order = self.plan.values[call.outputs[0]].order
+        out[...] = np.reshape(found, np.array(out.shape)[np.argsort(order)] if order else ()).transpose(order)
 
     def matrix(self, number: int, matrix: Any, rows: Size, columns: Size, batch: tuple[Size, ...]) -> np.ndarray:
         array = self.arrays[number]

@@ -93,22 +93,20 @@ class Maker:
             use = contract([x for x in use.labels if x not in summed], [(use, 1), (mask, 1)], summed=summed)
         elif kind == "gather" and use.labels and self.relations:
             a = self.random.choice(use.labels)
-            b = self.random.choice([label for label in self.labels if label not in use.labels])
+            b = self.random.choice([label for label in self.labels if label not in use.labels and label is not a])
             key = f"index{len(self.arrays)}"
             self.arrays[key] = self.values.integers(0, self.extent(a), [self.extent(b)])
             index = input_(key, [b], int64)
             if self.random.random() < 0.5:
                 use = contract([*[x for x in use.labels if x is not a], b], [(use, 1), (select(a, index), 1)], summed=[a])
             else:
-                others = [x for x in self.labels if x.size == a.size and x not in use.labels]
+                others = [x for x in self.labels if x.size == a.size and x not in use.labels and x is not b]
                 if others and self.extent(a) == self.extent(b):
                     # scatter: the labels of the value that is read are the index's
                     spread = Use(use.node, tuple([b if x is a else x for x in use.labels])) if a.size == b.size else use
                     if b in spread.labels:
                         use = contract([*[x for x in spread.labels if x is not b], others[0]], [(spread, 1), (select(others[0], index), 1)], summed=[b])
-        if len(set(use.labels)) < len(use.labels):
-            return
-        if len(use.labels) <= 4 and use.dtype is not bool_:
+        if len(set(use.labels)) == len(use.labels) <= 4 and use.dtype is not bool_:
             self.pool.append(use)
 
     def output(self) -> Operand:

@@ -1,0 +1,253 @@
+"""Products with relations to steps: strided and gathered reads with guards, and scatters.
+
+`croton.algebra.solve` says which labels are looped over and where the others come from. Here each factor becomes the body of a read
+over loop labels; what remains is a product as any other, and a scatter where the result is not met element by element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from croton.algebra.coefficient import multiply, of_size
+from croton.algebra.cost import Tree
+from croton.algebra.node import Coef, Node
+from croton.algebra.rows import Row
+from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
+from croton.dtypes import DType, bool_, int64
+from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
+from croton.sizes import Size
+
+
+def prefers_mask(lowering: Any, node: Node) -> bool:
+    """Whether a read at an index is better a comparison inside a pass: what is read is made anyway for every label, by a kernel.
+
+    That is so where a value that a kernel makes is picked from along one label and shares the index's labels, as in x[b, y[b]].
+    """
+    if any([arg[0].kind in ("affine", "range") for arg in node.args]):
+        return False
+    selects = [arg for arg in node.args if arg[0].kind == "select"]
+    if len(selects) != 1 or len(selects[0][1]) != len(set(selects[0][1])):
+        return False
+    label, others = selects[0][1][0], set(selects[0][1][1:])
+    if label < len(node.dims):
+        return False
+    for arg in node.args:
+        if arg[0].kind == "select" or label not in arg[1]:
+            continue
+        source = lowering.source(arg[0])
+        if type(source) is not Value or source.step is None or source.step.kind != "map" or not others.issubset(arg[1]):
+            return False
+    return True
+
+
+def lower_relations(lowering: Any, node: Node) -> Value:
+    """The value of a Contract that has relations."""
+    solved = solve(node)
+    return _Lowering(lowering, node, solved).value()
+
+
+class _Lowering:
+    def __init__(self, lowering: Any, node: Node, solved: Solved) -> None:
+        self.lowering = lowering
+        self.node = node
+        self.solved = solved
+        self.coef: Coef = node.param
+        for size in solved.repeat:
+            self.coef = multiply(self.coef, of_size(size))
+        self.definitions = {definition.label: definition for definition in solved.definitions}
+        for check in solved.checks:
+            select = node.args[check.argument][0]
+            lowering.check_bounds(select.args[0][0], check.extent)
+
+    def value(self) -> Value:
+        solved, dtype = self.solved, self.node.dtype
+        kept = list(solved.kept)
+        if solved.plain:
+            # element by element: the loop labels in the order of the axes
+            kept = [next(iter(row[0])) for row in solved.output]
+        inner = [label for label in solved.loop if label not in set(kept)]
+        order = [*kept, *inner]
+        rank = len(kept)
+        dims = tuple([solved.sizes[label] for label in order])
+        place = {label: number for number, label in enumerate(order)}
+        factors = []
+        for number, factor in enumerate(solved.factors):
+            guards = [predicate for predicate in solved.predicates if number in predicate.hosts]
+            factors.append(self._factor(factor.argument, factor.at, factor.power, guards, place))
+        for predicate in solved.predicates:
+            if predicate.term:
+                factors.append(self._term(predicate, place))
+        if solved.plain:
+            if inner:
+                return self.lowering.summed(dims, rank, factors, self.coef, dtype, solved.order.tree)
+            body = BodyBuilder()
+            return self.lowering.emit(dims, rank, None, body.finish(self.lowering.multiplied(body, factors, self.coef, dtype)))
+        coef = self.coef
+        if inner:
+            core = self.lowering.summed(dims, rank, factors, coef, dtype, solved.order.tree)
+            factors, coef = [(core, tuple(range(rank)), 1)], Coef(1)
+        return self._scatter(dims[:rank], factors, coef, dtype, {label: place[label] for label in kept})
+
+    # ---- reads --------------------------------------------------------------------------------------------------
+
+    def _factor(self, argument: int, at: Sequence[Row], power: int, guards: Sequence[Predicate], place: dict[int, int]) -> tuple:
+        """A data factor as a source over loop labels."""
+        source = self.lowering.source(self.node.args[argument][0])
+        plain = [_label_of(row) for row in at]
+        if not guards and all([label is not None and label in place for label in plain]):
+            return (source, tuple([place[label] for label in plain]), power)
+        labels: dict[int, int] = {}
+        body = BodyBuilder()
+        guard = self._all(body, guards, labels)
+        read = self._read(body, source, at, guard, labels)
+        if guard >= 0 and power < 0:
+            read = body.call("where", source.dtype, guard, read, body.const(source.dtype, 1))
+        return (Inline(source.dtype, body.finish(read)), tuple([place[label] for label in labels]), power)
+
+    def _term(self, predicate: Predicate, place: dict[int, int]) -> tuple:
+        """A predicate as a factor of its own."""
+        labels: dict[int, int] = {}
+        body = BodyBuilder()
+        held = self._holds(body, predicate, labels)
+        return (Inline(bool_, body.finish(held)), tuple([place[label] for label in labels]), 1)
+
+    def _read(self, body: BodyBuilder, source: Any, at: Sequence[Row], guard: int, labels: dict[int, int]) -> int:
+        """An element of a source at rows over loop labels and defined labels."""
+        if type(source) is not Value:
+            plain = [_label_of(row) for row in at]
+            if all([label is not None and label not in self.definitions for label in plain]):
+                read = self.lowering.read(body, source, [self._loop(label, labels) for label in plain])
+                return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
+            if source.kind == "iota":
+                read = self._number(body, at[0], labels)
+                return read if guard < 0 else body.call("where", int64, guard, read, body.const(int64, 0))
+            if source.kind == "contract":
+                read = self.lowering.read(body, source, ())
+                return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
+            source = self.lowering.materialised(source)
+        return body.load(source, tuple([self._position(body, row, labels) for row in at]), guard)
+
+    def _position(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int | Position:
+        label = _label_of(row)
+        if label is not None and label not in self.definitions:
+            return self._loop(label, labels)
+        terms = []
+        for label, coefficient in row[0].items():
+            if label in self.definitions:
+                terms.append((~self._defined(body, label, labels), coefficient))
+            else:
+                terms.append((self._loop(label, labels), coefficient))
+        return Position(tuple(terms), row[1])
+
+    def _loop(self, label: int, labels: dict[int, int]) -> int:
+        return labels.setdefault(label, len(labels))
+
+    def _defined(self, body: BodyBuilder, label: int, labels: dict[int, int]) -> int:
+        """The instruction that holds a defined label."""
+        definition = self.definitions[label]
+        if isinstance(definition, Gather):
+            select = self.node.args[definition.argument][0]
+            index = self.lowering.source(select.args[0][0])
+            guard = self._all(body, [self.solved.predicates[number] for number in definition.guards], labels)
+            # the select may read the axes of the index in another order
+            read = self._read(body, index, definition.at, guard, labels)
+            return read if index.dtype is int64 else body.call("cast", int64, read)
+        return self._digit(body, definition, labels)
+
+    def _digit(self, body: BodyBuilder, digit: Digit, labels: dict[int, int]) -> int:
+        number = self._number(body, digit.row, labels)
+        if digit.divisor != 1:
+            number = body.call("floor_divide", int64, number, self.lowering.size(body, digit.divisor))
+        if digit.modulus is not None:
+            number = body.call("remainder", int64, number, self.lowering.size(body, digit.modulus))
+        return number
+
+    def _number(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int:
+        """The value of a row as int64."""
+        total = -1
+        for label, coefficient in row[0].items():
+            term = self._defined(body, label, labels) if label in self.definitions else body.index(self._loop(label, labels))
+            if coefficient != 1:
+                term = body.call("mul", int64, term, self.lowering.size(body, coefficient))
+            total = term if total < 0 else body.call("add", int64, total, term)
+        if total < 0:
+            return self.lowering.size(body, row[1])
+        return total if row[1] == 0 else body.call("add", int64, total, self.lowering.size(body, row[1]))
+
+    def _holds(self, body: BodyBuilder, predicate: Predicate, labels: dict[int, int]) -> int:
+        if not predicate.row[0] and isinstance(predicate.row[1], int):
+            held = predicate.row[1] >= 0 if predicate.at_least else predicate.row[1] == 0
+            return body.const(bool_, held)
+        number = self._number(body, predicate.row, labels)
+        return body.call("ge" if predicate.at_least else "eq", bool_, number, body.const(int64, 0))
+
+    def _all(self, body: BodyBuilder, predicates: Sequence[Predicate], labels: dict[int, int]) -> int:
+        guard = -1
+        for predicate in predicates:
+            held = self._holds(body, predicate, labels)
+            guard = held if guard < 0 else body.call("logical_and", bool_, guard, held)
+        return guard
+
+    # ---- writes -------------------------------------------------------------------------------------------------
+
+    def _scatter(self, dims: tuple[Size, ...], factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
+        """The value of a product that is written at computed positions."""
+        solved = self.solved
+        body = BodyBuilder()
+        labels = dict(place)
+        result = self.lowering.multiplied(body, factors, coef, dtype)
+        known = set(place).union(self.definitions)
+        guards = [p for p in solved.predicates if known.issuperset(p.row[0]) and self._reach(p).issubset(place)]
+        guard = self._all(body, guards, labels)
+        index = tuple([self._position(body, row, labels) for row in solved.output])
+        if len(labels) != len(place):
+            raise AssertionError("a scatter whose position depends on a summed label")
+        value = Value(self.node.dims, dtype)
+        op = None if solved.injective else "any" if dtype is bool_ else "sum"
+        detail = Scatter(result, index, guard, op, None, not solved.covers)
+        self.lowering.add(Step(value, "scatter", dims, op, tuple(body.instructions), detail, self.lowering.origin))
+        return value
+
+    def _reach(self, predicate: Predicate) -> set[int]:
+        """The loop labels that a predicate depends on."""
+        found: set[int] = set()
+        stack = list(predicate.row[0])
+        while stack:
+            label = stack.pop()
+            definition = self.definitions.get(label)
+            if definition is None:
+                found.add(label)
+            elif isinstance(definition, Gather):
+                stack += [other for row in definition.at for other in row[0]]
+            else:
+                stack += definition.row[0]
+        return found
+
+
+def _label_of(row: Row) -> int | None:
+    """The label that a row consists of."""
+    if len(row[0]) == 1 and isinstance(row[1], int) and row[1] == 0:
+        ((label, coefficient),) = row[0].items()
+        if isinstance(coefficient, int) and coefficient == 1:
+            return label
+    return None
+
+
+def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:
+    """A tree of pairs as a list: positions of the terms, each result taking the next one."""
+    pairs: list[tuple[int, int]] = []
+    results: list[int] = []
+    stack: list[tuple[Any, bool]] = [] if tree is None else [(tree, False)]
+    while stack:
+        here, ready = stack.pop()
+        if ready:
+            right, left = results.pop(), results.pop()
+            results.append(count + len(pairs))
+            pairs.append((left, right))
+        elif isinstance(here, int):
+            results.append(here)
+        else:
+            stack += [(here, True), (here[1], False), (here[0], False)]
+    return pairs
+
