@@ -45,10 +45,9 @@ def lower_expressions(job: Job) -> None:
     """Every operation has become its meaning, and every derivative is worked out."""
     job.lowered = lower(job.results)
     job.operands = job.lowered.outputs
-    job.shared = [leaf for leaf in job.lowered.leaves if isinstance(leaf, SharedVariable)]
-    for variable in job.replaced:
-        if variable is not None and variable not in job.shared:
-            job.shared.append(variable)
+    read = [leaf for leaf in job.lowered.leaves if isinstance(leaf, SharedVariable)]
+    written = [variable for variable in job.replaced if variable is not None]
+    job.shared = list(dict.fromkeys([*read, *written]))
 
 
 def stabilise_values(job: Job) -> None:
