@@ -41,7 +41,7 @@ def access_of(function: Function, access: Load | Store, label: str, varying: set
             elif name in varying:
                 variables.append((name, multiply(factor, pitch)))
             else:
-                fixed = add(fixed, multiply(factor, function.values[name]))
+                fixed = add(fixed, multiply(factor, function.scalar(name)))
         base = add(base, multiply(fixed, pitch))
         pitch = multiply(pitch, function.extent(extent))
     if variables:

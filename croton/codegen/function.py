@@ -90,6 +90,7 @@ class Function:
         """The statements once for each value of the label, in order."""
         updated = [name for name in updates(body) if name in self.states]
         carried = [Carried(self.state_builder(self.accumulators[name]).type, self.states[name]) for name in updated]
+        outer = dict(self.states)
 
         def iteration(index: str, states: list[str]) -> list[str]:
             self.values[label] = index
@@ -98,7 +99,8 @@ class Function:
                 self.statement(statement)
             return [self.states[name] for name in updated]
 
-        self.states.update(zip(updated, counted_loop(self.sink, low, high, 1, carried, iteration)))
+        results = counted_loop(self.sink, low, high, 1, carried, iteration)
+        self.states = {**outer, **dict(zip(updated, results))}
 
     def let(self, let: Let) -> None:
         self.types[let.name] = let.dtype
@@ -114,7 +116,7 @@ class Function:
             return
         b = self.at(load.dtype)
         carried = [Carried(b.type, b.constant(0))]
-        self.values[load.name] = region(self.sink, self.values[load.guard], lambda: [self.read(load)], carried)[0]
+        self.values[load.name] = region(self.sink, self.scalar(load.guard), lambda: [self.read(load)], carried)[0]
 
     def read(self, access: Load | Store) -> str:
         """The element at an access, in the type it is computed in."""
@@ -128,7 +130,7 @@ class Function:
         if store.guard is None:
             self.write(store)
         else:
-            region(self.sink, self.values[store.guard], lambda: self.write(store))
+            region(self.sink, self.scalar(store.guard), lambda: self.write(store))
 
     def write(self, store: Store) -> list[str]:
         dtype = self.buffers[store.buffer].dtype
@@ -158,7 +160,7 @@ class Function:
         if b.element != element(acc.dtype):
             value = b.convert("fpext", value, self.at(acc.dtype))
         if update.guard is not None:
-            value = b.select(self.values[update.guard], value, unit_text(b, acc.op, acc.dtype))
+            value = b.select(self.scalar(update.guard), value, unit_text(b, acc.op, acc.dtype))
         self.states[acc.name] = combine(b, acc.op, acc.dtype, self.states[acc.name], value)
 
     # Values
@@ -179,6 +181,11 @@ class Function:
         state = self.states[atom.name]
         b = self.state_builder(self.accumulators[atom.name])
         return state if b.element == element(dtype) else self.at(dtype).convert("fptrunc", state, b)
+
+    def scalar(self, name: str) -> str:
+        """A label, or a variable or accumulator of int64 or bool (which are kept in the type they are read in)."""
+        state = self.states.get(name)
+        return self.values[name] if state is None else state
 
     def extent(self, extent: Extent) -> str:
         return self.values[extent] if isinstance(extent, str) else str(extent)
@@ -207,7 +214,7 @@ class Function:
         """The scalar value of an index expression."""
         total = self.extent(index.const)
         for name, coef in index.terms:
-            total = self.add(total, self.multiply(self.extent(coef), self.values[name]))
+            total = self.add(total, self.multiply(self.extent(coef), self.scalar(name)))
         return total
 
     def pointer(self, access: Load | Store) -> str:

@@ -143,7 +143,8 @@ class VectorLoop:
         function = self.function
         carried = [Carried(function.state_builder(function.accumulators[name]).type, function.states[name]) for name in self.names]
         condition = self.sink.emit(f"icmp slt i64 {self.low}, {self.high}")
-        function.states.update(zip(self.names, region(self.sink, condition, self._inside, carried)))
+        results = region(self.sink, condition, self._inside, carried)
+        function.states.update(zip(self.names, results))
 
     def _inside(self) -> list[str]:
         self.memory = Memory(self.function, self.lanes)
@@ -287,7 +288,7 @@ class VectorLoop:
                     self._splat_arguments(statement, splats)
                 guard = getattr(statement, "guard", None)
                 if guard is not None and guard not in self.varying and guard not in splats:
-                    splats[guard] = self.memory.mask.splat(function.values[guard])
+                    splats[guard] = self.memory.mask.splat(function.scalar(guard))
             self.splats.append(splats)
             self.accesses.append(accesses)
             self.reciprocals.append(reciprocals)
