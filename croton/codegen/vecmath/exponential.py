@@ -65,7 +65,7 @@ def exp_sum(b: Builder, x: str, low: str, factor: Pair | None = None) -> str:
 
 
 def exp(b: Builder, x: str) -> str:
-    """e**x. Largest error seen: float32 1.0 ULP, float64 1.0 ULP; subnormal results included."""
+    """e**x. Largest error seen: float32 0.97 ULP, float64 0.96 ULP; subnormal results included."""
     b = b.exact()
     bits, _, r = reduce(b, clamp(b, x, *limits(b)), 2 * exponent_bias(b))
     return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), bits)
@@ -87,7 +87,7 @@ def exp_half(b: Builder, x: str) -> str:
 
 
 def exp2(b: Builder, x: str) -> str:
-    """2**x; exact for integers. Largest error seen: float32 1.0 ULP, float64 1.0 ULP."""
+    """2**x; exact for integers. Largest error seen: float32 0.98 ULP, float64 1.02 ULP."""
     b = b.exact()
     x = clamp(b, x, *by_element(b, (-151.0, 129.0), (-1076.0, 1025.0)))
     magic = b.constant(round_magic(b) + 2 * exponent_bias(b))
@@ -106,7 +106,7 @@ def expm1_part(b: Builder, x: str, halvings: int) -> str:
 
 
 def expm1(b: Builder, x: str) -> str:
-    """e**x - 1 without cancellation. Largest error seen: float32 1.3 ULP, float64 1.3 ULP."""
+    """e**x - 1 without cancellation. Largest error seen: float32 1.39 ULP, float64 1.78 ULP."""
     b = b.exact()
     half = expm1_part(b, x, 1)
     tiny = b.fcmp("olt", b.fabs(x), b.constant(by_element(b, 2.0**-25, 2.0**-54)))

@@ -69,7 +69,7 @@ def scaled_log(b: Builder, k: str, f: str, correction: str | None = None) -> str
 
 
 def log(b: Builder, x: str) -> str:
-    """The natural logarithm. Largest error seen: float32 0.9 ULP, float64 0.9 ULP."""
+    """The natural logarithm. Largest error seen: float32 0.81 ULP, float64 0.83 ULP."""
     b = b.exact()
     k, m = split(b, x)
     return finish(b, x, scaled_log(b, k, b.fsub(m, b.constant(1.0))))
@@ -94,12 +94,12 @@ def other_base(b: Builder, x: str, inverse: dict[str, Pair] | dict[str, tuple[fl
 
 
 def log2(b: Builder, x: str) -> str:
-    """The logarithm to base 2; exact for powers of two. Largest error seen: float32 0.6 ULP, float64 0.7 ULP."""
+    """The logarithm to base 2; exact for powers of two. Largest error seen: float32 0.79 ULP, float64 0.77 ULP."""
     return other_base(b.exact(), x, INVERSE_LN2, None)
 
 
 def log10(b: Builder, x: str) -> str:
-    """The logarithm to base 10. Largest error seen: float32 0.6 ULP, float64 0.7 ULP."""
+    """The logarithm to base 10. Largest error seen: float32 0.65 ULP, float64 0.71 ULP."""
     return other_base(b.exact(), x, INVERSE_LN10, LOG10_2_SHORT[b.element])
 
 
@@ -122,7 +122,7 @@ def log1p_core(b: Builder, x: str, doublings: str | None = None) -> str:
 
 
 def log1p(b: Builder, x: str) -> str:
-    """log(1 + x) without cancellation; keeps the sign of zero. Largest error seen: float32 1.0 ULP, float64 1.0 ULP."""
+    """log(1 + x) without cancellation; keeps the sign of zero. Largest error seen: float32 0.81 ULP, float64 0.83 ULP."""
     b = b.exact()
     result = log1p_core(b, x)
     infinity = b.constant(float("inf"))
