@@ -1,0 +1,244 @@
+"""Calling compiled functions: arguments, results, updates, and what is refused."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import croton as cr
+from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def two():
+    x, y = cr.vector("x"), cr.vector("y")
+    return cr.function([x, y], x + 2 * y)
+
+
+def test_positions_names_and_defaults() -> None:
+    x, rate = cr.vector("x"), cr.scalar("rate")
+    f = cr.function([x, cr.Param(rate, default=0.5)], x * rate)
+    a = np.arange(3.0)
+    np.testing.assert_array_equal(f(a), a * 0.5)
+    np.testing.assert_array_equal(f(a, 2.0), a * 2)
+    np.testing.assert_array_equal(f(rate=3.0, x=a), a * 3)
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        lambda a, b: a,
+        lambda a, b: [a, b],
+        lambda a, b: (a,),
+        lambda a, b: {"sum": a, "parts": [b, (a, None)]},
+        lambda a, b: [],
+        lambda a, b: None,
+    ],
+)
+def test_results_come_in_the_structure_asked_for(structure) -> None:
+    x = cr.vector("x")
+    asked = structure(x.sum(), x * 2)
+    value = np.arange(4.0)
+    found = cr.function([x], asked)(value)
+    wanted = structure(value.sum(), value * 2)
+
+    def same(a, b) -> None:
+        if isinstance(b, dict):
+            assert list(a) == list(b)
+            for key in b:
+                same(a[key], b[key])
+        elif isinstance(b, (list, tuple)):
+            assert type(a) is type(b) and len(a) == len(b)
+            for p, q in zip(a, b):
+                same(p, q)
+        elif b is None:
+            assert a is None
+        else:
+            np.testing.assert_array_equal(a, b)
+
+    same(found, wanted)
+
+
+def test_nested_arguments() -> None:
+    W, b, x = cr.matrix("W"), cr.vector("b"), cr.matrix("x")
+    f = cr.function([{"W": W, "b": [b]}, x], x @ W + b)
+    values = {"W": RNG.standard_normal((3, 2)), "b": [np.ones(2)]}
+    data = RNG.standard_normal((4, 3))
+    np.testing.assert_allclose(f(values, data), data @ values["W"] + 1)
+    with pytest.raises(ArgumentError, match="structure"):
+        f({"W": values["W"]}, data)
+
+
+def test_what_is_not_an_exact_array_is_converted_or_copied(two) -> None:
+    a = np.arange(6.0)
+    wanted = a[::2] + 2 * a[::2]
+    for first in (a[::2], [0, 2, 4], (0.0, 2.0, 4.0), a[::2].astype("f4"), a[::2].astype("i4"), np.array([0, 2, 4], ">f8")):
+        np.testing.assert_array_equal(two(first, a[::2]), wanted)
+    backwards = np.arange(3.0)[::-1]
+    np.testing.assert_array_equal(two(backwards, np.zeros(3)), backwards)
+
+
+def test_nothing_is_cast_down() -> None:
+    x = cr.vector("x", dtype="float32")
+    f = cr.function([x], x * 2)
+    assert f(np.ones(2, "f4")).dtype == np.float32
+    assert f([1.5, 2.5]).dtype == np.float32
+    with pytest.raises(DTypeError, match="without loss"):
+        f(np.ones(2))
+    n = cr.vector("n", dtype="int32")
+    with pytest.raises(DTypeError, match="out of its range"):
+        cr.function([n], n + 1)([2**40])
+    with pytest.raises(DTypeError):
+        cr.function([n], n + 1)([1.5])
+
+
+def test_wrong_calls_are_refused_with_words(two) -> None:
+    a = np.ones(3)
+    with pytest.raises(TypeError, match="misses 1 of its arguments: 'y'"):
+        two(a)
+    with pytest.raises(TypeError, match="got 3 arguments"):
+        two(a, a, a)
+    with pytest.raises(TypeError, match="no argument 'z'"):
+        two(a, z=a)
+    with pytest.raises(TypeError, match="twice"):
+        two(a, a, x=a)
+    with pytest.raises(ShapeError, match="1 axes"):
+        two(a, np.ones((3, 1)))
+    with pytest.raises(ShapeError, match=r"has 4 along axis 0.*'x' of shape \(3,\)") as error:
+        two(a, np.ones(4))
+    assert "test_function.py" in str(error.value)
+    with pytest.raises((KindError, DTypeError)):
+        two(a, "abc")
+
+
+def test_sizes_zero_and_one() -> None:
+    x = cr.matrix("x")
+    f = cr.function([x], [x.sum(axis=0), x.sum(axis=1), x.sum(), cr.exp(x), x.T @ x])
+    for shape in ((0, 3), (3, 0), (0, 0), (1, 1), (1, 5), (5, 1)):
+        v = RNG.standard_normal(shape)
+        for found, wanted in zip(f(v), [v.sum(0), v.sum(1), v.sum(), np.exp(v), v.T @ v]):
+            assert found.shape == wanted.shape
+            np.testing.assert_allclose(found, wanted, atol=1e-12)
+
+
+def test_updates_happen_at_once_and_read_old_values() -> None:
+    a, b = cr.shared(np.array([1.0, 2.0]), name="a"), cr.shared(np.array([10.0, 20.0]), name="b")
+    swap = cr.function([], [a + b], updates=[(a, b), (b, a)])
+    np.testing.assert_array_equal(swap()[0], [11, 22])
+    np.testing.assert_array_equal(a.get_value(), [10, 20])
+    np.testing.assert_array_equal(b.get_value(), [1, 2])
+    kept = a.get_value(borrow=True)
+    x = cr.vector("x")
+    f = cr.function([x], a * 1.0, updates={a: a + x})
+    before = f(np.ones(2))
+    np.testing.assert_array_equal(before, [10, 20])
+    np.testing.assert_array_equal(a.get_value(), [11, 21])
+    assert kept.shape == (2,)
+
+
+def test_a_failed_call_leaves_shared_variables_alone() -> None:
+    w = cr.shared(np.ones(3), name="w")
+    x, y = cr.vector("x"), cr.vector("y")
+    f = cr.function([x, y], (x * y).sum(), updates={w: w + x})
+    for bad in ((np.ones(3), np.ones(4)), (np.ones(4), np.ones(4)), (np.ones(3),)):
+        with pytest.raises((ShapeError, TypeError)):
+            f(*bad)
+        np.testing.assert_array_equal(w.get_value(), np.ones(3))
+
+
+def test_wrong_updates_are_refused() -> None:
+    w = cr.shared(np.ones(3, "f4"), name="w")
+    x = cr.vector("x", dtype="float32")
+    with pytest.raises(ArgumentError, match="updated twice"):
+        cr.function([], updates=[(w, w + 1), (w, w * 2)])
+    with pytest.raises(DTypeError, match="float64"):
+        cr.function([], updates={w: w.astype("float64")})
+    with pytest.raises(ShapeError, match="shape"):
+        cr.function([x], updates={w: w.sum()})
+    with pytest.raises(KindError, match="shared"):
+        cr.function([x], updates={x: x})
+
+
+def test_inputs_that_are_missing_or_wrong_are_refused() -> None:
+    x, y = cr.vector("x"), cr.vector("y")
+    with pytest.raises(ArgumentError, match="depend on inputs that are not given"):
+        cr.function([x], x + y)
+    with pytest.raises(ArgumentError, match="twice"):
+        cr.function([x, x], x)
+    with pytest.raises(KindError, match="inputs are made by"):
+        cr.function([x + y], x + y)
+    unused = cr.function([x, y], x * 2)
+    np.testing.assert_array_equal(unused(np.ones(2), np.ones(5)), [2, 2])
+
+
+def test_givens_replace_expressions() -> None:
+    x, y = cr.vector("x"), cr.vector("y")
+    h = x * 3
+    f = cr.function([y], h + 1, givens={h: y - 1})
+    np.testing.assert_array_equal(f(np.arange(3.0)), np.arange(3.0))
+    with pytest.raises(DTypeError):
+        cr.function([y], h, givens={h: y.sum()})
+
+
+def test_results_do_not_alias_arguments_or_each_other() -> None:
+    x = cr.vector("x")
+    w = cr.shared(np.ones(3))
+    value = np.arange(3.0)
+    first, second, third = cr.function([x], [x, x, w])(value)
+    first[:] = 7
+    second[:] = 8
+    third[:] = 9
+    np.testing.assert_array_equal(value, np.arange(3.0))
+    np.testing.assert_array_equal(first, [7, 7, 7])
+    np.testing.assert_array_equal(w.get_value(), np.ones(3))
+
+
+def test_a_new_size_compiles_nothing() -> None:
+    x, W = cr.matrix("x"), cr.matrix("W")
+    f = cr.function([x, W], cr.grad((cr.tanh(x @ W) ** 2).mean(), W))
+    weights = RNG.standard_normal((4, 5))
+    entries = f.explain().kernels
+    for n in (1, 2, 7, 33):
+        value = RNG.standard_normal((n, 4))
+        t = np.tanh(value @ weights)
+        np.testing.assert_allclose(f(value, weights), value.T @ (2 * t * (1 - t**2)) / t.size, rtol=1e-10)
+    assert f.explain().kernels == entries
+
+
+def test_many_threads_call_one_function() -> None:
+    x = cr.matrix("x")
+    f = cr.function([x], (cr.exp(x) @ x.T).sum(axis=1))
+    values = [RNG.standard_normal((40, 30)) for _ in range(4)]
+    wanted = [(np.exp(v) @ v.T).sum(axis=1) for v in values]
+    wrong: list[int] = []
+
+    def work(i: int) -> None:
+        for _ in range(200):
+            if not np.allclose(f(values[i]), wanted[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_predictions_are_functions_of_the_sizes() -> None:
+    x = cr.matrix("x")
+    f = cr.function([x], x @ x.T)
+    assert f.flops(x=(10, 20)) == 2 * 10 * 10 * 20
+    assert f.memory_peak(x=(10, 20)) == 10 * 10 * 8
+    assert f.memory_peak(np.zeros((3, 4))) == 9 * 8
+    with pytest.raises(ArgumentError, match="give the shapes"):
+        f.flops()
+    with pytest.raises(ShapeError):
+        f.flops(x=(3,))
+    assert isinstance(f, cr.Function)
+    text = str(f.explain())
+    assert "matrix product" in text and "test_function.py" in text
