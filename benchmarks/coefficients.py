@@ -1,7 +1,8 @@
 """Derives the polynomials of croton/codegen/vecmath/coefficients.py; run to write that file again (needs mpmath, takes some seconds).
 
-Each table is a weighted minimax polynomial from a Remez exchange in 200-bit arithmetic. Its coefficients are rounded one after another, lowest
-power first, the rest fitted again to what the rounding left, so that rounded polynomials keep nearly the accuracy of unrounded ones.
+Each table is a weighted minimax polynomial from a Remez exchange in 200-bit arithmetic. Its first coefficients are rounded one after
+another, lowest power first, the rest fitted again to what the rounding left, so that rounded polynomials keep nearly the accuracy of
+unrounded ones.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         13,
     ),
     "ERFC": (
-        "(1 + 2 x) exp(x**2) erfc(x) = ERFC(t), t = (x - 3.75)/(x + 3.75), x in [0.5, 28] (after Shepherd and Laframboise, Math. Comp. 36, 1981)",
+        "(1 + 2 x) exp(x**2) erfc(x) = ERFC(t), t = (x - 3.75)/(x + 3.75), x >= 1/2 (after Shepherd and Laframboise, Math. Comp. 36, 1981)",
         lambda t: (lambda x: (1 + 2 * x) * mp.exp(x**2) * mp.erfc(x))(3.75 * (1 + t) / (1 - t)),
         (-3.25 / 4.25, 24.25 / 31.75),
         one,
@@ -186,9 +187,7 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
     ),
     "LOG_GAMMA": (
         "lgamma(2 + d) = d (1 - euler + d LOG_GAMMA(d)) for |d| <= 1/2",
-        removable(
-            lambda d: (mp.loggamma(2 + d) / d - 1 + EULER) / d, lambda d: (mp.zeta(2) - 1) / 2 - d * (mp.zeta(3) - 1) / 3, 1e-15
-        ),
+        removable(lambda d: (mp.loggamma(2 + d) / d - 1 + EULER) / d, lambda d: (mp.zeta(2) - 1) / 2 - d * (mp.zeta(3) - 1) / 3, 1e-15),
         (-0.5, 0.5),
         near_zero(lambda d: d),
         8,
@@ -234,7 +233,7 @@ def main() -> None:
         exec(TARGET.read_text(), previous)
     text = [
         '"""Polynomial coefficients, lowest power first: a pair for float32 and float64. Written by benchmarks/coefficients.py.\n\n'
-        "Beside each pair stands log2 of the weighted error of either polynomial before rounding errors of its evaluation.\n"
+        "ERRORS holds log2 of the weighted error of either polynomial, without rounding errors of its evaluation.\n"
         '"""\n\nfrom __future__ import annotations\n\nTable = tuple[tuple[float, ...], tuple[float, ...]]\n'
     ]
     notes: dict[str, str] = dict(previous.get("ERRORS", {}))  # type: ignore[call-overload]
@@ -249,7 +248,7 @@ def main() -> None:
         else:
             continue
         text.append(f"\n{name}: Table = (\n    {literal(single)}    {literal(double)})\n" + f'"""{formula}."""\n')
-    text.append(f"\nERRORS = {notes!r}\n")
+    text.append("\nERRORS = {\n" + "".join(f'    "{name}": "{note}",\n' for name, note in notes.items()) + "}\n")
     TARGET.write_text("".join(text))
 
 

@@ -1,7 +1,8 @@
 """Largest errors and speed of the vector mathematics: `python -m benchmarks.ulp [names] [--stride 1] [--points 1000000]`.
 
-float32 runs over every stride-th bit pattern (stride 1 is all of them, about half a minute a function), float64 over random points of all
-magnitudes and of the function's own ranges. Nanoseconds an element are for one core, arrays that stay in its first cache, arguments in [0.1, 0.9].
+float32 runs over every stride-th bit pattern (stride 1 is all of them, some minutes a function), float64 over random points of all
+magnitudes and of the function's own ranges. Nanoseconds an element are for one core, arrays that stay in its caches, arguments in
+[0.1, 0.9].
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "codegen"))
 
-from vector_accuracy import CASES, Case, double_points, errors, exact_errors, pair_points, single_patterns  # noqa: E402
-from vector_engine import VectorFunction  # noqa: E402
+from vector_accuracy import CASES, Case, double_points, errors, exact_errors, pair_points, single_patterns
+from vector_engine import VectorFunction
 
-from croton.codegen.vecmath import FUNCTIONS  # noqa: E402
+from croton.codegen.vecmath import FUNCTIONS
 
 CHUNK = 1 << 22
 
@@ -101,13 +102,14 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=101, help="step over float32 bit patterns")
     parser.add_argument("--points", type=int, default=100_000, help="random points for each kind of argument")
     options = parser.parse_args()
+    points = options.points
     with np.errstate(all="ignore"):
         for name in options.names or CASES:
             case = CASES[name]
             for element, lanes in (("float", 32), ("double", 16)):
                 f = VectorFunction(FUNCTIONS[name], element, lanes, case.arity)
                 single = element == "float"
-                worst = single_errors(name, case, f, options.stride, options.points) if single else double_errors(name, case, f, options.points)
+                worst = single_errors(name, case, f, options.stride, points) if single else double_errors(name, case, f, points)
                 ours, theirs = speed(f, case)
                 print(f"{name:9s} {element:6s} {ours:6.2f} ns (NumPy or SciPy {theirs:7.2f})  {worst}", flush=True)
 

@@ -45,7 +45,8 @@ class VectorFunction:
             declarations="\n".join(sink.declarations.values()),
             parameters=", ".join(f"ptr %in{k}" for k in range(arity)),
             loads="\n".join(
-                f"  %p{k} = getelementptr {element}, ptr %in{k}, i64 %i\n  %x{k} = load {builder.type}, ptr %p{k}, align 4" for k in range(arity)
+                f"  %p{k} = getelementptr {element}, ptr %in{k}, i64 %i\n  %x{k} = load {builder.type}, ptr %p{k}, align 4"
+                for k in range(arity)
             ),
             body="\n".join(sink.lines),
             element=element,

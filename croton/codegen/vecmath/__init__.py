@@ -1,7 +1,9 @@
 """Mathematical functions as vector instructions: no calls but to intrinsics that every target compiles.
 
-`FUNCTIONS[name](builder, *values)` emits the function on values of the builder's type (float or double, any number of lanes) and returns its value.
-All round once an operation (`Builder.exact`), keep subnormals and signed zeros, and pass NaN on. Targets should have fused multiply-add.
+`FUNCTIONS[name](builder, *values)` emits the function on values of the builder's type (float or double, any number of lanes) and returns
+its value. Each operation rounds once (`Builder.exact`); subnormals and signed zeros are kept and NaN is passed on. Error-free sums and
+products rest on fused multiply-add: a target without the instruction calls the C library for it, which is right but slow. sin, cos, tan,
+lgamma and digamma open basic blocks.
 """
 
 from __future__ import annotations

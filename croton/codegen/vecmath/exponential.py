@@ -1,7 +1,8 @@
 """exp, exp2, expm1 and what other families take from them.
 
-x = n log(2) + r with |r| <= log(2)/2. Adding a large constant rounds to n and leaves n in the low bits of the sum; the constant also holds the
-exponent bias, so that one shift makes the power of two. It is applied in two halves, so that results reach into the subnormals with one rounding.
+x = n log(2) + r with |r| <= log(2)/2. Adding a large constant rounds to n and leaves n in the low bits of the sum; the constant also
+holds the exponent bias, so that one shift makes the power of two. It is applied in two halves, so that results reach into the subnormals
+with one rounding.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def limits(b: Builder) -> tuple[float, float]:
 
 
 def exp_sum(b: Builder, x: str, low: str, factor: Pair | None = None) -> str:
-    """exp(x + low) times a factor given as high + low, for a small correction `low`, |low| at most about 1e-4; x already within `limits`."""
+    """exp(x + low) times a factor given as high + low, for a correction |low| of at most about 1e-4; x already within `limits`."""
     bits, _, r = reduce(b, x, 2 * exponent_bias(b))
     r, low = two_sum(b, r, low)
     # 1 + p, with what the sum loses and e**r * low put back

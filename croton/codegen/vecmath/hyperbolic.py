@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from croton.codegen.builder import Builder
-from croton.codegen.vecmath.common import by_element, clamp
-from croton.codegen.vecmath.exponential import exp_half, expm1_negative, expm1_part, expm1_reduced, power_of_two, reduce
+from croton.codegen.vecmath.common import by_element
 from croton.codegen.vecmath.exponential import exp as exponential
+from croton.codegen.vecmath.exponential import exp_half, expm1_negative, expm1_part
 from croton.codegen.vecmath.logarithm import log1p_core
 
 
 def tanh(b: Builder, x: str) -> str:
-    """The hyperbolic tangent, odd, exactly +-1 far out. Largest error seen: float32 2.5 ULP, float64 2.5 ULP."""
+    """The hyperbolic tangent, odd, exactly +-1 far out. Largest error seen: float32 2.5 ULP, float64 2.55 ULP."""
     b = b.exact()
     t = expm1_negative(b, b.fmul(b.fabs(x), b.constant(-2.0)))
     result = b.fdiv(t, b.fadd(t, b.constant(2.0)))
@@ -20,7 +20,7 @@ def tanh(b: Builder, x: str) -> str:
 
 
 def sinh(b: Builder, x: str) -> str:
-    """The hyperbolic sine. Largest error seen: float32 2 ULP, float64 2 ULP."""
+    """The hyperbolic sine. Largest error seen: float32 2.1 ULP, float64 2.3 ULP."""
     b = b.exact()
     a = b.fabs(x)
     quarter = expm1_part(b, a, 2)
@@ -34,7 +34,7 @@ def sinh(b: Builder, x: str) -> str:
 
 
 def cosh(b: Builder, x: str) -> str:
-    """The hyperbolic cosine. Largest error seen: float32 2 ULP, float64 2 ULP."""
+    """The hyperbolic cosine. Largest error seen: float32 1.43 ULP, float64 1.40 ULP."""
     b = b.exact()
     half = exp_half(b, b.fabs(x))
     return b.fadd(half, b.fdiv(b.constant(0.25), half))
@@ -50,7 +50,7 @@ def log1p_large(b: Builder, a: str, near: str, limit: float) -> str:
 
 
 def asinh(b: Builder, x: str) -> str:
-    """The inverse hyperbolic sine. Largest error seen: float32 2 ULP, float64 2 ULP."""
+    """The inverse hyperbolic sine. Largest error seen: float32 1.75 ULP, float64 1.75 ULP."""
     b = b.exact()
     a = b.fabs(x)
     one = b.constant(1.0)
@@ -62,7 +62,7 @@ def asinh(b: Builder, x: str) -> str:
 
 
 def acosh(b: Builder, x: str) -> str:
-    """The inverse hyperbolic cosine; NaN below 1. Largest error seen: float32 2.5 ULP, float64 2.5 ULP."""
+    """The inverse hyperbolic cosine; NaN below 1. Largest error seen: float32 2.25 ULP, float64 2.5 ULP."""
     b = b.exact()
     t = b.fsub(x, b.constant(1.0))
     near = b.fadd(t, b.sqrt(b.fmul(t, b.fadd(t, b.constant(2.0)))))
@@ -71,7 +71,7 @@ def acosh(b: Builder, x: str) -> str:
 
 
 def atanh(b: Builder, x: str) -> str:
-    """The inverse hyperbolic tangent; infinite at +-1, NaN beyond. Largest error seen: float32 2 ULP, float64 2 ULP."""
+    """The inverse hyperbolic tangent; infinite at +-1, NaN beyond. Largest error seen: float32 1.95 ULP, float64 1.85 ULP."""
     b = b.exact()
     a = b.fabs(x)
     one = b.constant(1.0)
@@ -83,7 +83,7 @@ def atanh(b: Builder, x: str) -> str:
 
 
 def sigmoid(b: Builder, x: str) -> str:
-    """1 / (1 + e**-x), subnormal results included. Largest error seen: float32 2.3 ULP, float64 2.3 ULP."""
+    """1 / (1 + e**-x), subnormal results included. Largest error seen: float32 2.3 ULP, float64 2.4 ULP."""
     b = b.exact()
     one = b.constant(1.0)
     e = exponential(b, b.fneg(b.fabs(x)))
@@ -99,14 +99,14 @@ def log1p_exp_negative(b: Builder, d: str) -> str:
 
 
 def softplus(b: Builder, x: str) -> str:
-    """log(1 + e**x) without overflow or cancellation. Largest error seen: float32 2 ULP, float64 2 ULP."""
+    """log(1 + e**x) without overflow or cancellation. Largest error seen: float32 1.6 ULP, float64 1.65 ULP."""
     b = b.exact()
     positive = b.select(b.fcmp("olt", x, b.constant(0.0)), b.constant(0.0), x)
     return b.fadd(positive, log1p_exp_negative(b, b.fneg(b.fabs(x))))
 
 
 def logaddexp(b: Builder, x: str, y: str) -> str:
-    """log(e**x + e**y). Within 3 ULP of the larger of |result|, |x|, |y| and 1: near its zeros the two terms cancel."""
+    """log(e**x + e**y). Largest error seen: 1.1 ULP of the largest of |x|, |y| and 1; near its zeros the terms cancel."""
     b = b.exact()
     larger = b.select(b.fcmp("olt", x, y), y, x)
     # Equal infinities have no difference.

@@ -1,14 +1,24 @@
 """log, log2, log10, log1p, and the logarithm to extra precision that pow needs.
 
-x = 2**k m with m in [sqrt(1/2), sqrt(2)); f = m - 1, s = f / (2 + f), and log(m) = f - f**2/2 + s (f**2/2 + R(s**2)), the arrangement of Ng's log
-in Sun's fdlibm (published 1993): f is exact, and everything after it is small.
+x = 2**k m with m in [sqrt(1/2), sqrt(2)); f = m - 1, s = f / (2 + f), and log(m) = f - f**2/2 + s (f**2/2 + R(s**2)), the arrangement
+of Ng's log in Sun's fdlibm (published 1993): f is exact, and everything after it is small.
 """
 
 from __future__ import annotations
 
 from croton.codegen.builder import Builder
 from croton.codegen.vecmath.coefficients import LOG, LOG_TAIL
-from croton.codegen.vecmath.common import LN2, Pair, by_element, estrin, fast_two_sum, float_bits, mantissa_bits, smallest_normal, two_product
+from croton.codegen.vecmath.common import (
+    LN2,
+    Pair,
+    by_element,
+    estrin,
+    fast_two_sum,
+    float_bits,
+    mantissa_bits,
+    smallest_normal,
+    two_product,
+)
 
 SQRT_HALF = 0.7071067811865476
 INVERSE_LN2 = {"float": (1.4426950216293335, 1.925963033500011e-08), "double": (1.4426950408889634, 2.0355273740931033e-17)}
@@ -25,7 +35,7 @@ def split(b: Builder, x: str, positive_normal: bool = False) -> Pair:
         subnormal = b.fcmp("olt", x, b.constant(smallest_normal(b)))
         raised = by_element(b, 25, 54)
         x = b.select(subnormal, b.fmul(x, b.constant(2.0**raised)), x)
-        lost = b.select(subnormal, b.constant(raised), b.constant(0.0))
+        lost = b.select(subnormal, b.constant(float(raised)), b.constant(0.0))
     bits = b.to_bits(x)
     field = mantissa_bits(b)
     offset = b.isub(bits, b.integer_constant(float_bits(b, SQRT_HALF)))
@@ -75,7 +85,7 @@ def log(b: Builder, x: str) -> str:
     return finish(b, x, scaled_log(b, k, b.fsub(m, b.constant(1.0))))
 
 
-def other_base(b: Builder, x: str, inverse: dict[str, Pair] | dict[str, tuple[float, float]], unit: tuple[float, float] | None) -> str:
+def other_base(b: Builder, x: str, inverse: dict[str, tuple[float, float]], unit: tuple[float, float] | None) -> str:
     """log(x) over the logarithm of a base: `inverse` is 1/log(base), `unit` log(2)/log(base), each as high + low (None: base 2)."""
     k, m = split(b, x)
     f = b.fsub(m, b.constant(1.0))

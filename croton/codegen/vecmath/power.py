@@ -9,7 +9,7 @@ from croton.codegen.vecmath.logarithm import log_pair
 
 
 def pow(b: Builder, x: str, y: str) -> str:
-    """x**y with all special cases of IEEE 754. Largest error seen: float32 1.0 ULP, float64 1.0 ULP.
+    """x**y with all special cases of IEEE 754. Largest error seen: float32 0.95 ULP, float64 0.95 ULP.
 
     The logarithm carries nearly twice the precision, so that its product with y is still good to a small part of an ULP of the result.
     """
@@ -44,7 +44,7 @@ def pow(b: Builder, x: str, y: str) -> str:
 
 
 def hypot(b: Builder, x: str, y: str) -> str:
-    """sqrt(x**2 + y**2) without overflow on the way; infinite if either is. Largest error seen: float32 1.0 ULP, float64 1.0 ULP."""
+    """sqrt(x**2 + y**2) without overflow on the way; infinite if either is. Largest error seen: float32 1.16 ULP, float64 1.17 ULP."""
     b = b.exact()
     infinity, one = b.constant(float("inf")), b.constant(1.0)
     along, up = b.fabs(x), b.fabs(y)

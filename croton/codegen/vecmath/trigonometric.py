@@ -1,8 +1,9 @@
 """sin, cos, tan over the whole range of arguments, and the inverse functions.
 
-x = n pi/2 + r, r as high + low. For ordinary arguments three pieces of pi/2 are subtracted with fused multiply-adds: the first difference is
-exact (Cody and Waite). From there on the fraction of x 2/pi is taken from the bits of 2/pi that matter (Payne and Hanek), in integers, branch-free:
-the bits are picked by a tree of selects over constants, so that there is no table in memory. That text is only run if some lane needs it.
+x = n pi/2 + r, r as high + low. For ordinary arguments three pieces of pi/2 are subtracted with fused multiply-adds: the first
+difference is exact (Cody and Waite). From there on the fraction of x 2/pi is taken from the bits of 2/pi that matter (Payne and Hanek),
+in integers: the bits are picked by a tree of selects over constants, so that there is no table in memory. That text is only run if some
+lane needs it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from croton.codegen.builder import Builder
 from croton.codegen.vecmath.branch import where_any
 from croton.codegen.vecmath.coefficients import ASIN, ATAN, COS, SIN
-from croton.codegen.vecmath.common import Pair, by_element, estrin, fast_two_sum, mantissa_bits, round_magic, two_product, two_sum
+from croton.codegen.vecmath.common import by_element, estrin, fast_two_sum, round_magic, two_product, two_sum
 
 HALF_PI = {
     "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
@@ -183,19 +184,19 @@ def sine_or_cosine(b: Builder, x: str, ahead: int) -> str:
 
 
 def sin(b: Builder, x: str) -> str:
-    """The sine. Largest error seen: float32 0.8 ULP, float64 0.8 ULP, huge arguments included."""
+    """The sine. Largest error seen: float32 0.79 ULP, float64 0.79 ULP, huge arguments included."""
     b = b.exact()
     result = sine_or_cosine(b, x, 0)
     return b.select(b.fcmp("oeq", x, b.constant(0.0)), x, result)
 
 
 def cos(b: Builder, x: str) -> str:
-    """The cosine. Largest error seen: float32 0.8 ULP, float64 0.8 ULP, huge arguments included."""
+    """The cosine. Largest error seen: float32 0.79 ULP, float64 0.79 ULP, huge arguments included."""
     return sine_or_cosine(b.exact(), x, 1)
 
 
 def tan(b: Builder, x: str) -> str:
-    """The tangent. Largest error seen: float32 1.9 ULP, float64 1.9 ULP, huge arguments included."""
+    """The tangent. Largest error seen: float32 2.25 ULP, float64 2.2 ULP, huge arguments included."""
     b = b.exact()
     quadrant, r, low = reduce(b, x)
     z = b.fmul(r, r)
@@ -216,16 +217,14 @@ def arctangent(b: Builder, y: str, x: str) -> str:
     t = b.fdiv(numerator, denominator)
     quarter, half = PI / 4, PI / 2
     base = b.select(small, zero, b.select(large, b.constant(half), b.constant(quarter)))
-    base_low = b.select(
-        small, zero, b.select(large, b.constant(HALF_PI_LOW[b.element]), b.constant(QUARTER_PI_LOW[b.element]))
-    )
+    base_low = b.select(small, zero, b.select(large, b.constant(HALF_PI_LOW[b.element]), b.constant(QUARTER_PI_LOW[b.element])))
     z = b.fmul(t, t)
     result = b.fadd(base, b.fadd(t, b.fma(b.fmul(t, z), estrin(b, z, ATAN), base_low)))
     return b.select(nothing, zero, result)
 
 
 def atan(b: Builder, x: str) -> str:
-    """The arc tangent. Largest error seen: float32 2.2 ULP, float64 2.2 ULP."""
+    """The arc tangent. Largest error seen: float32 1.85 ULP, float64 1.85 ULP."""
     b = b.exact()
     a = b.fabs(x)
     # Beyond this the result is pi/2 in any case, and the quotients below stay finite.
@@ -235,7 +234,7 @@ def atan(b: Builder, x: str) -> str:
 
 
 def atan2(b: Builder, y: str, x: str) -> str:
-    """The angle of the point (x, y), in [-pi, pi]. Largest error seen: float32 2.5 ULP, float64 2.5 ULP."""
+    """The angle of the point (x, y), in [-pi, pi]. Largest error seen: float32 1.9 ULP, float64 1.9 ULP."""
     b = b.exact()
     up, along = b.fabs(y), b.fabs(x)
     infinity = b.constant(float("inf"))
@@ -264,7 +263,7 @@ def arcsine_terms(b: Builder, a: str) -> tuple[str, str, str]:
 
 
 def asin(b: Builder, x: str) -> str:
-    """The arc sine; NaN outside [-1, 1]. Largest error seen: float32 1.5 ULP, float64 1.5 ULP."""
+    """The arc sine; NaN outside [-1, 1]. Largest error seen: float32 2.35 ULP, float64 2.2 ULP."""
     b = b.exact()
     near, u, v = arcsine_terms(b, b.fabs(x))
     inner = b.fadd(u, v)
@@ -273,7 +272,7 @@ def asin(b: Builder, x: str) -> str:
 
 
 def acos(b: Builder, x: str) -> str:
-    """The arc cosine; NaN outside [-1, 1]. Largest error seen: float32 1.5 ULP, float64 1.5 ULP."""
+    """The arc cosine; NaN outside [-1, 1]. Largest error seen: float32 1.1 ULP, float64 1.1 ULP."""
     b = b.exact()
     near, u, v = arcsine_terms(b, b.fabs(x))
     negative = b.fcmp("olt", x, b.constant(0.0))
