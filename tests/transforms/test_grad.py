@@ -79,7 +79,7 @@ def test_broadcast_output_and_size_one_axes() -> None:
     y = cr.broadcast_to(a, (2, 4, 3))
     ones = np.ones((2, 4, 3))
     np.testing.assert_allclose(cr.reference.evaluate(cr.vjp(y, a, ones), {a: np.ones((1, 3))}), np.full((1, 3), 8.0))
-    J = cr.reference.evaluate(cr.jacobian((a * w).sum(axis=0), w), {a: [[1.0, 2.0, 3.0]]})
+    J = cr.reference.evaluate(cr.jacobian((a * w).sum(axis=0), w), {a: [[1.0, 2.0, 3.0]], w: np.zeros((4, 1))})
     assert J.shape == (3, 4, 1)
     np.testing.assert_allclose(J[:, :, 0], np.array([1.0, 2.0, 3.0])[:, None] * np.ones(4))
 
