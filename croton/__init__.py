@@ -31,7 +31,7 @@ from croton.dtypes import (
     uint32,
     uint64,
 )
-from croton.expr.expr import Expr, Input, SharedVariable, shared
+from croton.expr.expr import Expr, Input, SharedVariable
 from croton.ops.axes import (
     broadcast_arrays,
     broadcast_to,
@@ -55,6 +55,7 @@ from croton.ops.creation import (
     ones,
     ones_like,
     scalar,
+    shared,
     tensor,
     tensor3,
     tensor4,
@@ -146,9 +147,10 @@ from croton.ops.elementwise import (
     where,
     xlogy,
 )
-from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, outer, tensordot, trace, vecdot
+from croton.ops.extremes import argmax, argmin
+from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, norm, outer, tensordot, trace, vecdot
 from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
-from croton.ops.reductions import all, any, argmax, argmin, logsumexp, max, mean, min, prod, std, sum, var
+from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
 from croton.ops.sugar import install_operators
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from croton.util.config import config

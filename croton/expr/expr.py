@@ -184,12 +184,10 @@ def constant(value: object, dtype_name: object = None) -> Constant:
         return _constants.setdefault(key, node)
 
 
-def shared(value: object, name: str | None = None, dtype_name: object = None, shape: tuple[Size, ...] | None = None) -> SharedVariable:
-    """A shared variable with this first value. Its shape is fixed unless `shape` gives symbolic sizes."""
-    array = np.asarray(value, None if dtype_name is None else dtype(dtype_name).numpy)
-    declared = array.shape if shape is None else shape
-    node = SharedVariable(TensorType(dtype(array.dtype), declared), name, user_line())
-    node.cell = [_owned(array, node.type, name, False)]
+def shared(value: np.ndarray, name: str | None, shape: tuple[Size, ...]) -> SharedVariable:
+    """A shared variable with this first value; the sizes of its shape may be symbolic."""
+    node = SharedVariable(TensorType(dtype(value.dtype), shape), name, user_line())
+    node.cell = [_owned(value, node.type, name, False)]
     return node
 
 

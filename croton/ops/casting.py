@@ -131,21 +131,17 @@ _results: dict[tuple, DType] = {}
 
 
 def result_type(*values: Any) -> DType:
-    """The dtype that NumPy 2 computes these in: arrays promote one another, Python numbers and sizes adapt to arrays of their kind."""
-    key = tuple([value.type.dtype if isinstance(value, Expr) else _standing(value) for value in values])
+    """The dtype that NumPy 2 computes these in: arrays and dtypes promote one another, Python numbers and sizes adapt."""
+    return common_dtype([value if isinstance(value, DType) else operands(value)[0] for value in values])
+
+
+def common_dtype(values: Sequence[Any]) -> DType:
+    """`result_type` of expressions, dtypes, Python numbers and sizes."""
+    key = tuple([value.type.dtype if isinstance(value, Expr) else value if isinstance(value, DType) else type(value) for value in values])
     found = _results.get(key)
     if found is None:
         found = _results[key] = dtype(np.result_type(*[k.numpy if isinstance(k, DType) else _STAND_IN[k] for k in key]))
     return found
-
-
-def _standing(value: Any) -> Any:
-    kind = type(value)
-    if kind in _STAND_IN:
-        return kind
-    if isinstance(value, DType):
-        return value
-    raise AssertionError(f"{value!r} has not been converted")
 
 
 def operands(*values: Any) -> list[Any]:
@@ -156,7 +152,7 @@ def operands(*values: Any) -> list[Any]:
 def promoted(*values: Any, least: DType | None = None) -> tuple[list[Expr], DType]:
     """The values as expressions of their common dtype, which is returned too; `least` takes part as if it were a value's."""
     given = operands(*values)
-    common = result_type(*given) if least is None else result_type(*given, least)
+    common = common_dtype(given if least is None else [*given, least])
     return [converted(value, common) for value in given], common
 
 
@@ -186,7 +182,7 @@ def floating(kind: DType) -> DType:
 def floats(*values: Any) -> list[Expr]:
     """The values as expressions of their common floating dtype."""
     given = operands(*values)
-    wanted = floating(result_type(*given))
+    wanted = floating(common_dtype(given))
     return [converted(value, wanted) for value in given]
 
 

@@ -11,13 +11,14 @@ import numpy as np
 from croton.algebra import Label, Operand, affine, at_least_zero, contract, iota
 from croton.dtypes import bool_, int64
 from croton.dtypes import dtype as dtype_of
-from croton.expr.expr import Expr, Input, apply, input
+from croton.expr.expr import Expr, Input, SharedVariable, apply, input
+from croton.expr.expr import shared as new_shared
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.ops.arguments import shape_of, size_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import broadcast_shapes, show, stretch
-from croton.ops.casting import asarray, astype, converted, operands, result_type
+from croton.ops.casting import asarray, astype, common_dtype, converted, operands
 from croton.ops.elementwise import add, divide, equal, multiply, subtract, where
 from croton.sizes import Poly, Size, fresh_symbol, symbol
 from croton.util.config import config
@@ -116,6 +117,20 @@ def _of_rank(rank: int, name: str | None, shape: Sequence[Any], dtype: object) -
     return tensor(name, shape, dtype)
 
 
+def shared(value: Any, name: str | None = None, dtype: object = None, shape: Sequence[Any] | None = None) -> SharedVariable:
+    """An array that lives between calls, with its first value: functions read it, and updates write it.
+
+    Its shape stays that of the value unless `shape` says otherwise: there None or a name is an unknown size, as for `tensor`.
+    """
+    if isinstance(value, Expr):
+        raise KindError(f"shared: the first value is an array or a number, got the expression {value!r}; compute it first with eval()")
+    array = asarray(value, dtype).value  # type: ignore[attr-defined]
+    if shape is None:
+        return new_shared(array, name, array.shape)
+    sizes = tuple([_declared(size, f"{name or 'w'}_{axis}_") for axis, size in enumerate(shape)])
+    return new_shared(array, name, sizes)
+
+
 # Filled arrays
 
 
@@ -195,7 +210,7 @@ def _bound(value: Any, what: str) -> Any:
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: object = None) -> Expr:
     """`num` evenly spaced numbers from start to stop; `endpoint` says whether stop is the last of them."""
     given = operands(start, stop)
-    kind = result_type(*given)
+    kind = common_dtype(given)
     kind = kind if kind.is_float and any(isinstance(value, Expr) for value in given) else dtype_of(config.float_dtype)
     first, last = (converted(value, kind) for value in given)
     if first.ndim or last.ndim:

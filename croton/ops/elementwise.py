@@ -19,7 +19,7 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.ops.broadcasting import Pairs, broadcast_shapes, typed
-from croton.ops.casting import asarray, converted, floating, floats, operands, promoted, result_type, truths
+from croton.ops.casting import asarray, common_dtype, converted, floating, floats, operands, promoted, truths
 from croton.util.errors import ArgumentError, DTypeError, NotSupportedError
 
 Combine = Callable[..., Use]
@@ -128,7 +128,7 @@ def multiply(x: Any, y: Any) -> Expr:
 def divide(x: Any, y: Any) -> Expr:
     """x / y, always floating: integers are converted to float64."""
     given = operands(x, y)
-    dtype = result_type(*given)
+    dtype = common_dtype(given)
     wanted = dtype if dtype.is_float else float64
     return apply(_DIVIDE, [converted(value, wanted) for value in given])
 

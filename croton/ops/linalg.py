@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +15,15 @@ from croton.dtypes import bool_, int64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
-from croton.ops.arguments import axis_of
+from croton.ops.arguments import Axes, axis_of
 from croton.ops.axes import expand_dims, moveaxis
 from croton.ops.broadcasting import Pairs, equal_sizes, show, typed
-from croton.ops.casting import asarray, converted, promoted
-from croton.ops.elementwise import multiply, not_equal
+from croton.ops.casting import asarray, astype, converted, floats, promoted
+from croton.ops.elementwise import abs as absolute
+from croton.ops.elementwise import multiply, not_equal, pow, sqrt, square
+from croton.ops.reductions import count_nonzero
+from croton.ops.reductions import max as max_
+from croton.ops.reductions import min as min_
 from croton.ops.reductions import sum as sum_
 from croton.sizes import Size, nonnegative
 from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
@@ -281,3 +286,23 @@ def trace(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: obje
     return sum_(diagonal(x, offset, axis1, axis2), -1, dtype)
 
 
+
+
+def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: bool = False) -> Expr:
+    """The length of the vectors along the axes, or of all elements together: (sum |x|**order) ** (1 / order), by default of order 2.
+
+    inf and -inf give the greatest and the smallest absolute value, 0 counts the elements that are not 0.
+    """
+    (x,) = floats(x)
+    if order is None or order == 2:
+        return sqrt(sum_(square(x), axis, None, keepdims))
+    if order == 0:
+        return astype(count_nonzero(x, axis, keepdims), x.dtype)
+    sizes = absolute(x)
+    if order == math.inf:
+        return max_(sizes, axis, keepdims)
+    if order == -math.inf:
+        return min_(sizes, axis, keepdims)
+    if order == 1:
+        return sum_(sizes, axis, None, keepdims)
+    return pow(sum_(pow(sizes, order), axis, None, keepdims), 1 / order)

@@ -1,4 +1,4 @@
-"""Reductions along axes: sum, prod, max, min, any, all, logsumexp, argmax, argmin, and what they compose."""
+"""Reductions along axes: sum, prod, max, min, any, all, logsumexp, and what they compose."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from croton.algebra import Label, Operand, Use, arg, contract, reduce
+from croton.algebra import Label, Operand, Use, contract, reduce
 from croton.dtypes import DType, bool_, float64, int64, uint64
 from croton.dtypes import dtype as dtype_of
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import TensorType
-from croton.ops.arguments import Axes, axes_of, axis_of, count_of
-from croton.ops.broadcasting import show
-from croton.ops.casting import asarray, astype, converted, floating, truths
-from croton.ops.elementwise import divide, sqrt, square, subtract
+from croton.ops.arguments import Axes, axes_of, count_of
+from croton.ops.broadcasting import show, stretch
+from croton.ops.casting import asarray, converted, floating, floats, truths
+from croton.ops.elementwise import divide, multiply, sqrt, square, subtract
 from croton.sizes import Size
 from croton.util.errors import DTypeError, ShapeError
-
-OPERATIONS: list[Op] = []
 
 
 def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Callable[[], Any]) -> tuple:
@@ -32,8 +30,8 @@ def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Call
 Value = Callable[[Use, set[Label], list[Label]], Use]
 
 
-def _record(name: str, value: Value, reference: Callable[..., Any], result: DType | None = None) -> Op:
-    """A reduction with the params (axes, keepdims). `value` gets the use, the labels that stay and those that go."""
+def reduction(name: str, value: Value, reference: Callable[..., Any], result: DType | None = None) -> Op:
+    """The record of a reduction with the params (axes, keepdims). `value` gets the use, the labels that stay and those that go."""
 
     def infer(types: Sequence[TensorType], params: tuple) -> TensorType:
         (x,), (axes, keepdims) = types, params
@@ -49,9 +47,7 @@ def _record(name: str, value: Value, reference: Callable[..., Any], result: DTyp
         with np.errstate(all="ignore"):
             return np.asarray(reference(arrays[0], axis=params[0], keepdims=params[1]))
 
-    op = Op(name, infer, meaning, of_arrays, differentiable=result is None, parameters=("axes", "keepdims"))
-    OPERATIONS.append(op)
-    return op
+    return Op(name, infer, meaning, of_arrays, differentiable=result is None, parameters=("axes", "keepdims"))
 
 
 def _by(function: str) -> Callable[[Use, set[Label], list[Label]], Use]:
@@ -73,24 +69,12 @@ def _prod_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.
     return np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
-_SUM = _record("sum", lambda use, rest, over: contract(rest, [(use, 1)], summed=over, dtype=use.dtype), _sum_reference)
-_PROD = _record("prod", _by("prod"), _prod_reference)
-_MAX, _MIN = _record("max", _by("max"), np.max), _record("min", _by("min"), np.min)
-_ANY, _ALL = _record("any", _by("any"), np.any, bool_), _record("all", _by("all"), np.all, bool_)
-_LOGSUMEXP = _record("logsumexp", _by("lse"), _lse_reference)
-
-
-def _arg_record(name: str, reference: Callable[..., Any]) -> Op:
-    def value(use: Use, rest: set[Label], over: list[Label]) -> Use:
-        return arg(name, use, over[0])
-
-    def of_arrays(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
-        return reference(x, axis=axis[0], keepdims=keepdims)
-
-    return _record(name, value, of_arrays, int64)
-
-
-_ARGMAX, _ARGMIN = _arg_record("argmax", np.argmax), _arg_record("argmin", np.argmin)
+_SUM = reduction("sum", lambda use, rest, over: contract(rest, [(use, 1)], summed=over, dtype=use.dtype), _sum_reference)
+_PROD = reduction("prod", _by("prod"), _prod_reference)
+_MAX, _MIN = reduction("max", _by("max"), np.max), reduction("min", _by("min"), np.min)
+_ANY, _ALL = reduction("any", _by("any"), np.any, bool_), reduction("all", _by("all"), np.all, bool_)
+_LOGSUMEXP = reduction("logsumexp", _by("lse"), _lse_reference)
+OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _ANY, _ALL, _LOGSUMEXP]
 
 
 def _accumulator(kind: DType, wanted: object) -> DType:
@@ -119,7 +103,7 @@ def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False
 def _extreme(name: str, op: Op, of_bools: Op, x: Any, axis: Axes, keepdims: bool) -> Expr:
     x = asarray(x)
     axes = axes_of(axis, x.ndim, name)
-    _not_empty(name, x.shape, axes)
+    not_empty(name, x.shape, axes)
     return apply(of_bools if x.dtype is bool_ else op, (x,), (axes, bool(keepdims)))
 
 
@@ -150,25 +134,6 @@ def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     x = asarray(x)
     x = converted(x, floating(x.dtype))
     return apply(_LOGSUMEXP, (x,), (axes_of(axis, x.ndim, "logsumexp"), bool(keepdims)))
-
-
-def _index(op: Op, x: Any, axis: int, keepdims: bool) -> Expr:
-    x = asarray(x)
-    if x.dtype is bool_:
-        x = astype(x, "int8")
-    axes = (axis_of(axis, x.ndim, op.name),)
-    _not_empty(op.name, x.shape, axes)
-    return apply(op, (x,), (axes, bool(keepdims)))
-
-
-def argmax(x: Any, axis: int, keepdims: bool = False) -> Expr:
-    """The index along the axis of the first greatest element; of the first NaN if there is one."""
-    return _index(_ARGMAX, x, axis, keepdims)
-
-
-def argmin(x: Any, axis: int, keepdims: bool = False) -> Expr:
-    """The index along the axis of the first smallest element; of the first NaN if there is one."""
-    return _index(_ARGMIN, x, axis, keepdims)
 
 
 def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
@@ -202,7 +167,22 @@ def std(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool =
     return sqrt(var(x, axis, correction, keepdims))
 
 
-def _not_empty(name: str, shape: Sequence[Size], axes: tuple[int, ...]) -> None:
+def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """How many elements along the axes are not 0."""
+    return sum(truths(x), axis, None, keepdims)
+
+
+def average(x: Any, axis: Axes = None, weights: Any = None, keepdims: bool = False) -> Expr:
+    """The mean over axes, each element counted with its weight; the weights broadcast against x."""
+    if weights is None:
+        return mean(x, axis, None, keepdims)
+    (x, weights) = floats(x, weights)
+    weights = stretch(weights, x.shape)
+    return divide(sum(multiply(x, weights), axis, None, keepdims), sum(weights, axis, None, keepdims))
+
+
+def not_empty(name: str, shape: Sequence[Size], axes: tuple[int, ...]) -> None:
+    """Raise where there is no element to choose."""
     for axis in axes:
         if isinstance(shape[axis], int) and shape[axis] == 0:
             raise ShapeError(f"{name} of nothing: axis {axis} of shape {show(shape)} has size 0, and {name} has no value for that")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from croton.expr.op import Op
-from croton.ops import axes, broadcasting, casting, creation, elementwise, linalg, reductions
+from croton.ops import axes, broadcasting, casting, creation, elementwise, extremes, linalg, reductions
 
 OPERATIONS: tuple[Op, ...] = (
     *casting.OPERATIONS,
     *creation.OPERATIONS,
     *elementwise.OPERATIONS,
     *reductions.OPERATIONS,
+    *extremes.OPERATIONS,
     *broadcasting.OPERATIONS,
     *axes.OPERATIONS,
     *linalg.OPERATIONS,

@@ -7,7 +7,7 @@ from typing import Any
 
 from croton.expr.expr import Expr, install
 from croton.expr.print import describe
-from croton.ops import axes, casting, elementwise, linalg, reductions
+from croton.ops import axes, casting, elementwise, extremes, linalg, reductions
 from croton.ops.broadcasting import show
 from croton.util.errors import KindError
 
@@ -114,8 +114,10 @@ def install_operators() -> None:
         install(name, _summing(getattr(reductions, name)))
     for name in ("max", "min", "any", "all"):
         install(name, _reduction(getattr(reductions, name)))
-    for name in ("var", "std", "argmax", "argmin"):
+    for name in ("var", "std"):
         install(name, getattr(reductions, name))
+    for name in ("argmax", "argmin"):
+        install(name, getattr(extremes, name))
     install("dot", linalg.dot)
     install("trace", linalg.trace)
     install("diagonal", linalg.diagonal)

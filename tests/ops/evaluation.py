@@ -14,7 +14,6 @@ from croton.expr.types import TensorType
 from croton.expr.walk import walk
 from croton.ops.sugar import install_operators
 from croton.sizes import Poly, evaluate, fresh_symbol, substitute, symbols
-from croton.transforms.unify import unify
 
 install_operators()
 
@@ -89,7 +88,10 @@ def operands_of(roots: Sequence[Expr], sizes: Mapping[Any, Any] | None = None) -
 
 def by_meaning(roots: Sequence[Expr], values: Mapping[Expr, np.ndarray]) -> list[np.ndarray]:
     """Values by the meanings of the operations, interpreted."""
-    meanings = operands_of(roots, unify(walk(roots)).mapping)
+    sizes = bind(values)
+    # Sizes that must be equal are made so before lowering; here by their values.
+    tied = [size for node in walk(roots) for pair in node.constraints for size in pair]
+    meanings = operands_of(roots, {symbol: sizes[symbol] for size in tied for symbol in symbols(size)})
     environment: dict[Any, np.ndarray] = {x: np.squeeze(a, tuple(i for i, s in enumerate(x.shape) if s == 1)) for x, a in values.items()}
     environment |= {x: x.get_value() for x in walk(roots) if isinstance(x, SharedVariable)}
-    return algebra.interpret([meanings[root] for root in roots], environment, bind(values))
+    return algebra.interpret([meanings[root] for root in roots], environment, sizes)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.special as special
 
-from croton.ops import axes, casting, creation, elementwise, linalg, nn, reductions
+from croton.ops import axes, casting, creation, elementwise, extremes, linalg, nn, reductions
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -244,13 +244,13 @@ def reduction_samples() -> Iterator[Sample]:
             for name in ("argmax", "argmin"):
                 yield Sample(
                     f"{name} {axis} {keepdims}",
-                    lambda a, n=name, i=axis, k=keepdims: getattr(reductions, n)(a, i, k),
+                    lambda a, n=name, i=axis, k=keepdims: getattr(extremes, n)(a, i, k),
                     lambda a, n=name, i=axis, k=keepdims: getattr(np, n)(a, i, keepdims=k),
                     (x,),
                 )
     for array in (np.array([1, 3, 3, 0, 0]), np.array([1.0, np.nan, 3, np.nan, -np.inf]), np.array([False, True, True, False])):
-        yield Sample(f"argmax ties {array.dtype}", lambda a: reductions.argmax(a, 0), lambda a: np.argmax(a, 0), (array,))
-        yield Sample(f"argmin ties {array.dtype}", lambda a: reductions.argmin(a, 0), lambda a: np.argmin(a, 0), (array,))
+        yield Sample(f"argmax ties {array.dtype}", lambda a: extremes.argmax(a, 0), lambda a: np.argmax(a, 0), (array,))
+        yield Sample(f"argmin ties {array.dtype}", lambda a: extremes.argmin(a, 0), lambda a: np.argmin(a, 0), (array,))
     for shape, axis in (((3,), None), ((2, 3), 0), ((2, 3), (0, 1)), ((2, 1, 3), -1)):
         yield Sample(
             f"logsumexp {shape} {axis}",
@@ -259,6 +259,11 @@ def reduction_samples() -> Iterator[Sample]:
             (values("float64", shape),),
             smooth=True,
         )
+    yield Sample("argmax of all", extremes.argmax, np.argmax, (x,))
+    yield Sample("argmin of all", lambda a: extremes.argmin(a, keepdims=True), lambda a: np.argmin(a, keepdims=True), (x,))
+    yield Sample("count_nonzero", reductions.count_nonzero, np.count_nonzero, (values("int32", (5,), 1, -1, 1),))
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    yield Sample("average", lambda a, w: reductions.average(a, 1, w), lambda a, w: np.average(a, 1, w), (x, weights), smooth=True)
     edges = np.array([[1e4, 1e4], [-np.inf, -np.inf], [np.inf, 0], [-1e4, -1e4 - 1]])
     yield Sample("logsumexp special", lambda a: reductions.logsumexp(a, 1), lambda a: special.logsumexp(a, 1), (edges,))
     yield Sample("sum dtype", lambda a: reductions.sum(a, dtype="float32"), lambda a: np.sum(a, dtype="float32"), (values("int32", (4,)),))
@@ -310,6 +315,15 @@ def product_samples() -> Iterator[Sample]:
         lambda x, y: np.vecdot(x, y, axis=0),
         (values("float64", (3, 2)), values("float64", (3, 1))),
     )
+    for order in (None, 1, 2, 3, np.inf, -np.inf, 0):
+        yield Sample(
+            f"norm {order}",
+            lambda x, o=order: linalg.norm(x, 1, o),
+            lambda x, o=order: np.linalg.norm(x, o, 1),
+            (values("float64", (2, 3)),),
+            smooth=order != 0,
+        )
+    yield Sample("norm of all", linalg.norm, lambda x: np.linalg.norm(x.ravel()), (a,), smooth=True)
     specs = (
         ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("ij->ji", (2, 3)), ("ii->i", (3, 3)), ("ii", (3, 3)), ("ij->", (2, 3)),
         ("i,i->", (3,), (3,)), ("i,j->ij", (3,), (2,)), ("...ij,...jk->...ik", (5, 2, 3), (3, 4)), ("...i->...", (2, 3)),
