@@ -3,6 +3,7 @@ object cache."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from typing import NamedTuple
 
@@ -33,17 +34,13 @@ def _add_symbols() -> None:
     engine.add_symbol("croton_none", id(None))
 
 
-_kept: list[engine.Code] = []
-"""Worker threads stand in this code, so it is never unloaded."""
-
-
 @functools.cache
 def native() -> Native:
     """The loaded machine code. Call it only where `layout.WHY_NOT` is None."""
     assert layout.WHY_NOT is None, layout.WHY_NOT
     _add_symbols()
     code = engine.load_object(objectcache.object_code(text(), passes=True))
-    _kept.append(code)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # never unloaded, not even at exit: threads stand in it and objects are freed by it
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
     names = ("croton_entry", "croton_traverse", "croton_clear", "croton_deallocate")
     return Native(*(code.address(name) for name in names))

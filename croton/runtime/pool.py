@@ -1,10 +1,11 @@
 """Threads that share out a loop: fork and join in 0.2 microseconds while they are awake.
 
-Machine code calls `croton_parallel(task, context)`, which calls `task(context, part, parts)` for every part, one a thread, and
-returns when all are
-done. Threads start when first needed, spin for a moment after a job and then sleep in the kernel. A second caller at the same
-time runs its parts
-itself, so results never depend on who is free. Where there are no futexes everything runs in the calling thread.
+Machine code calls `croton_parallel(task, context)`, which cuts the work into as many parts as there are threads, calls
+`task(context, part, parts)` for each and returns when all are done. Whoever is free takes the next part, the caller too, so
+that nobody waits
+for a thread that the system has not woken yet; what the parts are depends on the number of threads alone. Threads start when first needed,
+spin for a moment after a job and then sleep in the kernel. A second caller at the same time runs its parts itself. Where there are
+no futexes everything runs in the calling thread.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from croton.runtime.assembler import Assembler
 from croton.util.config import config
 
 MAXIMUM_THREADS = 255
-"""The low byte of the generation holds the number of parts, so that a late worker cannot mistake one job's for another's."""
 
 _SPINS = 2000
 _FUTEX_NUMBERS = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
 _WAIT, _WAKE = 128, 129
+_GENERATION = "getelementptr (i8, ptr @croton_ticket, i64 4)"
 _ALL_SIGNALS_WORDS = 16
 _SET_MASK = 2
 
 _GLOBALS = """
-@croton_generation = internal global i32 0, align 64
+; the ticket: generation of the job (32 bits), number of its parts (16), next part to be taken (16); one word, so that a late thread cannot
+; mistake one job's part for another's
+@croton_ticket = internal global i64 0, align 64
 @croton_pending = internal global i32 0, align 64
 @croton_sleepers = internal global i32 0, align 64
 @croton_waiting = internal global i32 0, align 64
@@ -94,30 +97,57 @@ def _spin_until_changed(a: Assembler, address: str, unwanted: str, changed: str,
     a.fork(a.compare("slt", a.get(spins), _SPINS), watch, tired)
 
 
+def _generation(a: Assembler, ticket: str) -> str:
+    return a.value(f"trunc i64 {a.value(f'lshr i64 {ticket}, 32')} to i32")
+
+
+def _parts(a: Assembler, ticket: str) -> str:
+    return a.value(f"and i64 {a.value(f'lshr i64 {ticket}, 16')}, 65535")
+
+
+def _take_parts() -> str:
+    """Run parts of the job of a generation until there are none left. Having taken one keeps the job alive, so its task may be
+    read then."""
+    a = Assembler("internal void @croton_take_parts(i32 %generation)")
+    again, same, some, mine, done = (a.label() for _ in range(5))
+    a.jump(again)
+    a.begin(again)
+    ticket = a.value("load atomic i64, ptr @croton_ticket seq_cst, align 8")
+    a.fork(a.compare("eq", _generation(a, ticket), "%generation", "i32"), same, done)
+    a.begin(same)
+    part, parts = a.value(f"and i64 {ticket}, 65535"), _parts(a, ticket)
+    a.fork(a.compare("slt", part, parts), some, done)
+    a.begin(some)
+    got = a.value(f"cmpxchg ptr @croton_ticket, i64 {ticket}, i64 {a.add(ticket, 1)} seq_cst seq_cst")
+    a.fork(a.value(f"extractvalue {{ i64, i1 }} {got}, 1"), mine, again)
+    a.begin(mine)
+    a.do(f"call void {a.get('@croton_task', 'ptr')}(ptr {a.get('@croton_context', 'ptr')}, i64 {part}, i64 {parts})")
+    before = a.value("atomicrmw sub ptr @croton_pending, i32 1 seq_cst")
+    with a.when(a.compare("eq", before, 1, "i32")), a.when(a.compare("ne", _atomic(a, "@croton_waiting"), 0, "i32")):
+        _futex(a, "@croton_pending", _WAKE, 1)
+    a.jump(again)
+    a.begin(done)
+    a.do("ret void")
+    return a.text()
+
+
 def _worker() -> str:
-    """A worker. Its argument holds its number and the generation that it need not look at any more."""
+    """A worker. Its argument is the generation that it need not look at any more."""
     a = Assembler("internal ptr @croton_worker(ptr %argument)")
-    argument = a.integer("%argument")
-    number = a.value(f"and i64 {argument}, 4294967295")
-    last = a.variable("i32", a.value(f"trunc i64 {a.value(f'lshr i64 {argument}, 32')} to i32"))
+    last = a.variable("i32", a.value("ptrtoint ptr %argument to i32"))
     watch, sleep, look = a.label(), a.label(), a.label()
     a.jump(watch)
     a.begin(watch)
-    _spin_until_changed(a, "@croton_generation", a.get(last, "i32"), look, sleep)
+    _spin_until_changed(a, _GENERATION, a.get(last, "i32"), look, sleep)
     a.begin(sleep)
     a.value("atomicrmw add ptr @croton_sleepers, i32 1 seq_cst")
-    _futex(a, "@croton_generation", _WAIT, a.get(last, "i32"))
+    _futex(a, _GENERATION, _WAIT, a.get(last, "i32"))
     a.value("atomicrmw sub ptr @croton_sleepers, i32 1 seq_cst")
     a.jump(watch)
     a.begin(look)
-    generation = _atomic(a, "@croton_generation")
+    generation = _atomic(a, _GENERATION)
     a.set(last, generation, "i32")
-    parts = a.value(f"zext i32 {a.value(f'and i32 {generation}, 255')} to i64")
-    with a.when(a.compare("slt", number, parts)):
-        a.do(f"call void {a.get('@croton_task', 'ptr')}(ptr {a.get('@croton_context', 'ptr')}, i64 {number}, i64 {parts})")
-        before = a.value("atomicrmw sub ptr @croton_pending, i32 1 seq_cst")
-        with a.when(a.compare("eq", before, 1, "i32")), a.when(a.compare("ne", _atomic(a, "@croton_waiting"), 0, "i32")):
-            _futex(a, "@croton_pending", _WAKE, 1)
+    a.do(f"call void @croton_take_parts(i32 {generation})")
     a.jump(watch)
     return a.text()
 
@@ -136,8 +166,7 @@ def _start() -> str:
     a.fork(a.compare("slt", started, "%wanted", "i32"), create, after)
     a.begin(create)
     number = a.value(f"add i32 {started}, 1")
-    generation = a.value(f"zext i32 {_atomic(a, '@croton_generation')} to i64")
-    argument = a.value(f"or i64 {a.value(f'shl i64 {generation}, 32')}, {a.value(f'zext i32 {number} to i64')}")
+    argument = a.value(f"zext i32 {_atomic(a, _GENERATION)} to i64")
     failed = a.value(f"call i32 @pthread_create(ptr {thread}, ptr null, ptr @croton_worker, ptr {a.pointer(argument)})")
     a.fork(a.compare("eq", failed, 0, "i32"), created, after)
     a.begin(created)
@@ -167,20 +196,16 @@ def _parallel() -> str:
     others = a.value(f"sub i32 {parts}, 1")
     with a.when(a.compare("slt", a.get("@croton_started", "i32"), others, "i32")):
         a.do(f"call void @croton_start_workers(i32 {others})")
-    helpers = a.value(f"call i32 @llvm.smin.i32(i32 {others}, i32 {a.get('@croton_started', 'i32')})")
     a.set("@croton_task", "%task", "ptr")
     a.set("@croton_context", "%context", "ptr")
-    a.do(f"store atomic i32 {helpers}, ptr @croton_pending seq_cst, align 4")
-    old = _atomic(a, "@croton_generation")
-    count = a.value(f"add i32 {a.value(f'and i32 {old}, -256')}, 256")
-    a.value(f"atomicrmw xchg ptr @croton_generation, i32 {a.value(f'or i32 {count}, {parts}')} seq_cst")
+    a.do(f"store atomic i32 {parts}, ptr @croton_pending seq_cst, align 4")
+    generation = a.value(f"add i32 {_atomic(a, _GENERATION)}, 1")
+    high = a.value(f"shl i64 {a.value(f'zext i32 {generation} to i64')}, 32")
+    ticket = a.value(f"or i64 {high}, {a.value(f'shl i64 {parts_wide}, 16')}")
+    a.value(f"atomicrmw xchg ptr @croton_ticket, i64 {ticket} seq_cst")
     with a.when(a.compare("ne", _atomic(a, "@croton_sleepers"), 0, "i32")):
-        _futex(a, "@croton_generation", _WAKE, 2147483647)
-    a.do(f"call void %task(ptr %context, i64 0, i64 {parts_wide})")
-    missing = a.value(f"zext i32 {a.value(f'sub i32 {others}, {helpers}')} to i64")
-    first = a.value(f"zext i32 {a.value(f'add i32 {helpers}, 1')} to i64")
-    with a.loop(missing) as extra:
-        a.do(f"call void %task(ptr %context, i64 {a.add(first, extra)}, i64 {parts_wide})")
+        _futex(a, _GENERATION, _WAKE, others)
+    a.do(f"call void @croton_take_parts(i32 {generation})")
     wait, changed, tired, done = a.label(), a.label(), a.label(), a.label()
     a.jump(wait)
     a.begin(wait)
@@ -215,7 +240,7 @@ def text() -> str:
     """The pool as LLVM IR."""
     if not has_threads():
         return _SERIAL
-    return "\n".join((_GLOBALS, _pause()[0], "declare i32 @llvm.smin.i32(i32, i32)", _worker(), _start(), _parallel(), _reset()))
+    return "\n".join((_GLOBALS, _pause()[0], _take_parts(), _worker(), _start(), _parallel(), _reset()))
 
 
 class Pool:
@@ -244,7 +269,12 @@ def _allowed(threads: int) -> int:
     return min(threads, MAXIMUM_THREADS) if has_threads() else 1
 
 
-_wanted = _allowed(min(config.threads, available_cores()) or available_cores())
+def _at_start() -> int:
+    """What the flag says; where it was left at the machine's number of cores, those of them that this process may use."""
+    return _allowed(available_cores() if config.threads in (0, os.cpu_count()) else config.threads)
+
+
+_wanted = _at_start()
 _pool: Pool | None = None
 
 

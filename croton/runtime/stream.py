@@ -45,8 +45,8 @@ MAXIMUM_BATCH_AXES = 8
 class Limits(NamedTuple):
     """From which size on work is shared out or other Python threads are let run: measured to pay for the wake-up of a sleeping thread."""
 
-    parallel_work: int = 100_000
-    parallel_flops: int = 4_000_000
+    parallel_work: int = 50_000
+    parallel_flops: int = 500_000
     release_work: int = 500_000
 
 
