@@ -462,26 +462,28 @@ class Lowering:
     def _cumulate(self, node: Node) -> Source:
         function, along, reverse, exclusive = node.param
         child, labels = node.args[0][:2]
-        source = self._sources[child]
-        if labels != tuple(range(len(node.dims))) or type(source) is not Value:
-            body = BodyBuilder()
-            source = self.emit(node.dims, len(node.dims), None, body.finish(self.read(body, source, labels)))
-        return self.scan(source, function, along, reverse, exclusive)
+        body = BodyBuilder()
+        summand = body.finish(self.read(body, self._sources[child], labels))
+        return self.scan(node.dims, summand, function, along, reverse, exclusive)
 
-    def scan(self, value: Value, op: str, along: int, reverse: bool, exclusive: bool) -> Value:
-        """The running reduction of a value along one of its axes."""
-        dims = value.dims
-        key = ("scan", value, op, along, reverse, exclusive)
+    def scan(self, dims: tuple[Size, ...], summand: Body, op: str, along: int, reverse: bool, exclusive: bool) -> Value:
+        """The running reduction of a body along one of its labels."""
+        key = ("scan", dims, summand, op, along, reverse, exclusive)
         found = self._known.get(key)
-        if found is None:
-            index: list[int | Position] = list(range(len(dims)))
-            if reverse:
-                index[along] = Position(((along, -1),), dims[along] - 1)
+        if found is not None:
+            return found
+        index: list[int | Position] = list(range(len(dims)))
+        if reverse:
+            index[along] = Position(((along, -1),), dims[along] - 1)
+            if any([i[0] == "index" or (i[0] == "load" and not plain_labels(i[3])) for i in summand]):
+                body = BodyBuilder()
+                body.load(self.emit(dims, len(dims), None, summand), tuple(range(len(dims))))
+                summand = tuple(body.instructions)
             body = BodyBuilder()
-            body.load(value, tuple(index))
-            found = self._known[key] = Value(dims, value.dtype)
-            detail = Scan(op, along, tuple(index), exclusive)
-            self.add(Step(found, "scan", dims, op, tuple(body.instructions), detail, self.origin))
+            body.splice(summand, index)
+            summand = tuple(body.instructions)
+        found = self._known[key] = Value(dims, summand[-1][1])
+        self.add(Step(found, "scan", dims, op, summand, Scan(op, along, tuple(index), exclusive), self.origin))
         return found
 
     def _prefix_sum(self, node: Node, factors: list[Factor]) -> Value | None:
@@ -504,10 +506,10 @@ class Lowering:
         places[rank] = along
         body = BodyBuilder()
         moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in data]
-        summand = self.emit(node.dims, rank, None, body.finish(self.multiplied(body, moved, node.param, node.dtype)))
+        summand = body.finish(self.multiplied(body, moved, node.param, node.dtype))
         # t - s >= 0 runs forward
         reverse = coefficients[labels.index(along)] == -1
-        return self.scan(summand, "sum", along, reverse, constant == -1)
+        return self.scan(node.dims, summand, "sum", along, reverse, constant == -1)
 
     # ---- outputs ------------------------------------------------------------------------------------------------
 
