@@ -59,7 +59,7 @@ def test(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before anything is installed
         sys.exit(f"Croton needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     command, arguments = (sys.argv[1:2] or ["help"])[0], sys.argv[2:]
     if command == "demo":

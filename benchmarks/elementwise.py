@@ -54,7 +54,7 @@ def jax_run(*values: np.ndarray) -> peers.Run:
 def torch_run(*values: np.ndarray, compiled: bool) -> peers.Run:
     torch = peers.torch
 
-    def definition(x, w, b, z):  # noqa: ANN001, ANN202
+    def definition(x, w, b, z):
         return torch.tanh(x * w + b) * torch.sigmoid(z) + torch.exp(-x * x)
 
     function = torch.compile(definition) if compiled else definition

@@ -87,17 +87,17 @@ def problems(m: str, shape: tuple[int, int]) -> dict[str, tuple[Callable[..., An
     if m == "croton":
         import croton as cr
 
-        softmax: Any = lambda x: cr.softmax(x, axis=-1)  # noqa: E731
-        entropy: Any = lambda x, y: -cr.take_along_axis(cr.log_softmax(x, axis=-1), y[:, None], axis=1).mean()  # noqa: E731
+        softmax: Any = lambda x: cr.softmax(x, axis=-1)
+        entropy: Any = lambda x, y: -cr.take_along_axis(cr.log_softmax(x, axis=-1), y[:, None], axis=1).mean()
         lib: Any = cr
     elif m == "jax":
         jax, jnp = peers.jax, peers.jax.numpy
-        softmax = lambda x: jax.nn.softmax(x, -1)  # noqa: E731
-        entropy = lambda x, y: -jnp.take_along_axis(jax.nn.log_softmax(x, -1), y[:, None], 1).mean()  # noqa: E731
+        softmax = lambda x: jax.nn.softmax(x, -1)
+        entropy = lambda x, y: -jnp.take_along_axis(jax.nn.log_softmax(x, -1), y[:, None], 1).mean()
         lib = jnp
     else:
         torch = peers.torch
-        softmax = lambda x: torch.softmax(x, -1)  # noqa: E731
+        softmax = lambda x: torch.softmax(x, -1)
         entropy = torch.nn.functional.cross_entropy
         lib = torch
     return {
@@ -114,7 +114,7 @@ def problems(m: str, shape: tuple[int, int]) -> dict[str, tuple[Callable[..., An
 def values_of(name: str, shape: tuple[int, int]) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal(shape).astype("float32")
-    row = lambda: rng.standard_normal(shape[1]).astype("float32")  # noqa: E731
+    row = lambda: rng.standard_normal(shape[1]).astype("float32")
     if name.startswith("sum"):
         return x, row(), row()
     if name == "softmax":

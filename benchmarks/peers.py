@@ -48,12 +48,12 @@ torch: Any = _optional("torch")
 pytensor: Any = _optional("pytensor")
 if jax:
     jax.config.update("jax_enable_x64", True)
-    import jax.numpy  # noqa: F811
+    import jax.numpy
 if torch:
     torch.set_num_threads(THREADS)
 if pytensor:
     import pytensor.tensor
-    import pytensor.tensor.special  # noqa: F401
+    import pytensor.tensor.special
 
 
 def close(found: object, wanted: object, tolerance: float = 1e-4) -> None:

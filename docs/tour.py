@@ -136,7 +136,7 @@ def gradient(cost: Use, wrt: Use) -> list[Use]:
             for k, (child, positions, power) in enumerate(node.args):
                 there = labels_of[id(child)]
                 rename = {(own + inner)[i]: there[j] for j, i in enumerate(positions)}
-                at = lambda use, rename=rename: Use(use.node, tuple(rename.get(label, label) for label in use.labels))  # noqa: E731
+                at = lambda use, rename=rename: Use(use.node, tuple(rename.get(label, label) for label in use.labels))
                 if node.kind == "map":
                     local = DERIVATIVE[node.param](Use(node, own), None)  # type: ignore[index]
                     coef = 1.0

@@ -23,7 +23,7 @@ from rich.table import Table
 import croton as cr
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 def digits() -> np.ndarray:

@@ -15,7 +15,8 @@ from croton import algebra
 from croton.compile.convert import as_argument
 from croton.expr.expr import Constant, Expr, Input, SharedVariable
 from croton.expr.walk import walk
-from croton.sizes import Poly, Size, Symbol, evaluate as size_value, symbols
+from croton.sizes import Poly, Size, Symbol, symbols
+from croton.sizes import evaluate as size_value
 from croton.transforms.lower import REQUESTS, lower
 from croton.util.errors import ArgumentError, ShapeError
 from croton.util.structure import flatten, unflatten
