@@ -32,7 +32,7 @@ MOST_TERMS = 9
 MOST_REGION = 24
 """Nodes below a product that are looked at."""
 
-LEAST_GAIN = 8.0
+LEAST_GAIN = 2.0
 """A rewrite that may cancel must save this factor, even when it is asked for."""
 
 NOTICEABLE = 0.999
@@ -126,8 +126,8 @@ class _Optimiser:
             if after < least and (not form.may_cancel or after * LEAST_GAIN <= before):
                 best, least = form, after
         if best is None:
-            # The factors stay whole, so later readers have them for nothing.
-            self.alive.update(shares)
+            # What others read too stays whole here, so they have it for nothing.
+            self.alive.update([child for child in shares if self.readers.get(child, 1) > 1])
             return atomic
         self.decisions.append(Decision(best.rule, origin, before, least))
         return best.use
@@ -232,9 +232,8 @@ def _open(atomic: Use, shares: dict[Node, float], depth: int, only: int | None =
     while work:
         use, exponent, left = work.pop()
         child = use.node
-        if left and exponent == 1 and child.kind == "contract" and child.sums and not child.dtype.is_bool and (left == depth or child in shares):
-            if len(done) + len(work) + len(child.args) > MOST_FACTORS:
-                return None if left == depth and only is not None else (_finish(atomic, done + [(u, e) for u, e, _ in work] + [(use, 1)], coef, sums) if opened else None)
+        fits = len(done) + len(work) + len(child.args) <= MOST_FACTORS
+        if left and fits and exponent == 1 and _can_open(child) and child.kind == "contract" and (left == depth or child in shares):
             inner = list(use.labels) + [Label(size) for size in child.sums]
             sums += inner[len(use.labels) :]
             coef = multiply(coef, child.param)
