@@ -15,7 +15,7 @@ from croton.algebra.call import arguments_of, results_of
 from croton.algebra.coefficient import multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
-from croton.algebra.node import ONE, Coef, Label, Node, Use, walk
+from croton.algebra.node import ONE, Coef, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import cumulate, reduce
 from croton.algebra.relation import at_least_zero, delta
@@ -44,7 +44,9 @@ def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequen
         if cotangent is not None and output.node in reached:
             sweep.pull(output, [cotangent], ONE, output.labels)
     results: dict[Node, Derivative] = {}
+    previous = origin.current
     for node in reversed(order):
+        origin.current = node.origin  # what a derivative is made of comes from the line of what is differentiated
         received = sweep.received.pop(node, None)
         if received is None:
             continue
@@ -56,6 +58,7 @@ def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequen
             results[node] = (adjoint, axes)
         if node.args:
             _RULES[node.kind](sweep, node, adjoint, axes)
+    origin.current = previous
     return [results.get(node) for node in wrt]
 
 
