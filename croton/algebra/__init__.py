@@ -7,10 +7,12 @@ from croton.algebra.coefficient import of_number, of_size
 from croton.algebra.constant import constant, constant_operand, input_, iota, truth, zero
 from croton.algebra.contract import contract
 from croton.algebra.derive import derive
+from croton.algebra.formula import formula
 from croton.algebra.interpret import interpret
 from croton.algebra.node import KINDS, ONE, RELATIONS, Coef, Label, Node, Operand, Use, walk
 from croton.algebra.operand import align, fresh_axes, fresh_use, relabel, rename
 from croton.algebra.pointwise import scalar
+from croton.algebra.print import show
 from croton.algebra.reduce import arg, cumulate, reduce
 from croton.algebra.relation import affine, at_least_zero, delta, select
 from croton.algebra.scalar import FUNCTIONS, Function
@@ -42,6 +44,7 @@ __all__ = [
     "cumulate",
     "delta",
     "derive",
+    "formula",
     "fresh_axes",
     "fresh_use",
     "input_",
@@ -54,6 +57,7 @@ __all__ = [
     "rename",
     "scalar",
     "select",
+    "show",
     "truth",
     "walk",
     "zero",

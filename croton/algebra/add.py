@@ -20,7 +20,7 @@ Term = tuple[Node, tuple[Label, ...], Coef]
 
 
 def add(terms: Iterable[tuple[Use, Coef | int | float]], dtype: DType | None = None) -> Use:
-    """The sum of coef * term. Terms may depend on different labels; bool terms count as 0 and 1, and `dtype` says in what if all are bool."""
+    """The sum of coef * term. Terms may depend on different labels; bools count as 0 and 1, in `dtype` if all are bool."""
     terms = list(terms)
     for use, _ in terms:
         found = use[0].dtype

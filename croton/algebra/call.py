@@ -16,8 +16,9 @@ class Routine:
 
     name     how it prints
     numpy    arrays -> array, or a tuple of arrays: its meaning; leading axes may be batches, as the routine defines
-    vjp      (arguments, results, cotangents) -> the cotangent of each argument, or None for one that has none. A cotangent is read at the axes of
-             its result and perhaps at seeds; what is returned is read at the axes of the argument and the same seeds. Without it there is no derivative.
+    vjp      (arguments, results, cotangents) -> the cotangent of each argument, or None for one that has none. A cotangent is read
+             at the axes of its result and perhaps at seeds; what is returned is read at the axes of the argument and the same
+             seeds. Without a vjp there is no derivative.
     identity what makes two routines equal, with their name; by default the object itself
     """
 
@@ -42,8 +43,9 @@ class Routine:
 def call(routine: Routine, arguments: Sequence[Operand], results: Sequence[tuple[Sequence[Label], DType]]) -> list[Operand]:
     """The results of a routine, for each its axes and dtype. A label that an argument and a result share is a batch axis.
 
-    There is one node a result. Its param is `(routine, place among the results, layouts of arguments, layouts and dtypes of results)`, where a layout
-    has the number of a label for each axis, and None for an axis of size 1. Labels are numbered from the axes of the result on; the others are `sums`.
+    There is one node a result. Its param is `(routine, place among the results, layouts of arguments, layouts and dtypes of results)`,
+    where a layout has the number of a label for each axis, and None for an axis of size 1. Labels are numbered from the axes of the
+    result on; the others are `sums`.
     """
     operands = []
     for place, (axes, dtype) in enumerate(results):

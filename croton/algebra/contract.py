@@ -193,8 +193,9 @@ def _determined(known: set[Label], factors: Iterable[tuple[Node, tuple[Label, ..
 def _parts(merged: Factors, out: set[Label], sums: set[Label], dtype: DType) -> list[tuple[Use, int]] | None:
     """R3b, R3c: the factors of a true sum as a core and the relations that place it; None where the sum stays as it is.
 
-    A relation between outputs one of which nothing else mentions spreads the core along that label: the core is the compressed value. An
-    output m = b T + t that nothing else mentions, with b and t summed, only renames a core on b and t. What stays to be summed is left in `sums`.
+    A relation between outputs one of which nothing else mentions spreads the core along that label: the core is the compressed
+    value. An output m = b T + t that nothing else mentions, with b and t summed, only renames a core on b and t. What stays to be
+    summed is left in `sums`.
     """
     relations = [key for key in merged if key[0].kind in ("affine", "select")]
     if _determined(out, relations).issuperset(sums):

@@ -89,7 +89,7 @@ class _Meaning:
         array = np.asarray(self.environment[node.param])
         expected = self.shape(node.dims)
         if [extent for extent in array.shape if extent != 1] != [extent for extent in expected if extent != 1]:
-            raise ValueError(f"the input {node.param!r} has shape {array.shape}, but its axes (without those of size 1) are {tuple(expected)}")
+            raise ValueError(f"the input {node.param!r} has shape {array.shape}, wanted {tuple(expected)} (without axes of size 1)")
         return array.reshape(expected).astype(node.dtype.numpy, copy=False)
 
     def _constant(self, node: Node, args: list[Array]) -> Array:

@@ -32,7 +32,8 @@ def rename(operand: Operand) -> Operand:
 def align(operands: Sequence[Operand]) -> tuple[tuple[Label, ...], list[Use]]:
     """Common axes of arrays that meet element by element, and their values at these axes.
 
-    Axes are matched from the right. A size of 1 broadcasts, which costs nothing because no value depends on such an axis; other sizes must be equal.
+    Axes are matched from the right. A size of 1 broadcasts, which costs nothing because no value depends on such an axis; other
+    sizes must be equal.
     """
     rank = max([len(operand.axes) for operand in operands], default=0)
     axes: list[Label] = []
@@ -47,7 +48,8 @@ def align(operands: Sequence[Operand]) -> tuple[tuple[Label, ...], list[Use]]:
                 chosen = axis
             elif axis.size not in (1, chosen.size):
                 shapes = " and ".join(str(operand.shape) for operand in operands)
-                raise ValueError(f"shapes {shapes} do not go together: axis {position - rank} is {chosen.size} in one and {axis.size} in another")
+                sizes = f"{chosen.size} in one and {axis.size} in another"
+                raise ValueError(f"shapes {shapes} do not go together: axis {position - rank} is {sizes}; reshape or repeat one of them")
         assert chosen is not None
         axes.append(Label(chosen.size) if chosen in axes else chosen)
     return tuple(axes), [_at(operand, axes) for operand in operands]

@@ -126,6 +126,14 @@ def _rounding(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndar
     return rounded
 
 
+def _pow(x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """Integers to a negative power are their reciprocal towards zero: 0, but for 1 and -1."""
+    if x.dtype.kind != "i" or not (exponent < 0).any():
+        return np.power(x, exponent)
+    inverse = np.where(np.abs(x) == 1, np.where(exponent % 2 == 0, x * x, x), 0)
+    return np.where(exponent < 0, inverse, np.power(x, np.maximum(exponent, 0))).astype(x.dtype)
+
+
 def _shift(function: Callable[..., np.ndarray], fill: Callable[[np.ndarray], Any]) -> Callable[..., np.ndarray]:
     def shifted(x: np.ndarray, count: np.ndarray) -> np.ndarray:
         bits = 8 * x.dtype.itemsize
@@ -225,7 +233,7 @@ FUNCTIONS: dict[str, Function] = {
         # two values
         _binary(
             "pow",
-            np.power,
+            _pow,
             (
                 lambda a, b, y: apply("ne", b, 0).guard(b * apply("pow", a, b - 1)),
                 lambda a, b, y: apply("ne", a, 0).guard(y * apply("log", a)),

@@ -7,6 +7,7 @@ or a sum are put in an order that does not depend on the labels' names, so that 
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 from typing import Any
 
 from croton.algebra.node import RELATIONS, Label, Node, Use, intern
@@ -55,7 +56,7 @@ def _base(arg: Factor) -> tuple:
 def _canonical(args: list[Factor], summed: Collection[Label]) -> list[Factor]:
     bases = [_base(arg) for arg in args]
     order = sorted(range(len(args)), key=bases.__getitem__)
-    tied = any(bases[i] == bases[j] for i, j in zip(order, order[1:]))
+    tied = any(bases[i] == bases[j] for i, j in pairwise(order))
     flexible = bases[order[-1]][0]
     if not tied and not flexible:
         return [args[i] for i in order]
@@ -159,6 +160,6 @@ def _refine(args: list[Factor], bases: list[tuple], summed: Collection[Label]) -
 def _rank(keys: list) -> list[int]:
     order = sorted(range(len(keys)), key=keys.__getitem__)
     ranks = [0] * len(keys)
-    for before, i in zip(order, order[1:]):
+    for before, i in pairwise(order):
         ranks[i] = ranks[before] + (keys[i] != keys[before])
     return ranks

@@ -129,7 +129,7 @@ def _rename(use: Use, renamed: dict[Label, Label]) -> Use:
 
 
 def _affine_indices(system: System) -> bool:
-    """A select by an affine function of labels is a row, where every value is in range: a select promises a check, a row reads 0 outside."""
+    """A select by an affine function of labels is a row where every value is in range: a select is checked, a row reads 0 outside."""
     kept = []
     for use in system.selects:
         index = index_of(use)
