@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from croton.expr.op import Op
-from croton.ops import axes, broadcasting, casting, creation, elementwise, extremes, linalg, reductions
+from croton.ops import (
+    axes,
+    broadcasting,
+    casting,
+    creation,
+    cumulative,
+    elementwise,
+    extremes,
+    indexing,
+    joining,
+    linalg,
+    reductions,
+    selection,
+    shape,
+    sorting,
+)
 
 OPERATIONS: tuple[Op, ...] = (
     *casting.OPERATIONS,
@@ -14,4 +29,10 @@ OPERATIONS: tuple[Op, ...] = (
     *broadcasting.OPERATIONS,
     *axes.OPERATIONS,
     *linalg.OPERATIONS,
+    *shape.OPERATIONS,
+    *selection.OPERATIONS,
+    *indexing.OPERATIONS,
+    *joining.OPERATIONS,
+    *cumulative.OPERATIONS,
+    *sorting.OPERATIONS,
 )

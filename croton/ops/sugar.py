@@ -7,8 +7,11 @@ from typing import Any
 
 from croton.expr.expr import Expr, install
 from croton.expr.print import describe
-from croton.ops import axes, casting, elementwise, extremes, linalg, reductions
+from croton.ops import arranging, at, axes, casting, cumulative, elementwise, extremes, indexing, linalg, reductions, shape, sorting
+from croton.ops.arranging import repeat
 from croton.ops.broadcasting import show
+from croton.ops.indexing import index
+from croton.ops.numpy_protocol import array_ufunc
 from croton.util.errors import KindError
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -67,7 +70,7 @@ def _length(x: Expr) -> int:
 
 
 def _iterate(x: Expr) -> Iterator[Expr]:
-    return (x[i] for i in range(_length(x)))  # type: ignore[index]
+    return (index(x, i) for i in range(_length(x)))
 
 
 def _reduction(function: Callable[..., Expr]) -> Callable[..., Expr]:
@@ -93,6 +96,18 @@ def _transpose(x: Expr, *order: Any) -> Expr:
     return axes.transpose(x, order or None)
 
 
+def _reshape(x: Expr, *sizes: Any) -> Expr:
+    """x in another shape, given as one sequence or as arguments."""
+    return shape.reshape(x, sizes[0] if len(sizes) == 1 else sizes)
+
+
+def _reshape(x: Expr, *sizes: Any) -> Expr:
+    """The elements of x, row by row, in another shape, given as one sequence or as arguments."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        return shape.reshape(x, sizes[0])
+    return shape.reshape(x, sizes)
+
+
 def install_operators() -> None:
     """Give expressions their operators and methods."""
     for name, function in _BINARY.items():
@@ -107,7 +122,10 @@ def install_operators() -> None:
     install("__round__", lambda x, decimals=0: elementwise.round(x, decimals))
     install("__len__", _length)
     install("__iter__", _iterate)
+    install("__getitem__", lambda x, item: index(x, item))
+    install("__setitem__", indexing.no_assignment)
     install("__str__", describe)
+    install("__array_ufunc__", array_ufunc)
     install("T", property(axes.transpose))
     install("mT", property(axes.matrix_transpose))
     for name in ("sum", "prod", "mean"):
@@ -124,6 +142,27 @@ def install_operators() -> None:
     install("transpose", _transpose)
     install("swapaxes", axes.swapaxes)
     install("squeeze", axes.squeeze)
+    install("reshape", _reshape)
+    install("ravel", shape.ravel)
+    install("flatten", shape.flatten)
+    install("repeat", repeat)
+    install("take", indexing.take)
+    for name in ("cumsum", "cumprod"):
+        install(name, getattr(cumulative, name))
+    for name in ("sort", "argsort"):
+        install(name, getattr(sorting, name))
     install("clip", elementwise.clip)
     install("round", elementwise.round)
     install("astype", casting.astype)
+    install("__getitem__", indexing.index)
+    install("__setitem__", at.no_assignment)
+    install("at", property(at.At))
+    install("reshape", _reshape)
+    install("take", indexing.take)
+    install("repeat", arranging.repeat)
+    for name in ("ravel", "flatten"):
+        install(name, getattr(shape, name))
+    for name in ("cumsum", "cumprod"):
+        install(name, getattr(cumulative, name))
+    for name in ("sort", "argsort"):
+        install(name, getattr(sorting, name))

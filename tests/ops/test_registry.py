@@ -7,12 +7,14 @@ import warnings
 import numpy as np
 import pytest
 from evaluation import by_meaning, by_reference, symbolic
+from rearranging_samples import rearranging_samples
 from samples import Sample, samples
+from writing_samples import writing_samples
 
 from croton.expr.walk import walk
 from croton.ops.registry import OPERATIONS
 
-SAMPLES = samples()
+SAMPLES = [*samples(), *rearranging_samples(), *writing_samples()]
 GROUPS = sorted({sample.name.split()[0] for sample in SAMPLES})
 
 

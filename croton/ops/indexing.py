@@ -1,0 +1,445 @@
+"""Indexing as in NumPy: slices, integers, new axes and integer arrays, and the slice's transpose that writes.
+
+Basic indexing is the record `slice`, indexing by arrays is `gather`; `x[...]` is read into one of each at most.
+"""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from croton.algebra import Label, Operand
+from croton.expr.expr import Constant, Expr, apply
+from croton.expr.op import Op
+from croton.expr.types import Constrained, TensorType
+from croton.ops.arguments import axis_of
+from croton.ops.axes import expand_dims
+from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
+from croton.ops.casting import asarray, converted
+from croton.ops.reading import Row, at_least_zero_pair, read
+from croton.ops.selection import filled, gather, in_mode, index_of
+from croton.ops.shape import ravel
+from croton.sizes import Poly, Size, nonnegative
+from croton.util.errors import DTypeError, KindError, NotSupportedError, OutOfRangeError, ShapeError
+
+Entry = tuple[Size, ...] | None
+"""What is taken of one axis: all of it (None), one element (position,), or elements (start, step, length). Counted from the front."""
+
+
+# Slices: params (entries, one for each axis of x)
+
+
+def _kept_sizes(shape: Sequence[Size], entries: Sequence[Entry]) -> tuple[Size, ...]:
+    return tuple([n if entry is None else entry[2] for n, entry in zip(shape, entries) if entry is None or len(entry) == 3])
+
+
+def _conditions(shape: Sequence[Size], entries: Sequence[Entry]) -> Pairs:
+    """What must hold for the entries to lie in their axes, as far as it is not known."""
+    pairs: Pairs = []
+    for n, entry in zip(shape, entries):
+        if entry is None:
+            continue
+        if len(entry) == 1:
+            needed: list[Size] = [entry[0], n - 1 - entry[0]]
+        else:
+            start, step, length = entry
+            if length == 0:
+                continue
+            last = start + step * (length - 1)
+            first, last = (start, last) if not isinstance(step, int) or step > 0 else (last, start)
+            # An empty slice may stand anywhere, so only a known length binds both ends; `slice_entry` says what an unknown one needs.
+            needed = [first, n - 1 - last] if isinstance(length, int) else [length]
+        for size in needed:
+            pair = at_least_zero_pair(size)
+            if pair is not None:
+                pairs.append(pair)
+    return pairs
+
+
+def _slice_infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+    (x,), (entries, conditions) = types, params
+    pairs = _conditions(x.shape, entries)
+    pairs += [pair for pair in map(at_least_zero_pair, conditions) if pair is not None]
+    return typed(x.dtype, _kept_sizes(x.shape, entries), list(dict.fromkeys(pairs)))
+
+
+def _tie(inside: Label, entry: tuple[Size, ...]) -> tuple[list[Label], Row]:
+    """The label that an entry leaves of an axis, if any, and the row that ties the two."""
+    if len(entry) == 1:
+        return [], ({inside: 1}, -entry[0])
+    start, step, length = entry
+    label = Label(length)
+    return [label], ({inside: 1, label: -step}, -start)
+
+
+def _slice_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    (x,), (entries, _) = operands, params
+    axes: list[Label] = []
+    rows: list[Row] = []
+    gone = set()
+    for label, entry in zip(x.axes, entries):
+        if entry is None:
+            axes.append(label)
+            continue
+        left, row = _tie(label, entry)
+        axes += left
+        if label in x.use.labels:
+            rows.append(row)
+        else:
+            gone.add(label)
+    rest = tuple([label for label in x.axes if label not in gone])
+    return read(Operand(rest, x.use), axes, rows)
+
+
+def _python(entry: Entry) -> Any:
+    """An entry of known sizes as an index of NumPy."""
+    if entry is None:
+        return builtins.slice(None)
+    if len(entry) == 1:
+        return entry[0]
+    start, step, length = entry
+    assert isinstance(start, int) and isinstance(step, int) and isinstance(length, int)
+    if length <= 0:
+        return builtins.slice(0, 0)
+    stop = start + step * length
+    return builtins.slice(start, None if stop < 0 else stop, step)
+
+
+def _slice_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    return np.asarray(arrays[0][tuple([_python(entry) for entry in params[0]])])
+
+
+SLICE = Op("slice", _slice_infer, _slice_meaning, _slice_reference, parameters=("entries", "conditions"))
+
+
+# Place: the transpose of slice, x put into zeros. params (shape, entries of the result)
+
+
+def _place_infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+    (x,), (shape, entries) = types, params
+    wanted = _kept_sizes(shape, entries)
+    pairs = _conditions(shape, entries)
+    if len(wanted) != x.ndim or not all(equal_sizes(a, b, pairs) for a, b in zip(x.shape, wanted)):
+        raise ShapeError(f"place: a value of shape {show(wanted)} is wanted, got {show(x.shape)}")
+    return typed(x.dtype, shape, pairs)
+
+
+def _place_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    (x,), (shape, entries) = operands, params
+    axes: list[Label] = []
+    rows: list[Row] = []
+    given = iter(x.axes)
+    for n, entry in zip(shape, entries):
+        if entry is None:
+            axes.append(next(given))
+            continue
+        outside = Label(n)
+        axes.append(outside)
+        if len(entry) == 1:
+            rows.append(({outside: 1}, -entry[0]))
+        else:
+            rows.append(({outside: 1, next(given): -entry[1]}, -entry[0]))
+    return read(x, axes, rows)
+
+
+def _place_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    (x,), (shape, entries) = arrays, params
+    result = np.zeros(shape, x.dtype)
+    result[tuple([_python(entry) for entry in entries])] = x
+    return result
+
+
+PLACE = Op("place", _place_infer, _place_meaning, _place_reference, parameters=("shape", "entries"))
+OPERATIONS = [SLICE, PLACE]
+
+
+def place(x: Expr, shape: Sequence[Size], entries: Sequence[Entry]) -> Expr:
+    """x at these entries of an array of zeros of this shape."""
+    return apply(PLACE, (x,), (tuple(shape), tuple(entries)))
+
+
+# From what stands between the brackets to entries
+
+
+def _bound(value: Any, what: str) -> Size:
+    """A bound of a slice or an integer index: a known integer or a symbolic size."""
+    if isinstance(value, Poly):
+        return value
+    if isinstance(value, Expr):
+        if value.op is not None and value.op.name == "size":
+            return value.params[0]
+        if isinstance(value, Constant) and value.ndim == 0 and value.dtype.is_integer:
+            return int(value.value)
+        raise NotSupportedError(
+            f"not supported: {what} that is computed, {value!r}: the length of the result would not be known. With a length n of your own, "
+            "take(x, start + arange(n), axis) does it."
+        )
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise KindError(f"{what} is an integer or a size, got {value!r}") from None
+
+
+def _from_front(bound: Size, n: Size) -> Size:
+    """A bound counted from the front. An unknown one counts from the end only where it cannot be positive."""
+    if isinstance(bound, int):
+        return bound if bound >= 0 else n + bound
+    return n + bound if not nonnegative(bound) and nonnegative(-bound) else bound
+
+
+def slice_entry(item: builtins.slice, n: Size) -> tuple[Entry, list[Size]]:
+    """What a slice takes of an axis of size n, and sizes that must be at least 0 for it.
+
+    Where sizes are known this is NumPy's rule. An unknown size does not cut a slice off: `x[:5]` needs 5 elements and is an error at the call
+    that has fewer.
+    """
+    step = 1 if item.step is None else _bound(item.step, "the step of a slice")
+    if not isinstance(step, int):
+        raise NotSupportedError(f"not supported: a slice whose step {step} is a symbolic size; take(x, start + step * arange(n), axis) does it")
+    if step == 0:
+        raise ShapeError("the step of a slice cannot be 0")
+    start = None if item.start is None else _bound(item.start, "the start of a slice")
+    stop = None if item.stop is None else _bound(item.stop, "the end of a slice")
+    if isinstance(n, int) and not isinstance(start, Poly) and not isinstance(stop, Poly):
+        known = range(*builtins.slice(start, stop, step).indices(n))
+        if step == 1 and len(known) == n:
+            return None, []
+        return (known.start if len(known) else 0, step, len(known)), []
+    if step > 0:
+        first: Size = 0 if start is None else _from_front(start, n)
+        end: Size = n if stop is None else _from_front(stop, n)
+        span, needed = end - first, [first, n - end]
+        pace = step
+    else:
+        first = n - 1 if start is None else _from_front(start, n)
+        end = -1 if stop is None else _from_front(stop, n)
+        span, needed = first - end, [end + 1, n - 1 - first]
+        pace = -step
+    if isinstance(span, int) and span <= 0:
+        return (0, 1, 0), []
+    length = (span + (pace - 1)) // pace
+    if step == 1 and first == 0 and length == n:
+        return None, []
+    # A known length says by itself how far it reaches.
+    return (first, step, length), [] if isinstance(length, int) else [size for size in needed if not nonnegative(size)]
+
+
+def integer_entry(index: Size, n: Size) -> Entry:
+    """What an integer takes of an axis of size n."""
+    if isinstance(index, int) and isinstance(n, int) and not -n <= index < n:
+        raise OutOfRangeError(f"index {index} is out of range for an axis of size {n}")
+    return (_from_front(index, n),)
+
+
+class Plan(NamedTuple):
+    """An index on an array of some shape, taken apart.
+
+    entries     what is sliced of each axis of the array
+    conditions  sizes that must be at least 0 for that
+    indices     integer arrays that index axes of what the slices leave
+    axes        these axes
+    position    where the axes of the integer arrays go among the others
+    new         positions of new axes of size 1 in the result
+    """
+
+    entries: tuple[Entry, ...]
+    conditions: tuple[Size, ...]
+    indices: tuple[Expr, ...]
+    axes: tuple[int, ...]
+    position: int
+    new: tuple[int, ...]
+
+    def view(self, x: Expr) -> Expr:
+        """What the slices leave of x."""
+        return x if self.is_whole else apply(SLICE, (x,), (self.entries, self.conditions))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the slices take everything."""
+        return all(entry is None for entry in self.entries)
+
+
+def plan(shape: Sequence[Size], index: Any) -> Plan:
+    """An index read by NumPy's rules."""
+    items = _with_progressions(_expanded(index if isinstance(index, tuple) else (index,), shape), shape)
+    entries: list[Entry] = []
+    conditions: list[Size] = []
+    indices: list[Expr] = []
+    indexed: list[int] = []
+    # The result's axes in order: "new" or the axis of the view; and where among the items each index that is no slice stands.
+    layout: list[int | str] = []
+    places: list[tuple[int, int]] = []
+    axis = left = 0
+    for position, item in enumerate(items):
+        if item is Ellipsis:
+            continue
+        if item is None:
+            layout.append("new")
+            continue
+        n = shape[axis]
+        axis += 1
+        if isinstance(item, builtins.slice):
+            entry, needed = slice_entry(item, n)
+            entries.append(entry)
+            conditions += needed
+            layout.append(left)
+            left += 1
+        elif isinstance(item, tuple):
+            entries.append(None if item == (0, 1, n) else item)
+            layout.append(left)
+            left += 1
+        elif isinstance(item, Expr):
+            places.append((position, len(layout)))
+            entries.append(None)
+            indices.append(index_of(item, "an index", n))
+            indexed.append(left)
+            left += 1
+        else:
+            places.append((position, len(layout)))
+            entries.append(integer_entry(item, n))
+    count = max([index.ndim for index in indices], default=0)
+    adjacent = bool(places) and places[-1][0] - places[0][0] == len(places) - 1
+    start = places[0][1] if indices and adjacent else 0
+    new = tuple([i if i < start else i + count for i, entry in enumerate(layout) if entry == "new"])
+    before = sum(1 for entry in layout[:start] if entry != "new")
+    return Plan(tuple(entries), tuple(conditions), tuple(indices), tuple(indexed), before, new)
+
+
+def _with_progressions(items: list[Any], shape: Sequence[Size]) -> list[Any]:
+    """A lone constant index that steps evenly is a slice, which the algebra knows more about."""
+    numbers = [position for position, item in enumerate(items) if not (item is None or item is Ellipsis or isinstance(item, builtins.slice))]
+    if len(numbers) != 1 or not isinstance(items[numbers[0]], Constant) or items[numbers[0]].ndim != 1:
+        return items
+    (position,) = numbers
+    axis = sum(1 for item in items[:position] if not (item is None or item is Ellipsis))
+    values = index_of(items[position], "an index", shape[axis]).value  # type: ignore[attr-defined]
+    if values.size == 0 or values.min() < 0:
+        return items
+    first = int(values[0])
+    step = int(values[1]) - first if values.size > 1 else 1
+    if step == 0 or not np.array_equal(values, first + step * np.arange(values.size)):
+        return items
+    return [*items[:position], (first, step, int(values.size)), *items[position + 1 :]]
+
+
+def _expanded(index: tuple, shape: Sequence[Size]) -> list[Any]:
+    """One item for each axis, and None for new ones: masks as integer arrays, numbers as ints or sizes, the ellipsis followed by what it stands for."""
+    if sum(1 for item in index if item is Ellipsis) > 1:
+        raise ShapeError("an index has one ellipsis (...) at most")
+    taken = [_axes_taken(item) for item in index]
+    missing = len(shape) - sum(taken)
+    if missing < 0:
+        raise ShapeError(f"too many indices: shape {show(shape)} has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}")
+    if not any(item is Ellipsis for item in index):
+        index, taken = (*index, Ellipsis), [*taken, 0]
+    items: list[Any] = []
+    axis = 0
+    for item, count in zip(index, taken):
+        if item is Ellipsis:
+            items += [Ellipsis, *[builtins.slice(None)] * missing]
+            axis += missing
+        elif item is None or isinstance(item, builtins.slice):
+            items.append(item)
+        else:
+            items += _indices(item, shape, axis)
+        axis += count
+    return items
+
+
+def _axes_taken(item: Any) -> int:
+    """How many axes of the array an item of an index speaks of."""
+    if item is None or item is Ellipsis:
+        return 0
+    if isinstance(item, Expr):
+        return item.ndim if item.dtype.is_bool else 1
+    if isinstance(item, (bool, np.bool_, list, np.ndarray)):
+        array = np.asarray(item, object) if isinstance(item, list) and any(isinstance(entry, Expr) for entry in item) else np.asarray(item)
+        return array.ndim if array.dtype == bool else 1
+    return 1
+
+
+def _indices(item: Any, shape: Sequence[Size], used: int) -> list[Any]:
+    """An integer or size for a number, else integer arrays: one, or one for each axis of a mask."""
+    if isinstance(item, Poly):
+        return [item]
+    if isinstance(item, Expr) and item.op is not None and item.op.name == "size":
+        return [item.params[0]]
+    if not isinstance(item, (Expr, list, np.ndarray, np.generic, bool)):
+        return [_bound(item, "an index")]
+    if isinstance(item, Constant):
+        item = item.value
+    if isinstance(item, list):
+        if any(isinstance(entry, Expr) for entry in item):
+            raise KindError("a list that holds expressions is no index; join them with stack")
+        item = np.asarray(item) if item else np.empty(0, np.int64)
+    if not isinstance(item, Expr):
+        item = np.asarray(item)
+        if item.dtype == bool:
+            return _mask(item, shape, used)
+        if item.dtype.kind not in "iu":
+            raise DTypeError(f"an index is made of integers, got dtype {item.dtype}; convert it with astype('int64')")
+        return [int(item)] if item.ndim == 0 else [asarray(item)]
+    if item.dtype.is_bool:
+        raise NotSupportedError(
+            f"not supported: indexing by a computed mask, {item!r}, since the shape would depend on its values. Use where(mask, x, 0) and keep the "
+            "shape; x.at[...] with where writes at masked places; a NumPy mask, known while the graph is built, can index."
+        )
+    if not item.dtype.is_integer:
+        raise DTypeError(f"an index is made of integers, got dtype {item.dtype}; convert it with astype('int64')")
+    return [item]
+
+
+def _mask(mask: np.ndarray, shape: Sequence[Size], used: int) -> list[Any]:
+    if mask.ndim == 0:
+        raise NotSupportedError("not supported: True or False as an index; use x[None], or where(condition, x, 0)")
+    sizes = shape[used : used + mask.ndim]
+    if len(sizes) < mask.ndim or any(isinstance(n, int) and n != extent for n, extent in zip(sizes, mask.shape)):
+        raise ShapeError(f"a mask of shape {mask.shape} does not fit axes of sizes {show(sizes)}; a mask has the shape of the axes it indexes")
+    return [asarray(indices.astype(np.int64)) for indices in np.nonzero(mask)]
+
+
+def index(x: Any, item: Any, mode: str = "raise", fill_value: Any = 0) -> Expr:
+    """x[item], with NumPy's meaning of slices, integers, None, Ellipsis and integer arrays.
+
+    `mode` says what happens to an index in an array that is out of range: see `take`.
+    """
+    x = asarray(x)
+    return read_plan(x, plan(x.shape, item), mode, fill_value)
+
+
+def read_plan(x: Expr, where: Plan, mode: str = "raise", fill_value: Any = 0) -> Expr:
+    """x at an index."""
+    result = where.view(x)
+    if where.indices:
+        shape = result.shape
+        checked = [in_mode(one, shape[axis], mode, "an index") for one, axis in zip(where.indices, where.axes)]
+        result = gather(result, [one for one, _ in checked], where.axes, where.position)
+        valid = None
+        for _, inside in checked:
+            valid = inside if valid is None or inside is None else valid & inside  # type: ignore[operator]
+        result = filled(result, valid, where.position, fill_value)
+    return expand_dims(result, where.new) if where.new else result
+
+
+def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise", fill_value: Any = 0) -> Expr:
+    """The entries of x along an axis that the indices name; without an axis, of x flattened. It is `x[:, indices]` for axis 1.
+
+    Negative indices count from the end. An index out of range raises; mode "clip" takes the nearest entry instead (for negative ones the first),
+    "wrap" counts around, and "fill" gives `fill_value`.
+    """
+    x = asarray(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = axis_of(axis, x.ndim, "take")
+    positions = index_of(indices, "take")
+    n = x.shape[axis]
+    if mode == "fill" and isinstance(n, int) and n == 0:
+        return stretch(converted(fill_value, x.dtype), (*x.shape[:axis], *positions.shape, *x.shape[axis + 1 :]))
+    if mode == "raise":
+        return index(x, (*[builtins.slice(None)] * axis, positions))
+    positions, valid = in_mode(positions, n, mode, "take")
+    return filled(gather(x, [positions], [axis], axis), valid, axis, fill_value)

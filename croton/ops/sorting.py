@@ -1,0 +1,109 @@
+"""Order: argsort is the record, and what is sorted is read at it, so derivatives follow the elements."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from croton.algebra import Label, Operand, arg
+from croton.dtypes import bool_, int64, uint8
+from croton.expr.expr import Expr, apply
+from croton.expr.op import Op
+from croton.expr.types import TensorType
+from croton.ops.arguments import axis_of, size_of
+from croton.ops.arranging import flip
+from croton.ops.axes import expand_dims
+from croton.ops.broadcasting import show
+from croton.ops.casting import asarray, astype, promoted, size
+from croton.ops.elementwise import less, less_equal, logical_and, logical_not, logical_or, not_equal, subtract
+from croton.ops.indexing import index
+from croton.ops.reductions import sum as sum_
+from croton.ops.selection import take_along_axis
+from croton.ops.shape import ravel
+from croton.util.errors import ArgumentError, ShapeError
+
+
+def _infer(types: Sequence[TensorType], params: tuple) -> TensorType:
+    return TensorType(int64, types[0].shape)
+
+
+def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    (x,), (axis,) = operands, params
+    rank = Label(x.axes[axis].size)
+    return Operand((*x.axes[:axis], rank, *x.axes[axis + 1 :]), arg("argsort", x.use, x.axes[axis], rank))
+
+
+def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    return np.argsort(arrays[0], axis=params[0], kind="stable").astype(np.int64)
+
+
+ARGSORT = Op("argsort", _infer, _meaning, _reference, differentiable=False, parameters=("axis",))
+OPERATIONS = [ARGSORT]
+
+
+def _axis(x: Any, axis: int | None, what: str) -> tuple[Expr, int]:
+    x = asarray(x)
+    if axis is None:
+        return ravel(x), 0
+    return x, axis_of(axis, x.ndim, what)
+
+
+def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> Expr:
+    """The indices that sort x along an axis, of x flattened for None. Equal elements keep their order; NaN is greater than everything."""
+    x, along = _axis(x, axis, "argsort")
+    key = astype(x, uint8) if x.dtype is bool_ else x
+    if not descending:
+        return apply(ARGSORT, (key,), (along,))
+    # Sorting from the other end keeps the order of equal elements.
+    last = subtract(size(x.shape[along]), 1)
+    return subtract(last, flip(apply(ARGSORT, (flip(key, along),), (along,)), along))
+
+
+def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Expr:
+    """x sorted along an axis, flattened for None. NaN is greater than everything."""
+    x, along = _axis(x, axis, "sort")
+    ordered = take_along_axis(x, argsort(x, along), along)
+    # Equal elements are equal, so there is no order of theirs to keep.
+    return flip(ordered, along) if descending else ordered
+
+
+class TopK(NamedTuple):
+    """The greatest elements and where they stand."""
+
+    values: Expr
+    indices: Expr
+
+
+def top_k(x: Any, k: Any, axis: int = -1, largest: bool = True) -> TopK:
+    """The k greatest elements along an axis (smallest unless `largest`), the most extreme first, and their indices."""
+    x = asarray(x)
+    along = axis_of(axis, x.ndim, "top_k")
+    count, n = size_of(k, "top_k"), x.shape[along]
+    if isinstance(count, int) and isinstance(n, int) and count > n:
+        raise ArgumentError(f"top_k: {count} elements are wanted of an axis of size {n}")
+    first = (*[builtins.slice(None)] * along, builtins.slice(0, count))
+    indices = index(argsort(x, along, descending=largest), first)
+    return TopK(take_along_axis(x, indices, along), indices)
+
+
+def searchsorted(x: Any, values: Any, side: str = "left") -> Expr:
+    """Where values go into a sorted vector to keep it sorted: before elements equal to them, or after them for side "right".
+
+    Every value is compared with every element of x.
+    """
+    if side not in ("left", "right"):
+        raise ArgumentError(f"searchsorted: side is 'left' or 'right', got {side!r}")
+    (x, values), dtype = promoted(asarray(x), asarray(values))
+    if x.ndim != 1:
+        raise ShapeError(f"searchsorted: the sorted array is a vector, got shape {show(x.shape)}")
+    values = expand_dims(values, -1)
+    before = less(x, values) if side == "left" else less_equal(x, values)
+    if dtype.is_float:
+        # NaN is greater than everything and equal to itself.
+        no_number, nothing = not_equal(values, values), not_equal(x, x)
+        counted = logical_not(nothing) if side == "left" else logical_or(nothing, logical_not(nothing))
+        before = logical_or(before, logical_and(no_number, counted))
+    return sum_(before, -1)
