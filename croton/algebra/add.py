@@ -115,7 +115,7 @@ def _under(terms: list[Term], pattern: frozenset, dtype: DType) -> Use:
     # Equal labels get one representative, so that what is left meets.
     representative: dict[Label, Label] = {}
     relations: list[tuple[Use, int]] = []
-    cores = []
+    cores: list[tuple[Use, Coef]] = []
     for node, labels, coef in terms:
         factors = _factors(node, labels)
         classes = [names for names in _classes(factors) if frozenset(names) in pattern]

@@ -16,7 +16,7 @@ from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
 from croton.algebra.relation import Row, row_of
 from croton.algebra.rows import determined, is_unit, radix
 from croton.algebra.seal import seal_unordered
-from croton.algebra.system import FALSE, System
+from croton.algebra.system import System
 from croton.dtypes import DType, bool_
 
 MOST_FACTORS = 16
@@ -39,7 +39,7 @@ def contract(
     """
     factors = list(factors)
     dtype = _dtype(factors, dtype)
-    out = out_labels if isinstance(out_labels, (set, frozenset)) else set(out_labels)
+    out = out_labels if isinstance(out_labels, set) else set(out_labels)
     sums = set(summed)
     for use, _ in factors:
         for label in use[1]:
@@ -58,8 +58,8 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
             return zero(dtype)
         if related:
             simpler = System(merged, out, sums).simplify()
-            if simpler is FALSE:
-                return zero(dtype)
+            if isinstance(simpler, str):
+                return zero(dtype)  # FALSE
             if simpler is not None:
                 factors = simpler
                 continue

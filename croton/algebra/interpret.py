@@ -151,9 +151,9 @@ class _Meaning:
         if function == "prod":
             return np.prod(rows, axis=-1, dtype=node.dtype.numpy)
         if function == "any":
-            return rows.any(axis=-1)
+            return np.asarray(rows.any(axis=-1))
         if function == "all":
-            return rows.all(axis=-1)
+            return np.asarray(rows.all(axis=-1))
         if function == "lse":
             return np.asarray(_logsumexp(rows))
         limit = _unit(function, node.dtype)

@@ -6,7 +6,7 @@ or a sum are put in an order that does not depend on the labels' names, so that 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from croton.dtypes import DType
 Factor = tuple  # (node, labels, power or Coef)
 
 
-def seal(kind: str, dtype: DType, args: list[tuple], param: Any = None, summed: Collection[Label] = ()) -> Use:
+def seal(kind: str, dtype: DType, args: Sequence[tuple], param: Any = None, summed: Collection[Label] = ()) -> Use:
     """The node of this kind whose arguments come in a given order."""
     number: dict[Label, int] = {}
     out: list[Label] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from croton.algebra.node import Use
 from croton.algebra.optimise import optimise
-from croton.algebra.print import formula as text_of
+from croton.algebra.formula import formula as text_of
 from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Expr
 from croton.transforms.lower import lower
