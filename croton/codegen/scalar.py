@@ -328,8 +328,7 @@ def _power(b: Builder, dtype: DType, values: Sequence[str], constants: Sequence[
     if not dtype.is_float:
         return _integer_power(b, base, exponent, b.bits - (dtype.kind == "i"))
     if known == 0.5:
-        low, high = b.constant(float("-inf")), b.constant(float("inf"))
-        return b.select(b.fcmp("oeq", base, low), high, b.sqrt(b.exact().fadd(base, b.constant(0.0))))
+        return b.sqrt(base)
     if "pow" not in MATHEMATICS:
         raise CodegenError("not supported: native code for pow with an exponent that is not a small integer constant")
     return MATHEMATICS["pow"](b, base, exponent)

@@ -14,9 +14,10 @@ from croton.kernel.language import Acc, Buffer, Const, Extent, For, Index, Kerne
 
 SIZES = (0, 1, 2, 3, 5, 8, 17, 31, 33, 64, 70, 130, 300)
 SIMPLE = (
-    "neg add sub mul maximum minimum abs sign floor where eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor bitwise_not floor_divide "
-    "remainder fmod logical_and logical_or logical_xor logical_not isnan copysign index cast div"
-).split()
+    "neg", "add", "sub", "mul", "maximum", "minimum", "abs", "sign", "floor", "where", "eq", "ne", "lt", "le", "gt", "ge",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "floor_divide", "remainder", "fmod", "logical_and",
+    "logical_or", "logical_xor", "logical_not", "isnan", "copysign", "index", "cast", "div",
+)
 
 
 class Case(NamedTuple):
@@ -86,19 +87,20 @@ class _Maker:
             saved = dict(self.known)
             lanes: list[Stmt] = []
             reads = [
-                lambda guard: self.load(matrix, at("i0"), at(label), guard=guard),
-                lambda guard: self.load(turned, at(label), at("i0"), guard=guard),
-                lambda guard: self.load(column, at(label), guard=guard),
-                lambda guard: self.load(column, at((label, -1), const=across if isinstance(across, str) else across), guard=None)
-                if False
-                else self.load(other, at("i0"), at(label), guard=guard),
-                lambda guard: self.load(flat, at("i0"), at(label), at(const=1), guard=guard),
+                (matrix, (at("i0"), at(label))),
+                (turned, (at(label), at("i0"))),
+                (column, (at(label),)),
+                (other, (at("i0"), at(label))),
+                (flat, (at("i0"), at(label), at(const=1))),
             ]
+            if isinstance(across, int):
+                reads.append((column, (at((label, -1), const=across - 1),)))
             for _ in range(choose.randint(1, 3)):
-                lanes.append(choose.choice(reads)(self.any(bool_)))
+                buffer, index = choose.choice(reads)
+                lanes.append(self.load(buffer, *index, guard=self.any(bool_)))
             if choose.random() < 0.4:
-                index = self.load(places, at(label))
-                lanes += [index, self.load(matrix, at("i0"), at(index.name), guard=self.any(bool_))]
+                place = self.load(places, at(label))
+                lanes += [place, self.load(matrix, at("i0"), at(place.name), guard=self.any(bool_))]
             for _ in range(choose.randint(1, 6)):
                 let = self.let(label)
                 if let is not None:
