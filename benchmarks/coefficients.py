@@ -177,6 +177,14 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         6,
         13,
     ),
+    "ERF_TAIL": (
+        "erfc(x) = exp(x ERF_TAIL(x)) for x in [1, 6], with an error absolute in erfc",
+        lambda x: mp.log(mp.erfc(x)) / x,
+        (1.0, 6.0),
+        lambda x: x * mp.erfc(x),
+        6,
+        18,
+    ),
     "ERFC": (
         "(1 + 2 x) exp(x**2) erfc(x) = ERFC(t), t = (x - 3.75)/(x + 3.75), x >= 1/2 (after Shepherd and Laframboise, Math. Comp. 36, 1981)",
         lambda t: (lambda x: (1 + 2 * x) * mp.exp(x**2) * mp.erfc(x))(3.75 * (1 + t) / (1 - t)),

@@ -88,9 +88,9 @@ def speed(f: VectorFunction, case: Case) -> tuple[float, float]:
     count = 2048
     x = np.random.default_rng(1).uniform(0.1, 0.9, count).astype(f.dtype)
     out = np.empty_like(x)
-    addresses = [x.ctypes.data] * case.arity
+    addresses = [out.ctypes.data, *[x.ctypes.data] * case.arity]
     return (
-        nanoseconds(lambda: f.call(out.ctypes.data, *addresses, count), count),
+        nanoseconds(lambda: f.call(*addresses, count), count),
         nanoseconds(lambda: case.reference(*[x] * case.arity), count),
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from croton.codegen.builder import Builder
-from croton.codegen.vecmath.coefficients import ERF, ERFC
+from croton.codegen.vecmath.coefficients import ERF, ERF_TAIL, ERFC
 from croton.codegen.vecmath.common import by_element, estrin, fast_two_sum, fma_pair, two_product, without_constant
-from croton.codegen.vecmath.exponential import exp_sum
+from croton.codegen.vecmath.exponential import exp_below, exp_sum
 
 
 def erfc_far(b: Builder, a: str) -> str:
@@ -32,7 +32,7 @@ def erf_near(b: Builder, x: str) -> str:
 
 
 def erfc(b: Builder, x: str) -> str:
-    """1 - erf(x), accurate where it is small. Largest error seen: float32 1.8 ULP, float64 1.65 ULP."""
+    """1 - erf(x), accurate where it is small. Largest error seen: float32 1.85 ULP, float64 1.85 ULP."""
     b = b.exact()
     a = b.fabs(x)
     far = erfc_far(b, a)
@@ -41,8 +41,10 @@ def erfc(b: Builder, x: str) -> str:
 
 
 def erf(b: Builder, x: str) -> str:
-    """The error function. Largest error seen: float32 0.9 ULP, float64 0.9 ULP."""
+    """The error function. Largest error seen: float32 1.2 ULP, float64 1.3 ULP."""
     b = b.exact()
     a = b.fabs(x)
-    far = b.fsub(b.constant(1.0), erfc_far(b, a))
+    top = b.constant(6.0)
+    capped = b.select(b.fcmp("ogt", a, top), top, a)
+    far = b.fsub(b.constant(1.0), exp_below(b, b.fmul(capped, estrin(b, capped, ERF_TAIL))))
     return b.copysign(b.select(b.fcmp("olt", a, b.constant(1.0)), erf_near(b, a), far), x)

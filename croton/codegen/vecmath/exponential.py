@@ -66,7 +66,7 @@ def exp_sum(b: Builder, x: str, low: str, factor: Pair | None = None) -> str:
 
 
 def exp(b: Builder, x: str) -> str:
-    """e**x. Largest error seen: float32 0.97 ULP, float64 0.96 ULP; subnormal results included."""
+    """e**x. Largest error seen: float32 0.98 ULP, float64 0.97 ULP; subnormal results included."""
     b = b.exact()
     bits, _, r = reduce(b, clamp(b, x, *limits(b)), 2 * exponent_bias(b))
     return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), bits)
@@ -107,7 +107,7 @@ def expm1_part(b: Builder, x: str, halvings: int) -> str:
 
 
 def expm1(b: Builder, x: str) -> str:
-    """e**x - 1 without cancellation. Largest error seen: float32 1.39 ULP, float64 1.78 ULP."""
+    """e**x - 1 without cancellation. Largest error seen: float32 1.43 ULP, float64 1.82 ULP."""
     b = b.exact()
     half = expm1_part(b, x, 1)
     tiny = b.fcmp("olt", b.fabs(x), b.constant(by_element(b, 2.0**-25, 2.0**-54)))

@@ -6,7 +6,9 @@ from croton.codegen.builder import Builder
 from croton.codegen.vecmath.common import by_element
 from croton.codegen.vecmath.exponential import exp as exponential
 from croton.codegen.vecmath.exponential import exp_half, expm1_negative, expm1_part
-from croton.codegen.vecmath.logarithm import log1p_core
+from croton.codegen.vecmath.logarithm import log1p_core, scaled_log
+
+SQRT_2_LESS_1 = 0.41421356237309503
 
 
 def tanh(b: Builder, x: str) -> str:
@@ -20,7 +22,7 @@ def tanh(b: Builder, x: str) -> str:
 
 
 def sinh(b: Builder, x: str) -> str:
-    """The hyperbolic sine. Largest error seen: float32 2.1 ULP, float64 2.3 ULP."""
+    """The hyperbolic sine. Largest error seen: float32 2.15 ULP, float64 2.35 ULP."""
     b = b.exact()
     a = b.fabs(x)
     quarter = expm1_part(b, a, 2)
@@ -83,7 +85,7 @@ def atanh(b: Builder, x: str) -> str:
 
 
 def sigmoid(b: Builder, x: str) -> str:
-    """1 / (1 + e**-x), subnormal results included. Largest error seen: float32 2.3 ULP, float64 2.4 ULP."""
+    """1 / (1 + e**-x), subnormal results included. Largest error seen: float32 2.4 ULP, float64 2.4 ULP."""
     b = b.exact()
     one = b.constant(1.0)
     e = exponential(b, b.fneg(b.fabs(x)))
@@ -94,12 +96,15 @@ def sigmoid(b: Builder, x: str) -> str:
 def log1p_exp_negative(b: Builder, d: str) -> str:
     """log(1 + e**d) for d <= 0 (or NaN)."""
     e = exponential(b, d)
-    small = b.fcmp("olt", e, b.constant(by_element(b, 2.0**-25, 2.0**-54)))
-    return b.select(small, e, log1p_core(b, e))
+    # 1 + e is in (1, 2]: the upper part is halved, and (e - 1)/2 is exact where it matters.
+    upper = b.fcmp("ogt", e, b.constant(SQRT_2_LESS_1))
+    half = b.constant(0.5)
+    f = b.select(upper, b.fma(e, half, b.constant(-0.5)), e)
+    return scaled_log(b, b.select(upper, b.constant(1.0), b.constant(0.0)), f)
 
 
 def softplus(b: Builder, x: str) -> str:
-    """log(1 + e**x) without overflow or cancellation. Largest error seen: float32 1.6 ULP, float64 1.65 ULP."""
+    """log(1 + e**x) without overflow or cancellation. Largest error seen: float32 1.65 ULP, float64 1.65 ULP."""
     b = b.exact()
     positive = b.select(b.fcmp("olt", x, b.constant(0.0)), b.constant(0.0), x)
     return b.fadd(positive, log1p_exp_negative(b, b.fneg(b.fabs(x))))

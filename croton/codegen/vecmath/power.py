@@ -9,7 +9,7 @@ from croton.codegen.vecmath.logarithm import log_pair
 
 
 def pow(b: Builder, x: str, y: str) -> str:
-    """x**y with all special cases of IEEE 754. Largest error seen: float32 0.95 ULP, float64 0.95 ULP.
+    """x**y with all special cases of IEEE 754. Largest error seen: float32 0.97 ULP, float64 1.03 ULP.
 
     The logarithm carries nearly twice the precision, so that its product with y is still good to a small part of an ULP of the result.
     """

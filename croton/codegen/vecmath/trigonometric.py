@@ -184,19 +184,19 @@ def sine_or_cosine(b: Builder, x: str, ahead: int) -> str:
 
 
 def sin(b: Builder, x: str) -> str:
-    """The sine. Largest error seen: float32 0.79 ULP, float64 0.79 ULP, huge arguments included."""
+    """The sine. Largest error seen: float32 0.81 ULP, float64 0.81 ULP, huge arguments included."""
     b = b.exact()
     result = sine_or_cosine(b, x, 0)
     return b.select(b.fcmp("oeq", x, b.constant(0.0)), x, result)
 
 
 def cos(b: Builder, x: str) -> str:
-    """The cosine. Largest error seen: float32 0.79 ULP, float64 0.79 ULP, huge arguments included."""
+    """The cosine. Largest error seen: float32 0.81 ULP, float64 0.81 ULP, huge arguments included."""
     return sine_or_cosine(b.exact(), x, 1)
 
 
 def tan(b: Builder, x: str) -> str:
-    """The tangent. Largest error seen: float32 2.25 ULP, float64 2.2 ULP, huge arguments included."""
+    """The tangent. Largest error seen: float32 2.35 ULP, float64 2.2 ULP, huge arguments included."""
     b = b.exact()
     quadrant, r, low = reduce(b, x)
     z = b.fmul(r, r)
