@@ -163,12 +163,10 @@ def reciprocal(x: Any) -> Expr:
 
 def pow(x: Any, y: Any) -> Expr:
     """x to the power y. An integer to a negative integer power is an error; convert the base to a floating dtype."""
-    inputs, dtype = promoted(x, y)
-    if dtype is bool_:
-        inputs = [_at_least_int8(value) for value in inputs]
-    if dtype.is_integer and type(y) is int and y < 0:
+    if type(y) is int and y < 0 and not asarray(x).dtype.is_float:
         raise ArgumentError(f"pow: an integer array to the power {y}; write x.astype('float64') ** {y}")
-    return apply(_POW, inputs)
+    inputs, _ = promoted(x, y)
+    return apply(_POW, [_at_least_int8(value) for value in inputs])
 
 
 def floor_divide(x: Any, y: Any) -> Expr:

@@ -8,7 +8,6 @@ from typing import Any
 from croton.expr.expr import Expr, install
 from croton.expr.print import describe
 from croton.ops import arranging, at, axes, casting, cumulative, elementwise, extremes, indexing, linalg, reductions, shape, sorting
-from croton.ops.arranging import repeat
 from croton.ops.broadcasting import show
 from croton.ops.indexing import index
 from croton.ops.numpy_protocol import array_ufunc
@@ -97,11 +96,6 @@ def _transpose(x: Expr, *order: Any) -> Expr:
 
 
 def _reshape(x: Expr, *sizes: Any) -> Expr:
-    """x in another shape, given as one sequence or as arguments."""
-    return shape.reshape(x, sizes[0] if len(sizes) == 1 else sizes)
-
-
-def _reshape(x: Expr, *sizes: Any) -> Expr:
     """The elements of x, row by row, in another shape, given as one sequence or as arguments."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         return shape.reshape(x, sizes[0])
@@ -122,8 +116,6 @@ def install_operators() -> None:
     install("__round__", lambda x, decimals=0: elementwise.round(x, decimals))
     install("__len__", _length)
     install("__iter__", _iterate)
-    install("__getitem__", lambda x, item: index(x, item))
-    install("__setitem__", indexing.no_assignment)
     install("__str__", describe)
     install("__array_ufunc__", array_ufunc)
     install("T", property(axes.transpose))
@@ -142,15 +134,6 @@ def install_operators() -> None:
     install("transpose", _transpose)
     install("swapaxes", axes.swapaxes)
     install("squeeze", axes.squeeze)
-    install("reshape", _reshape)
-    install("ravel", shape.ravel)
-    install("flatten", shape.flatten)
-    install("repeat", repeat)
-    install("take", indexing.take)
-    for name in ("cumsum", "cumprod"):
-        install(name, getattr(cumulative, name))
-    for name in ("sort", "argsort"):
-        install(name, getattr(sorting, name))
     install("clip", elementwise.clip)
     install("round", elementwise.round)
     install("astype", casting.astype)

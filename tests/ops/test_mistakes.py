@@ -1,0 +1,92 @@
+"""Mistakes: each raises one of our exceptions, which names what was given and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from croton.ops import axes, creation, elementwise, extremes, linalg, nn, reductions
+from croton.ops.casting import asarray
+from croton.ops.creation import matrix, shared, tensor, vector
+from croton.ops.sugar import install_operators
+from croton.util.errors import ArgumentError, DTypeError, KindError, NotSupportedError, OutOfRangeError, ShapeError
+
+install_operators()
+
+x: Any = matrix("x", (2, 3))
+u: Any = matrix("u", ("n", "m"))
+v: Any = vector("v", (4,))
+i: Any = vector("i", (4,), dtype="uint8")
+b: Any = vector("b", (4,), dtype="bool")
+
+MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
+    (ShapeError, r"add: shapes \(2, 3\) and \(4,\) do not broadcast, axis -1 has sizes 3 and 4", lambda: x + v),
+    (ShapeError, r"where: shapes .* do not broadcast", lambda: elementwise.where(x > 0, x, np.ones((3, 3)))),
+    (ShapeError, r"matmul: axis -1 of shape \(2, 3\) and axis -2 of shape \(2, 3\) .* sizes 3 and 2", lambda: x @ x),
+    (ShapeError, r"matmul: axis -1 of shape \(2, 3\) and axis -1 of shape \(4,\)", lambda: x @ v),
+    (ShapeError, r"sizes n and 1", lambda: u.T @ np.ones((1, 2))),
+    (ShapeError, r"matmul takes arrays of at least one axis.*use \*", lambda: x @ 2),
+    (ShapeError, r"'ij,jk->ik' of .*label 'j'.* size 2, elsewhere the label has size 3", lambda: linalg.einsum("ij,jk->ik", x, x)),
+    (ShapeError, r"'ijk' names 3 axes, the operand has 2", lambda: linalg.einsum("ijk->i", x)),
+    (ArgumentError, r"2 operands are named, 1 are given", lambda: linalg.einsum("ij,jk->ik", x)),
+    (ArgumentError, r"the output names label 'k'", lambda: linalg.einsum("ij->k", x)),
+    (ArgumentError, r"labels are letters, got '1'", lambda: linalg.einsum("i1->i", x)),
+    (ArgumentError, r"one ellipsis", lambda: linalg.einsum("...i...->i", x)),
+    (ArgumentError, r"axes come in pairs", lambda: linalg.tensordot(x, x, ((0, 0), (0, 1)))),
+    (ShapeError, r"do not have 3 axes to sum over", lambda: linalg.tensordot(x, x, 3)),
+    (ShapeError, r"outer takes two vectors.*tensordot", lambda: linalg.outer(x, v)),
+    (ShapeError, r"diagonal takes an array of at least 2 axes", lambda: linalg.diagonal(v)),
+    (NotSupportedError, r"n rows and m columns, which may be the shorter", lambda: linalg.diagonal(u)),
+    (ShapeError, r"sum: axis 2 does not exist, the array has 2 axes", lambda: x.sum(2)),
+    (ShapeError, r"max: axis -2 does not exist, the array has 1 axis$", lambda: v.max(-2)),
+    (ArgumentError, r"an axis is named twice", lambda: x.sum((0, -2))),
+    (KindError, r"an axis is an integer, got 'rows'", lambda: x.sum("rows")),
+    (ShapeError, r"max of nothing: axis 0 of shape \(0, 2\)", lambda: reductions.max(np.zeros((0, 2)), 0)),
+    (ShapeError, r"argmin of nothing", lambda: extremes.argmin(np.zeros((0, 2)))),
+    (DTypeError, r"mean is computed in a floating dtype, got dtype=int64", lambda: x.mean(dtype="int64")),
+    (DTypeError, r"subtract is not defined for bool; use logical_xor", lambda: b - b),
+    (DTypeError, r"negative is not defined for bool", lambda: -b),
+    (DTypeError, r"bitwise_and takes integers, got float64", lambda: x & x),
+    (DTypeError, r"bitwise_left_shift takes integers, got bool", lambda: b << b),
+    (DTypeError, r"bitwise_invert takes integers", lambda: ~x),
+    (DTypeError, r"reciprocal takes a floating array, got uint8; write 1 / x", lambda: elementwise.reciprocal(i)),
+    (DTypeError, r"numbers are wanted, got str", lambda: x + "a"),
+    (DTypeError, r"numbers are wanted", lambda: asarray(1j)),
+    (TypeError, r"no arrays of dtype", lambda: x.astype("complex64")),
+    (TypeError, r"no arrays of dtype", lambda: x + np.zeros(3, "complex128")),
+    (OutOfRangeError, r"the integer 300 does not fit into uint8; convert the array first", lambda: i + 300),
+    (OutOfRangeError, r"the integer -1 does not fit into uint8", lambda: i * -1),
+    (ArgumentError, r"an integer array to the power -1; write x.astype\('float64'\) \*\* -1", lambda: i**-1),
+    (KindError, r"a list that holds expressions.*stack", lambda: asarray([x, x])),
+    (KindError, r"numbers or arrays are wanted", lambda: asarray([[1, 2], [3]])),
+    (ShapeError, r"\(2, 3\) does not stretch to \(3,\)", lambda: axes.broadcast_to(x, (3,))),
+    (ShapeError, r"\(2, 3\) does not stretch to \(2, 6\)", lambda: axes.broadcast_to(x, (2, 6))),
+    (ShapeError, r"squeeze: axis 0 of shape \(2, 3\) has size 2", lambda: axes.squeeze(x, 0)),
+    (ArgumentError, r"every axis is named once", lambda: axes.permute_dims(x, (0,))),
+    (ArgumentError, r"2 axes cannot go to 1 positions", lambda: axes.moveaxis(x, (0, 1), 0)),
+    (ShapeError, r"matrix_transpose takes an array of at least 2 axes", lambda: v.mT),
+    (ShapeError, r"a shape of 2 sizes is wanted", lambda: matrix("m", (1, 2, 3))),
+    (ShapeError, r"a size is at least 0, got -1", lambda: creation.zeros((2, -1))),
+    (KindError, r"a size is an integer or a symbolic size, got 2.5", lambda: creation.zeros(2.5)),
+    (KindError, r"a size must be known when a call begins.*x\.shape\[i\]", lambda: creation.zeros(v.sum())),
+    (ArgumentError, r"arange: the step is 0", lambda: creation.arange(0, 5, 0)),
+    (KindError, r"floating and symbolic bounds do not mix", lambda: creation.arange(0.5, u.shape[0])),
+    (KindError, r"the first argument is a name", lambda: tensor((2, 3))),  # type: ignore[arg-type]
+    (KindError, r"got the expression", lambda: shared(x)),
+    (ShapeError, r"tril takes an array of at least 2 axes", lambda: creation.tril(v)),
+    (ArgumentError, r'indexing is "xy" or "ij"', lambda: creation.meshgrid(v, v, indexing="yx")),
+    (ArgumentError, r'approximate is "none" or "tanh"', lambda: nn.gelu(x, "fast")),
+    (NotSupportedError, r"not supported: round to -1 decimals of uint8", lambda: elementwise.round(i, -1)),
+]
+
+
+@pytest.mark.parametrize("kind, message, mistake", MISTAKES, ids=[message[:40] for _, message, _ in MISTAKES])
+def test_a_mistake_teaches(kind: type[Exception], message: str, mistake: Callable[[], Any]) -> None:
+    with pytest.raises(kind, match="(?m)" + message) as caught:
+        mistake()
+    line = getattr(caught.value, "line", None)
+    if line is not None:
+        assert line.file == __file__
