@@ -29,7 +29,7 @@ def test_operators_are_the_functions() -> None:
         (x >= y, e.greater_equal(x, y)), (i & j, e.bitwise_and(i, j)), (i | j, e.bitwise_or(i, j)), (i ^ j, e.bitwise_xor(i, j)),
         (~i, e.bitwise_invert(i)), (i << j, e.bitwise_left_shift(i, j)), (i >> j, e.bitwise_right_shift(i, j)), (2 - x, e.subtract(2, x)),
         (2 / x, e.divide(2, x)), (2**x, e.pow(2, x)), (2 // x, e.floor_divide(2, x)), (2 % x, e.remainder(2, x)), (1 << i, e.bitwise_left_shift(1, i)),
-        (divmod(x, y)[1], x % y), (round(x), e.round(x)), (x**0.5, e.sqrt(x)), (x**2, e.square(x)), (2 < x, e.greater(x, 2)),
+        (divmod(x, y)[1], x % y), (round(x), e.round(x)), (x**0.5, e.sqrt(x)), (x**2, e.square(x)), (x > 2, e.greater(x, 2)),
     ]  # fmt: skip
     for found, wanted in pairs:
         assert found is wanted
