@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from croton.algebra.node import Coef, Label, Node, Use
-from croton.algebra.relation import Row
+from croton.algebra.rows import Row, in_range, is_unit, plus, solved_for
 from croton.sizes import Size
 
 MOST_TERMS = 16
@@ -50,13 +50,34 @@ def _of_node(node: Node) -> tuple[dict[int, Size], Size] | None:
 
 def _of_product(node: Node) -> tuple[dict[int, Size], Size] | None:
     scale = _size(node.param)
-    if scale is None or node.sums:
+    if scale is None:
         return None
+    if node.sums:
+        return _of_read(node, scale)
     if not node.args:
         return {}, scale
     if len(node.args) > 1 or node.args[0][0].kind != "iota" or node.args[0][2] != 1:
         return None
     return {node.args[0][1][0]: scale}, 0
+
+
+def _of_read(node: Node, scale: Size) -> tuple[dict[int, Size], Size] | None:
+    """Label values read through a relation, as arange(n)[::-1]: what the relation says the label is, if it always is one."""
+    if len(node.args) != 2 or len(node.sums) != 1:
+        return None
+    (value, place, exponent), (relation, positions, _) = node.args
+    inner = len(node.dims)
+    if value.kind != "iota" or place != (inner,) or exponent != 1 or relation.kind != "affine" or positions.count(inner) != 1:
+        return None
+    row: Row = ({}, relation.param[1])
+    for position, c in zip(positions, relation.param[0]):
+        row = plus(row, ({position: c}, 0))
+    if not is_unit(row[0].get(inner)):
+        return None
+    expression = solved_for(row, inner)
+    if not in_range(expression, node.sums[0], dict(enumerate(node.dims))):
+        return None
+    return {position: c * scale for position, c in expression[0].items()}, expression[1] * scale
 
 
 def _size(coef: Coef) -> Size | None:

@@ -6,7 +6,7 @@ import math
 
 from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType
-from croton.sizes import Size, order_key
+from croton.sizes import Poly, Size, order_key
 
 ZERO = Coef(0)
 
@@ -43,7 +43,15 @@ def of_size(size: Size, exponent: int = 1) -> Coef:
     """size ** exponent as a coefficient."""
     if isinstance(size, int):
         return power(Coef(size), exponent)
-    return Coef(1, ((size, exponent),))
+    if len(size.terms) > 1:
+        return Coef(1, ((size, exponent),))
+    # A product of unknowns comes apart, so that 1/(b t) and 1/b 1/t are one coefficient.
+    ((atoms, number),) = size.terms
+    exponents: dict[Size, int] = {}
+    for atom in atoms:
+        single = Poly((((atom,), 1),))
+        exponents[single] = exponents.get(single, 0) + exponent
+    return Coef(power(Coef(number), exponent).number, _sorted(exponents))
 
 
 def of_number(number: bool | int | float | Coef, dtype: DType) -> Coef:

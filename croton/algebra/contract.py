@@ -44,6 +44,9 @@ def contract(
     for use, _ in factors:
         for label in use[1]:
             if label not in out and label not in sums:
+                if label.ambient:
+                    out = out | {label}
+                    continue
                 raise ValueError(f"label {label} of {use[0]!r} is neither an output nor summed; name it in one of the two")
     if not out.isdisjoint(sums):
         raise ValueError(f"labels {list(out & sums)} are both outputs and summed")

@@ -14,13 +14,13 @@ import math
 from collections.abc import Mapping
 
 from croton.algebra.constant import truth
-from croton.algebra.node import Label, Node, Use, intern
+from croton.algebra.node import Label, Use, intern
 from croton.algebra.rows import Row, always_negative, never_negative, never_zero
 from croton.algebra.seal import is_delta
 from croton.dtypes import bool_
 from croton.sizes import Size, order_key
 
-_deltas: dict[Size, Node] = {}
+_DELTA = ((1, -1), 0)
 
 
 def delta(a: Label, b: Label) -> Use:
@@ -29,10 +29,7 @@ def delta(a: Label, b: Label) -> Use:
         return truth(True)
     if a.size != b.size or a.size == 1:
         return affine({a: 1, b: -1}, 0)
-    node = _deltas.get(a.size)
-    if node is None:
-        node = _deltas[a.size] = intern("affine", (a.size, a.size), bool_, (), ((1, -1), 0))
-    return Use(node, (a, b))
+    return Use(intern("affine", (a.size, a.size), bool_, (), _DELTA), (a, b))
 
 
 def affine(coefficients: Mapping[Label, Size], constant: Size = 0) -> Use:

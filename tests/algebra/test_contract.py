@@ -64,6 +64,11 @@ def test_sum_and_mean_share_their_sum() -> None:
     assert first is second
 
 
+def test_coefficients_of_merged_and_separate_axes_meet() -> None:
+    x = array("x", B, N, V)
+    assert x.merge(0).mean(0).same(x.mean((0, 1)))
+
+
 def test_a_sum_over_an_empty_label_is_zero() -> None:
     i, j = Label(0), Label(2)
     x = input_("x", [i, j], float64)

@@ -148,6 +148,8 @@ def test_an_index_that_is_an_affine_function_is_a_relation_only_where_its_range_
     assert a.take(arange(N)).same(a)
     last = Array((), algebra.add([(algebra.constant(algebra.of_size(N), int64), 1), (algebra.constant(-1, int64), 1)]))
     assert a.take(arange(N) * -1 + last).same(a.flip(0))
+    assert a.take(arange(N).flip(0)).same(a.flip(0))
+    assert a.take(arange(N).slice(0, 1, None, 2)).same(a.slice(0, 1, None, 2))
     beyond = a.take(arange(N) + 1)
     assert "select" in kinds(beyond.use.node)
     with pytest.raises(IndexError, match="out of range"):
