@@ -119,7 +119,7 @@ class _Optimiser:
         before = self._price(atomic.node, shares)
         forms = [*_opened(atomic, shares)]
         forms += [form for opened in (Form("", atomic, False), *forms[:1]) for form in _running(opened)]
-        forms += [form for base in (Form("", atomic, False), *forms) for form in self._distributed(base)]
+        forms += [form for base in (Form("", atomic, False), *forms) for form in self._distributed(base, shares)]
         best, least = None, before * NOTICEABLE
         for form in forms:
             after = self._price(form.use.node, shares)
@@ -165,38 +165,37 @@ class _Optimiser:
                     stack.append(arg[0])
         return total
 
-    def _distributed(self, base: Form) -> list[Form]:
-        node, labels = base.use
-        if node.kind != "contract":
+    def _distributed(self, base: Form, shares: dict[Node, float]) -> list[Form]:
+        if base.use.node.kind != "contract":
             return []
-        found = _distribute(node)
-        if found is None:
+        found = _distribute(base.use)
+        if found is None or (found.cancels and not self.aggressive):
             return []
-        use, rules, cancels = found
-        if cancels and not self.aggressive:
-            return []
-        name = " + ".join([rule for rule in (base.rule, *rules) if rule])
-        place = dict(zip(range(len(labels)), labels))
-        return [Form(name, _at(use, place), cancels)]
+        name = " + ".join([rule for rule in (base.rule, *found.rules) if rule])
+        dtype = base.use.dtype
+        forms = [Form(name, add([(piece, 1) for piece in found.pieces], dtype), found.cancels)]
+        better = [self._best_opening(piece, shares) for piece in found.pieces]
+        if any(new is not old for new, old in zip(better, found.pieces)):
+            forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), found.cancels))
+        return forms
+
+    def _best_opening(self, piece: Use, shares: dict[Node, float]) -> Use:
+        if piece.node.kind != "contract" or not any(arg[0] in shares for arg in piece.node.args):
+            return piece
+        forms = [form.use for form in _opened(piece, shares)]
+        return min([piece, *forms], key=lambda use: self._price(use.node, shares))
 
 
-Distributed = tuple[Use, list[str], bool]
+class Distribution(NamedTuple):
+    """The terms that a product becomes, the rules that made them, and whether rounding may be worse."""
+
+    pieces: list[Use]
+    rules: list[str]
+    cancels: bool
 
 
 def _can_open(node: Node) -> bool:
     return node.kind == "add" or (node.kind == "contract" and bool(node.sums) and not node.dtype.is_bool)
-
-
-def _frame(node: Node) -> tuple[list[Label], list[tuple[Use, int]]]:
-    """Labels for the axes and the sums of a product, and its factors at them."""
-    labels = [Label(size) for size in node.dims + node.sums]
-    return labels, [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
-
-
-def _at(use: tuple[Use, list[Label]], place: dict[int, Label]) -> Use:
-    found, labels = use
-    names = {label: place[position] for position, label in enumerate(labels) if position in place}
-    return Use(found.node, tuple([names[label] for label in found.labels]))
 
 
 def _opened(atomic: Use, shares: dict[Node, float]) -> list[Form]:
@@ -285,10 +284,12 @@ def _may_distribute(node: Node) -> bool:
     )
 
 
-def _distribute(node: Node) -> tuple[tuple[Use, list[Label]], list[str], bool] | None:
+def _distribute(base: Use) -> Distribution | None:
     """R6, R7: a sum of products for a product with sums of terms as factors; None where there is nothing to gain or too much to write."""
-    labels, factors = _frame(node)
-    rank = len(node.dims)
+    node, axes = base
+    labels = [*axes, *[Label(size) for size in node.sums]]
+    factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+    rank = len(axes)
     if not node.sums and not _reads(node):
         return None
     todo = [(factors, node.param, labels[rank:])]
@@ -321,8 +322,8 @@ def _distribute(node: Node) -> tuple[tuple[Use, list[Label]], list[str], bool] |
             todo.append((rest + product, multiply(coef, weight), sums + more))
     if not rules:
         return None
-    pieces = [(contract(labels[:rank], product, coef, sums, node.dtype), 1) for product, coef, sums in done]
-    return (add(pieces, node.dtype), labels[:rank]), list(dict.fromkeys(rules)), cancels
+    pieces = [contract(axes, product, coef, sums, node.dtype) for product, coef, sums in done]
+    return Distribution(pieces, list(dict.fromkeys(rules)), cancels)
 
 
 def _reads(node: Node) -> bool:

@@ -1,0 +1,274 @@
+"""Rewrites keep values, find the known programs, leave good programs alone and say what they did."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from croton.algebra import Label, Use, add, at_least_zero, constant, contract, delta, derive, input_, interpret, scalar, walk
+from croton.algebra.optimise import Decision, optimise
+from croton.algebra.plan import cost, plan
+from croton.dtypes import bool_, float64
+from croton.sizes import symbol
+
+
+def labels(*sizes: int) -> list[Label]:
+    return [Label(size) for size in sizes]
+
+
+def array(name: str, *at: Label) -> Use:
+    return input_(name, list(at), float64)
+
+
+def at(use: Use, old: Label, new: Label) -> Use:
+    return Use(use.node, tuple(new if label is old else label for label in use.labels))
+
+
+def price(uses: Sequence[Use]) -> float:
+    return sum(cost(node) for node in walk([use.node for use in uses]))
+
+
+def gain(use: Use, aggressive: bool = False) -> tuple[float, list[Decision]]:
+    found, decisions = optimise([use], aggressive)
+    check([use], found)
+    return price([use]) / price(found), decisions
+
+
+def check(uses: Sequence[Use], found: Sequence[Use], seed: int = 0) -> None:
+    """The same values, at inputs of a hundredth of the sizes where these are large."""
+    generator = np.random.default_rng(seed)
+    inputs = {node.param: node for node in walk([use.node for use in uses]) if node.kind == "input"}
+    if any(isinstance(size, int) and size > 64 for node in inputs.values() for size in node.dims):
+        return
+    environment = {key: generator.uniform(-1, 1, node.dims) for key, node in inputs.items()}
+    for before, after, old, new in zip(interpret(uses, environment), interpret(found, environment), uses, found):
+        own, other = list(dict.fromkeys(old.labels)), list(dict.fromkeys(new.labels))
+        if set(other) < set(own):
+            after = np.broadcast_to(after, before.shape)
+        else:
+            after = after.transpose([other.index(label) for label in own])
+        np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-9)
+
+
+def product(a: Use, b: Use, over: Label) -> Use:
+    return contract({*a.labels, *b.labels} - {over}, [(a, 1), (b, 1)], 1.0, [over])
+
+
+@pytest.mark.parametrize("n", [20, 500])
+def test_the_trace_of_a_product_is_no_matrix_product(n: int) -> None:
+    i, j, k = labels(n, n, n)
+    matrix = product(array("a", i, k), array("b", k, j), k)
+    ratio, decisions = gain(contract([], [(at(matrix, j, i), 1)], 1.0, [i]))
+    assert decisions[0].rule == "open" and (n == 20 or ratio > 50)
+
+
+@pytest.mark.parametrize("n", [20, 500])
+def test_the_sum_of_a_product_is_a_product_of_sums(n: int) -> None:
+    i, j, k = labels(n, n, n)
+    ratio, _ = gain(contract([], [(product(array("a", i, k), array("b", k, j), k), 1)], 1.0, [i, j]))
+    assert n == 20 or ratio > 50
+
+
+def test_attention_without_softmax_makes_no_table() -> None:
+    t, s, d, e = labels(4096, 4096, 64, 64)
+    scores = product(array("q", t, d), array("k", s, d), d)
+    use = product(scores, array("v", s, e), s)
+    (found,), _ = optimise([use])
+    assert plan(found.node).largest <= 64 * 64
+
+
+def test_causal_attention_is_a_running_sum() -> None:
+    for n, d, e in ((10, 3, 2), (4096, 16, 16)):
+        t, s, k, v = labels(n, n, d, e)
+        scores = product(array("q", t, k), array("k", s, k), k)
+        use = contract([t, v], [(scores, 1), (array("v", s, v), 1), (at_least_zero({t: 1, s: -1}, 0), 1)], 1.0, [s])
+        found, decisions = optimise([use])
+        check([use], found)
+    assert "running sum" in decisions[0].rule
+    assert max(np.prod(node.dims) for node in walk([found[0].node]) if node.dtype is float64) <= 4096 * 16 * 16
+
+
+def test_a_chain_is_opened_to_its_end() -> None:
+    """((A B) C) v with square matrices: three products of a matrix and a vector."""
+    for n in (12, 600):
+        names = labels(n, n, n, n)
+        chain = array("m0", names[0], names[1])
+        for place in (1, 2):
+            chain = product(chain, array(f"m{place}", names[place], names[place + 1]), names[place])
+        use = product(chain, array("v", names[3]), names[3])
+        found, decisions = optimise([use])
+        check([use], found)
+    assert price(found) < 5 * 2 * 600 * 600 and decisions[-1].rule == "open deeply"
+
+
+def test_what_somebody_else_needs_is_not_opened() -> None:
+    i, j, k = labels(300, 300, 300)
+    matrix = product(array("a", i, k), array("b", k, j), k)
+    summed = contract([], [(matrix, 1)], 1.0, [i, j])
+    kept = scalar("tanh", matrix)
+    for uses in ([summed, matrix], [summed, kept]):
+        found, decisions = optimise(uses)
+        assert found == uses and not decisions
+
+
+def test_contractive_penalty_is_two_small_products() -> None:
+    b, v, h = labels(128, 784, 512)
+    use = contract([], [(array("w", v, h), 2), (array("g", b, h), 2)], 1.0, [b, v, h])
+    (found,), _ = optimise([use])
+    assert max(plan(node).largest for node in walk([found.node]) if node.kind == "contract") <= 512
+    assert price([found]) < 4 * (784 * 512 + 128 * 512)
+
+
+def test_squared_gradients_of_examples_are_one_product() -> None:
+    b, i, o = labels(64, 100, 50)
+    each = contract([b, i, o], [(array("x", b, i), 1), (array("d", b, o), 1)])
+    use = contract([i, o], [(each, 2)], 1 / 64, [b])
+    (found,), _ = optimise([use])
+    assert all(len(node.dims) < 3 for node in walk([found.node]))
+    assert plan(found.node).flops <= 2 * 64 * 100 * 50 + 64 * 150
+
+
+def pairwise(n: int, d: int) -> Use:
+    a, b, k = labels(n, n, d)
+    x = array("x", a, k)
+    return contract([], [(add([(x, 1), (at(x, a, b), -1)]), 2)], 1.0, [a, b, k])
+
+
+def test_what_may_cancel_is_done_only_if_asked_for() -> None:
+    use = pairwise(2000, 64)
+    assert optimise([use]) == ([use], [])
+    ratio, decisions = gain(use, aggressive=True)
+    assert ratio > 1000 and decisions[0].rule == "expand the square"
+    assert gain(pairwise(9, 4), aggressive=True)[0] > 1
+
+
+def ghost(b_: int, t_: int, d_: int, h_: int) -> Use:
+    b, t, d, h = labels(b_, t_, d_, h_)
+    gradient = contract([b, d, h], [(array("x", b, t, d), 1), (array("e", b, t, h), 1)], 1.0, [t])
+    return contract([b], [(gradient, 2)], 1.0, [d, h])
+
+
+def test_ghost_norms_are_asked_for() -> None:
+    assert optimise([ghost(32, 64, 512, 513)])[1] == []
+    ratio, decisions = gain(ghost(32, 64, 512, 513), aggressive=True)
+    assert ratio > 4 and decisions[0].rule == "write the square as a product"
+    gain(ghost(3, 2, 9, 8), aggressive=True)
+    assert optimise([ghost(4, 512, 8, 8)], aggressive=True)[1] == []
+
+
+def softmax_jacobian(n: int, batch: int) -> Use:
+    b, p, q = labels(batch, n, n)
+    e = scalar("exp", array("z", b, p))
+    other = at(e, p, q)
+    jacobian = add([(contract([b, p, q], [(e, 1), (delta(p, q), 1)]), 1), (contract([b, p, q], [(e, 1), (other, 1)]), -1)])
+    return contract([b], [(jacobian, 2)], 1.0, [p, q])
+
+
+def test_a_diagonal_is_taken_out_of_a_square() -> None:
+    ratio, decisions = gain(softmax_jacobian(1000, 64))
+    assert ratio > 100 and decisions[0].rule == "expand the square" and decisions[0].before > 100 * decisions[0].after
+    gain(softmax_jacobian(7, 3))
+
+
+def test_positive_terms_are_distributed() -> None:
+    i, j, k = labels(400, 400, 400)
+    first = product(scalar("exp", array("a", i, k)), scalar("exp", array("b", k, j)), k)
+    second = product(scalar("exp", array("c", i, k)), scalar("exp", array("d", k, j)), k)
+    use = contract([], [(add([(first, 1), (second, 2)]), 1)], 1.0, [i, j])
+    ratio, decisions = gain(use)
+    assert ratio > 5 and "distribute" in decisions[-1].rule
+    signed = contract([], [(add([(first, 1), (second, -2)]), 1)], 1.0, [i, j])
+    assert not any("distribute" in decision.rule for decision in optimise([signed])[1])
+
+
+def training_step(depth: int, batch: int, width: int) -> list[Use]:
+    b = Label(batch)
+    names = [Label(width) for _ in range(depth + 1)]
+    h = array("x", b, names[0])
+    weights = []
+    for place in range(depth):
+        weight = array(f"w{place}", names[place], names[place + 1])
+        weights.append(weight)
+        h = scalar("tanh", add([(product(h, weight, names[place]), 1), (array(f"b{place}", names[place + 1]), 1)]))
+    loss = contract([], [(h, 2)], 1 / batch, [b, names[-1]])
+    gradients = derive([loss], [constant(1.0, float64)], [weight.node for weight in weights])
+    return [loss, *[gradient[0] for gradient in gradients if gradient is not None]]
+
+
+@pytest.mark.parametrize("batch", [2, 8, 128, 4096])
+def test_plain_training_steps_are_left_alone(batch: int) -> None:
+    uses = training_step(3, batch, 512)
+    found, decisions = optimise(uses)
+    assert price(found) <= 1.001 * price(uses) and not decisions
+
+
+def test_deep_graphs_are_linear_and_do_not_recurse() -> None:
+    uses = training_step(400, 4, 3)
+    found, _ = optimise(uses)
+    assert len(list(walk([use.node for use in found]))) <= 1.1 * len(list(walk([use.node for use in uses])))
+
+
+def test_bool_products_are_left_alone() -> None:
+    i = Label(5)
+    mask = scalar("gt", array("x", i), constant(0.0, float64))
+    use = contract([i], [(mask, 1), (scalar("lt", array("x", i), constant(1.0, float64)), 1)])
+    assert use.dtype is bool_ and optimise([use])[0] == [use]
+
+
+def random_graph(generator: random.Random, hints: bool) -> list[Use]:
+    """Products, sums, squares, diagonals and masks of a few inputs, over a few labels of sizes 0 to 4."""
+    sizes = [generator.choice([0, 1, 2, 3, 3, 4]) for _ in range(3)]
+    kinds = [symbol(f"s{size}_{generator.randrange(10**9)}", generator.choice([1, 10, 1000, 10000])) if hints else size for size in sizes]
+    environment = dict(zip(kinds, sizes)) if hints else {}
+    names = [Label(kind) for kind in kinds for _ in range(2)]
+    pool: list[Use] = []
+    for place in range(3):
+        chosen = generator.sample(names, generator.randrange(1, 4))
+        pool.append(input_(place, chosen, float64))
+    for _ in range(generator.randrange(3, 12)):
+        picked = generator.choices(pool[-6:], k=2)
+        x, y = [swap(use, names, generator) for use in picked]
+        kind = generator.randrange(6)
+        every = list(dict.fromkeys([*x.labels, *y.labels]))
+        over = [label for label in every if generator.random() < 0.4]
+        keep = set(every) - set(over)
+        if kind <= 2:
+            factors = [(x, generator.choice([1, 1, 2])), (y, 1)]
+            if len(every) > 1 and generator.random() < 0.3:
+                a, b = generator.sample(every, 2)
+                factors.append((at_least_zero({a: 1, b: -1}, 0) if generator.random() < 0.5 else delta(a, b), 1))
+            pool.append(contract(keep, factors, generator.choice([1.0, 0.5, -1.0]), over, float64))
+        elif kind == 3:
+            pool.append(add([(x, 1.0), (y, generator.choice([1.0, -1.0, 0.5]))]))
+        elif kind == 4:
+            pool.append(scalar("tanh", x))
+        else:
+            pool.append(contract(keep & set(x.labels), [(x, 2)], 1.0, [label for label in over if label in x.labels]))
+    return [*pool[-3:], environment]  # type: ignore[list-item]
+
+
+def swap(use: Use, names: list[Label], generator: random.Random) -> Use:
+    """The use at other labels of the same sizes, sometimes at one label twice."""
+    pairs = {names[i]: names[i ^ 1] for i in range(len(names))}
+    return Use(use.node, tuple(pairs[label] if generator.random() < 0.4 else label for label in use.labels))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_random_graphs_keep_their_values(seed: int) -> None:
+    generator = random.Random(seed)
+    *uses, sizes = random_graph(generator, hints=seed % 3 != 0)
+    found, _ = optimise(uses, aggressive=seed % 2 == 0)
+    numbers = {node.param: node.dims for node in walk([use.node for use in uses]) if node.kind == "input"}
+    arrays = np.random.default_rng(seed)
+    environment = {key: arrays.uniform(-1, 1, [sizes.get(d, d) for d in dims]) for key, dims in numbers.items()}
+    expected = interpret(uses, environment, sizes)
+    values = interpret(found, environment, sizes)
+    for use, before, new, after in zip(uses, expected, found, values):
+        own, other = list(dict.fromkeys(use.labels)), list(dict.fromkeys(new.labels))
+        assert set(other) <= set(own)
+        after = after.transpose([other.index(label) for label in own if label in other])
+        shape = [before.shape[place] if label in other else 1 for place, label in enumerate(own)]
+        np.testing.assert_allclose(np.broadcast_to(after.reshape(shape), before.shape), before, rtol=1e-8, atol=1e-8)
