@@ -17,12 +17,17 @@ from croton.sizes import Size
 
 
 class Label:
-    """A name for an index, with its size. Labels are compared by identity."""
+    """A name for an index, with its size. Labels are compared by identity.
 
-    __slots__ = ("size",)
+    An `ambient` label belongs to something around the operation at hand (the element that a vectorised function is mapped over): every product keeps it,
+    unless it is summed by name.
+    """
 
-    def __init__(self, size: Size) -> None:
+    __slots__ = ("ambient", "size")
+
+    def __init__(self, size: Size, ambient: bool = False) -> None:
         self.size = size
+        self.ambient = ambient
 
     def __repr__(self) -> str:
         return f"<{id(self) % 9973}:{self.size}>"

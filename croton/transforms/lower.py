@@ -19,10 +19,12 @@ from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Constant, Expr
 from croton.expr.op import Op
 from croton.expr.walk import walk
+from croton.dtypes import DType
 from croton.sizes import Poly, Size, Symbol, substitute
 from croton.transforms.release import release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.transforms.unify import Check, unify
+from croton.transforms.vmap import COLLECT, LANE
 
 
 class Lowered(NamedTuple):
@@ -65,6 +67,7 @@ class _Lowering:
         self.operands: dict[Expr, Operand] = {}
         self.leaves: list[Expr] = []
         self.shapes: dict[Expr, tuple[Size, ...]] = {}
+        self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
         self.anchored = {w for members in self.requests.values() for w in _variables(members) if w.inputs or isinstance(w, Constant)}
 
@@ -78,6 +81,8 @@ class _Lowering:
             elif node.op in REQUESTS:
                 self.answer(node)
                 continue
+            elif node.op is LANE or node.op is COLLECT:
+                self.operands[node] = self.lane(node) if node.op is LANE else self.collect(node)
             else:
                 inputs = [self.operands[x] for x in node.inputs]
                 self.operands[node] = node.op.meaning(inputs, self.params(node.params))
@@ -93,6 +98,26 @@ class _Lowering:
         self.shapes[node] = shape
         axes = tuple(Label(size) for size in shape)
         return Operand(axes, algebra.input_(node, axes, node.dtype))
+
+    def ambient(self, depth: int, size: Size) -> Label:
+        """The label of the elements that a vectorised function at this depth is mapped over."""
+        label = self.mapped.get((depth, size))
+        if label is None:
+            label = self.mapped[depth, size] = Label(size, ambient=True)
+        return label
+
+    def lane(self, node: Expr) -> Operand:
+        axis, depth, size = self.params(node.params)
+        operand = self.operands[node.inputs[0]]
+        axes = operand.axes
+        return Operand(axes[:axis] + axes[axis + 1 :], algebra.relabel(operand.use, {axes[axis]: self.ambient(depth, size)}))
+
+    def collect(self, node: Expr) -> Operand:
+        axis, depth, size = self.params(node.params)
+        operand = self.operands[node.inputs[0]]
+        inside = self.ambient(depth, size)
+        label = Label(size)
+        return Operand((*operand.axes[:axis], label, *operand.axes[axis:]), algebra.relabel(operand.use, {inside: label}))
 
     def params(self, params: Any) -> Any:
         """Params with unified sizes in place of the user's."""
@@ -119,16 +144,8 @@ class _Lowering:
 
     def put(self, request: Expr, seeds: Sequence[Label], variable: Expr, found: tuple[Use, tuple[Label, ...]] | None) -> None:
         """Record a derivative: its axes are the seeds and then those of the variable."""
-        operand = self.operands[variable]
-        if found is None:
-            axes = (*seeds, *(Label(axis.size) for axis in operand.axes))
-            self.operands[request] = Operand(axes, algebra.constant(0, request.dtype))
-            return
-        use, labels = found
-        # A derivative comes at labels of the variable's node; the variable's array has its own order, and axes of size 1 besides.
-        place = dict(zip(operand.use.labels, labels))
-        axes = (*seeds, *(place.get(axis) or Label(axis.size) for axis in operand.axes))
-        self.operands[request] = Operand(axes, use)
+        derivative = _of_variable(self.operands[variable], found, request.dtype)
+        self.operands[request] = Operand((*seeds, *derivative.axes), derivative.use)
 
 
 def _key(node: Expr) -> tuple:
@@ -163,8 +180,7 @@ def answer_gradients(lowering: _Lowering, members: Sequence[Expr]) -> None:
     cotangents = [lowering.operands[x] for x in members[0].inputs[count:-1]]
     outputs, wrt = lowering.stable(outputs, _variables(members))
     pulled = [_pulled(_at(cotangent, output.axes), output) for cotangent, output in zip(cotangents, outputs)]
-    found = algebra.derive([output.use for output in outputs], pulled, wrt)
-    for node, derivative in zip(members, found):
+    for node, derivative in zip(members, _derive(outputs, pulled, wrt)):
         lowering.put(node, (), node.inputs[-1], derivative)
 
 
@@ -175,7 +191,7 @@ def answer_jacobians(lowering: _Lowering, members: Sequence[Expr]) -> None:
     seeds = tuple(Label(axis.size) for axis in output.axes)
     factors = [(algebra.delta(seed, axis), 1) for seed, axis in zip(seeds, output.axes)]
     cotangent = algebra.contract({*seeds, *output.axes}, factors, dtype=output.dtype)
-    for node, derivative in zip(members, algebra.derive([output.use], [_pulled(cotangent, output)], wrt)):
+    for node, derivative in zip(members, _derive([output], [_pulled(cotangent, output)], wrt)):
         lowering.put(node, seeds, node.inputs[-1], derivative)
 
 
@@ -188,22 +204,49 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
     members = _ready(lowering, members)
     (output,), wrt = lowering.stable([lowering.operands[members[0].inputs[0]]], _variables(members))
     axes = tuple(Label(axis.size) for axis in output.axes)
-    probe = algebra.input_(("probe", members[0].id), axes, output.dtype)
-    pulled = algebra.derive([output.use], [_pulled(_at(Operand(axes, probe), output.axes), output)], wrt)
+    probe = Operand(axes, algebra.input_(("probe", members[0].id), axes, output.dtype))
+    pulled = _derive([output], [_pulled(_at(probe, output.axes), output)], wrt)
     for node, derivative in zip(members, pulled):
         tangent, variable = lowering.operands[node.inputs[1]], lowering.operands[node.inputs[2]]
         result = None
         if derivative is not None:
-            use, labels = derivative
-            place = dict(zip(variable.use.labels, labels))
-            pulled_back = Operand(tuple([place.get(axis) or Label(axis.size) for axis in variable.axes]), use)
-            cotangent = _pulled(_at(tangent, pulled_back.axes), pulled_back)
-            (result,) = algebra.derive([use], [cotangent], [probe.node])
-        if result is None:
-            lowering.operands[node] = Operand(axes, algebra.constant(0, node.dtype))
-        else:
-            place = dict(zip(probe.labels, result[1]))
-            lowering.operands[node] = Operand(tuple(place.get(axis, axis) for axis in axes), result[0])
+            pullback = _of_variable(variable, derivative, node.dtype)
+            cotangent = _pulled(_at(tangent, pullback.axes), pullback)
+            (result,) = _derive([pullback], [cotangent], [probe.use.node])
+        lowering.operands[node] = _of_variable(probe, result, node.dtype)
+
+
+def _derive(outputs: Sequence[Operand], cotangents: Sequence[Use], wrt: Sequence[Node]) -> list[tuple[Use, tuple[Label, ...]] | None]:
+    """`derive` for values that may have labels around them. Each element of what is around is an output of its own: a delta says which."""
+    uses, seeded = [], []
+    for output, cotangent in zip(outputs, cotangents):
+        inside = {label: Label(label.size) for label in output.use.labels if label.ambient}
+        if inside:
+            deltas = [(algebra.delta(label, other), 1) for label, other in inside.items()]
+            # The cotangent of an element is its own: it moves with the label that the derivative is read at.
+            every = {*cotangent.labels, *inside, *inside.values()}
+            cotangent = algebra.contract(every, [(cotangent, 1), *deltas])
+        uses.append(algebra.relabel(output.use, inside))
+        seeded.append(cotangent)
+    return algebra.derive(uses, seeded, wrt)
+
+
+def _of_variable(variable: Operand, found: tuple[Use, tuple[Label, ...]] | None, dtype: DType) -> Operand:
+    """A derivative as an array with the axes of its variable.
+
+    It comes at labels of the variable's node; the variable's array has its own order, axes of size 1 besides, and perhaps labels around it, where the
+    element at hand is meant.
+    """
+    if found is None:
+        return Operand(tuple(Label(axis.size) for axis in variable.axes), algebra.constant(0, dtype))
+    use, labels = found
+    place = dict(zip(variable.use.labels, labels))
+    around = {inside: label for label, inside in place.items() if label.ambient}
+    axes = tuple(place.get(axis) or Label(axis.size) for axis in variable.axes)
+    if around:
+        moved = algebra.relabel(use, around)
+        use = algebra.contract(set(moved.labels), [(moved, 1)])
+    return Operand(axes, use)
 
 
 def _at(operand: Operand, axes: Sequence[Label]) -> Use:
