@@ -54,6 +54,14 @@ _kept: list[Any] = []
 """What CPython keeps pointers to as long as the type lives."""
 
 
+def _same(function: Any, memory: object = None) -> Any:
+    return function
+
+
+def _refuse_to_pickle(function: Any, protocol: int) -> None:
+    raise TypeError("a loaded function holds machine code and cannot be pickled; pickle the Program and load it again")
+
+
 @functools.cache
 def function_type() -> type:
     """The type of compiled functions. Methods can be attached to it: `function_type().explain = ...`."""
@@ -70,8 +78,11 @@ def function_type() -> type:
     flags = _DEFAULT | _HAVE_GC | _HAVE_VECTORCALL
     spec = _Spec(b"croton.Function", layout.HEADER + WORDS * layout.WORD, 0, flags, ctypes.addressof(slots))
     from_spec = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", ctypes.pythonapi))
-    made = from_spec(ctypes.addressof(spec))
+    made: Any = from_spec(ctypes.addressof(spec))
     _kept.extend((slots, spec, made))
+    made.__copy__ = _same
+    made.__deepcopy__ = _same
+    made.__reduce_ex__ = _refuse_to_pickle
     return made
 
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from croton.runtime import callable as callable_
 from croton.runtime import layout
+from croton.runtime.check import check
 from croton.runtime.portable import PortableFunction
 from croton.runtime.program import Program
 from croton.runtime.status import Refused, Status
 from croton.runtime.stream import HEADER_WORDS, Limits, encode
+from croton.util.config import config
 
 _free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", ctypes.CDLL(None)))
 
@@ -62,6 +64,8 @@ def load(
     what else has to live as long as the function (loaded `Code`). Arguments that are not exactly as the program wants them go to
     `fallback(status, *arguments, **keywords)`, where `Status(*status)` says why; without one, `Refused` is raised.
     """
+    if config.check:
+        check(program, len(kernels), len(routines))
     if layout.WHY_NOT is not None:
         return PortableFunction(program, kernels, cells, routines, fallback, keep)
     stream = encode(program, kernels, cells, routines, limits)

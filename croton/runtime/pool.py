@@ -248,7 +248,7 @@ class Pool:
 
     def __init__(self, threads_address: int, reset_address: int) -> None:
         self._threads = ctypes.c_int32.from_address(threads_address)
-        self._reset = ctypes.CFUNCTYPE(None)(reset_address)
+        self._reset = ctypes.PYFUNCTYPE(None)(reset_address)
         os.register_at_fork(after_in_child=self._reset)
         self._threads.value = _wanted
 
@@ -257,10 +257,19 @@ class Pool:
 
 
 def available_cores() -> int:
-    """Processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Processors that this process may run on, or as many as its container's quota amounts to."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _quota() or cores)
+
+
+def _quota() -> int | None:
+    """Processors' worth of time that the control group grants, rounded up; None if it sets no limit."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        return None if quota == "max" else max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError):
+        return None
 
 
 def _allowed(threads: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import pickle
 import weakref
@@ -72,3 +73,10 @@ def test_programs_are_plain_data() -> None:
     assert SAME.pointer("input", 0) == 0 and SAME.pointer("output", 0) == 1 and SAME.pointer("view", 0) == 2
     with pytest.raises(ValueError, match="one of input, shared"):
         SAME.pointer("nothing", 0)
+
+
+def test_copies_are_the_function_itself_and_pickles_are_refused() -> None:
+    f = load(SAME)
+    assert copy.copy(f) is f and copy.deepcopy([f])[0] is f
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(f)
