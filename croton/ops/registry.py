@@ -18,6 +18,7 @@ from croton.ops import (
     selection,
     shape,
     sorting,
+    windows,
 )
 
 OPERATIONS: tuple[Op, ...] = (
@@ -35,4 +36,5 @@ OPERATIONS: tuple[Op, ...] = (
     *joining.OPERATIONS,
     *cumulative.OPERATIONS,
     *sorting.OPERATIONS,
+    *windows.OPERATIONS,
 )

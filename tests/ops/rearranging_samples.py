@@ -26,7 +26,8 @@ def shape_samples() -> Iterator[Sample]:
     """reshape, what it composes, and diagonal matrices."""
     shapes: tuple[tuple[tuple[int, ...], Any], ...] = (
         ((6,), (2, 3)), ((2, 3), (6,)), ((2, 3), (3, 2)), ((2, 3, 4), (6, -1)), ((2, 3, 4), (4, 3, 2)), ((4, 6), (3, 8)), ((2, 1, 3), (3, 1, 2, 1)),
-        ((), (1, 1)), ((1, 1), ()), ((2, 3, 4), (2, 12)), ((2, 3, 4), (24,)), ((0, 3), (3, 0)), ((0, 3), (0, 5)), ((0, 2), (0,)), ((3,), -1), ((12,), (2, -1, 2)),
+        ((), (1, 1)), ((1, 1), ()), ((2, 3, 4), (2, 12)), ((2, 3, 4), (24,)), ((0, 3), (3, 0)), ((0, 3), (0, 5)), ((0, 2),
+        (0,)), ((3,), -1), ((12,), (2, -1, 2)),
         ((2, 6), (4, 3)), ((5,), (5,)), ((2, 3, 5), (3, 2, 5)),
     )  # fmt: skip
     for old, new in shapes:
@@ -65,7 +66,8 @@ INDICES: tuple[tuple[Any, bool], ...] = (
     (span(-9, 9, 2), False), (span(-1, 0, -1), True), (span(2, 0, -1), False), (None, True), (Ellipsis, True), (at(), True), (at(Ellipsis, 0), True),
     (at(_, 1), True), (at(_, None, 1), True), (at(span(1, None), span(None, None, -1), None, Ellipsis, -1), True), (at(0, _, 1), True), (at(1, 2, 3), True),
     (at(_, span(0, 1)), True), (at(span(None, None, 3), Ellipsis, span(1, 3)), True), (at(-1, Ellipsis, None), True),
-    ([0, 1, 1], True), (np.array([-1, 0]), False), (np.array([[0, 1], [1, 1]]), True), (np.array([0, 1]), True), (at(_, [2, 0]), True), (at(_, np.array([-1])), False),
+    ([0, 1, 1], True), (np.array([-1, 0]), False), (np.array([[0, 1], [1, 1]]), True), (np.array([0, 1]), True),
+    (at(_, [2, 0]), True), (at(_, np.array([-1])), False),
     (at([0, 1], [2, 0]), True), (at([0, 1], _, [3, 0]), True), (at(0, _, [3, 0]), True), (at(_, [2, 0], [1, 3]), True), (at([[0], [1]], [0, 2]), True),
     (at(Ellipsis, [0, 2], None), True), (at([1, 0], None, [1, 2]), True), (at(_, 0, [1, 1]), True), (at(span(None, None, -1), [1, 1, 2], span(1, None)), True),
     (np.array([True, False]), False), (at(_, np.array([True, False, True])), False), (np.array([[True, False, True], [False, False, True]]), False),
@@ -116,28 +118,18 @@ def indexing_samples() -> Iterator[Sample]:
         return np.where(inside[None, :, None], x[:, np.where(inside, i, 0)], 7)
 
     yield Sample("take fill", lambda x, i: indexing.take(x, i, 1, "fill", 7), filled, (a, np.array([-4, -3, 0, 2, 3])), smooth=True)
-    yield Sample(
-        "take fill nothing", lambda x: indexing.take(x, [0, 2], 0, "fill", 7), lambda x: np.full((2, 1), 7.0), (a[0, :0, :1],), unknown=False
-    )
+    yield Sample("take fill nothing", lambda x: indexing.take(x, [0, 2], 0, "fill", 7), lambda x: np.full((2, 1), 7.0), (a[0, :0, :1],), unknown=False)
 
 
 def selection_samples() -> Iterator[Sample]:
     """Along an axis, one-hot."""
     a = values("float64", (2, 3, 4))
     index = np.array([[[0, 2, 1, 0]], [[2, 2, -1, 1]]])
-    yield Sample(
-        "take_along_axis", lambda x, i: selection.take_along_axis(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1), (a, index), smooth=True
-    )
-    yield Sample(
-        "take_along_axis broadcast", lambda x, i: selection.take_along_axis(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1), (a[:1], index)
-    )
-    yield Sample(
-        "take_along_axis argmax", lambda x: selection.take_along_axis(x, x.argmax(1, True), 1), lambda x: x.max(1, keepdims=True), (a,), smooth=True
-    )
+    yield Sample("take_along_axis", lambda x, i: selection.take_along_axis(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1), (a, index), smooth=True)
+    yield Sample("take_along_axis broadcast", lambda x, i: selection.take_along_axis(x, i, 1), lambda x, i: np.take_along_axis(x, i, 1), (a[:1], index))
+    yield Sample("take_along_axis argmax", lambda x: selection.take_along_axis(x, x.argmax(1, True), 1), lambda x: x.max(1, keepdims=True), (a,), smooth=True)
     yield Sample("one_hot", lambda i: selection.one_hot(i, 3), lambda i: np.eye(3)[i], (np.array([[0, 2], [1, 1]]),))
-    yield Sample(
-        "one_hot size", lambda i, x: selection.one_hot(i, x.shape[0], "int8"), lambda i, x: np.eye(2, dtype="int8")[i], (np.array([0, 1, 1]), a)
-    )
+    yield Sample("one_hot size", lambda i, x: selection.one_hot(i, x.shape[0], "int8"), lambda i, x: np.eye(2, dtype="int8")[i], (np.array([0, 1, 1]), a))
     yield Sample("one_hot of one", lambda i: selection.one_hot(i, 1, bool), lambda i: np.ones((2, 1), bool), (np.array([0, 0]),))
 
 
@@ -162,14 +154,10 @@ def joining_samples() -> Iterator[Sample]:
         (values("int32", (2,)), values("float32", (1,))),
     )
     yield Sample("concatenate empty", lambda x, y: joining.concatenate([x, y, x[:0]]), lambda x, y: np.concatenate([x, y]), (a[:0], b), smooth=True)
-    yield Sample(
-        "concatenate ones", lambda x, y: joining.concatenate([x, y], 1), lambda x, y: np.concatenate([x, y], 1), (a[:, :1], b[:, :1]), smooth=True
-    )
+    yield Sample("concatenate ones", lambda x, y: joining.concatenate([x, y], 1), lambda x, y: np.concatenate([x, y], 1), (a[:, :1], b[:, :1]), smooth=True)
     yield Sample("concatenate one", lambda x: joining.concatenate([x]), lambda x: np.concatenate([x]), (a,))
     special = np.array([np.inf, np.nan, -np.inf])
-    yield Sample(
-        "concatenate special", lambda x, y: joining.concatenate([x, y]), lambda x, y: np.concatenate([x, y]), (special, special[::-1].copy())
-    )
+    yield Sample("concatenate special", lambda x, y: joining.concatenate([x, y]), lambda x, y: np.concatenate([x, y]), (special, special[::-1].copy()))
     for axis in (0, 1, 2, -1):
         yield Sample(f"stack {axis}", lambda x, y, i=axis: joining.stack([x, y], i), lambda x, y, i=axis: np.stack([x, y], i), (a, b), smooth=True)
     yield Sample("stack numbers", lambda x, y: joining.stack([x, y, 1.5]), lambda x, y: np.stack([x, y, 1.5]), (a[0, 0], a[1, 1]), smooth=True)
@@ -180,12 +168,8 @@ def joining_samples() -> Iterator[Sample]:
     long = values("float64", (7, 6))
     for part in range(3):
         yield Sample(f"split {part}", lambda x, p=part: joining.split(x, 3, 1)[p], lambda x, p=part: np.split(x, 3, 1)[p], (long,), smooth=True)
-        yield Sample(
-            f"split at {part}", lambda x, p=part: joining.split(x, [2, 5])[p], lambda x, p=part: np.split(x, [2, 5])[p], (long,), smooth=True
-        )
-        yield Sample(
-            f"array_split {part}", lambda x, p=part: joining.array_split(x, 3)[p], lambda x, p=part: np.array_split(x, 3)[p], (long,), smooth=True
-        )
+        yield Sample(f"split at {part}", lambda x, p=part: joining.split(x, [2, 5])[p], lambda x, p=part: np.split(x, [2, 5])[p], (long,), smooth=True)
+        yield Sample(f"array_split {part}", lambda x, p=part: joining.array_split(x, 3)[p], lambda x, p=part: np.array_split(x, 3)[p], (long,), smooth=True)
     yield Sample("unstack", lambda x: joining.unstack(x, 1)[2], lambda x: x[:, 2], (a,), unknown=False)
 
 
@@ -195,9 +179,7 @@ def arranging_samples() -> Iterator[Sample]:
     for axis in (None, 0, -1, (0, 1)):
         yield Sample(f"flip {axis}", lambda x, i=axis: arranging.flip(x, i), lambda x, i=axis: np.flip(x, i), (a,), smooth=True)
     for shift, axis in ((1, 0), (-1, 1), (3, 0), (0, 0), ((1, -2), (0, 1)), (2, (0, 1))):
-        yield Sample(
-            f"roll {shift} {axis}", lambda x, s=shift, i=axis: arranging.roll(x, s, i), lambda x, s=shift, i=axis: np.roll(x, s, i), (a,), smooth=True
-        )
+        yield Sample(f"roll {shift} {axis}", lambda x, s=shift, i=axis: arranging.roll(x, s, i), lambda x, s=shift, i=axis: np.roll(x, s, i), (a,), smooth=True)
     yield Sample("roll far", lambda x: arranging.roll(x, -9, 1), lambda x: np.roll(x, -9, 1), (a,), unknown=False)
     yield Sample("roll flat", lambda x: arranging.roll(x, 5), lambda x: np.roll(x, 5), (a,))
     yield Sample("roll nothing", lambda x: arranging.roll(x, 5, 0), lambda x: np.roll(x, 5, 0), (a[:0],), unknown=False)
@@ -231,12 +213,8 @@ def arranging_samples() -> Iterator[Sample]:
                 smooth=True,
             )
     corners = ((1, 2), (3, 4))
-    yield Sample(
-        "pad values", lambda x: arranging.pad(x, 1, constant_values=corners), lambda x: np.pad(x, 1, constant_values=corners), (a,), smooth=True
-    )
-    yield Sample(
-        "pad bool", lambda x: arranging.pad(x, 1, constant_values=True), lambda x: np.pad(x, 1, constant_values=True), (values("bool", (2, 3)),)
-    )
+    yield Sample("pad values", lambda x: arranging.pad(x, 1, constant_values=corners), lambda x: np.pad(x, 1, constant_values=corners), (a,), smooth=True)
+    yield Sample("pad bool", lambda x: arranging.pad(x, 1, constant_values=True), lambda x: np.pad(x, 1, constant_values=True), (values("bool", (2, 3)),))
     yield Sample("pad int", lambda x: arranging.pad(x, 1, constant_values=3), lambda x: np.pad(x, 1, constant_values=3), (values("int8", (2, 3)),))
     yield Sample("pad nothing", lambda x: arranging.pad(x, 1), lambda x: np.pad(x, 1), (a[:0],))
     yield Sample("pad one", lambda x: arranging.pad(x, 2), lambda x: np.pad(x, 2), (a[:1, :1],), smooth=True)
@@ -308,9 +286,7 @@ def sorting_samples() -> Iterator[Sample]:
     yield Sample("top_k ties", lambda x: sorting.top_k(x, 4)[1], lambda x: np.argsort(-x, kind="stable")[:4], (ties,))
     for side in ("left", "right"):
         search = (np.sort(special), np.array([[-2.0, 0], [np.nan, np.inf]]))
-        yield Sample(
-            f"searchsorted {side}", lambda x, v, s=side: sorting.searchsorted(x, v, s), lambda x, v, s=side: np.searchsorted(x, v, s), search
-        )
+        yield Sample(f"searchsorted {side}", lambda x, v, s=side: sorting.searchsorted(x, v, s), lambda x, v, s=side: np.searchsorted(x, v, s), search)
         yield Sample(
             f"searchsorted {side} int",
             lambda x, v, s=side: sorting.searchsorted(x, v, s),

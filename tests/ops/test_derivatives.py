@@ -9,6 +9,7 @@ import pytest
 from evaluation import bind, operands_of, symbolic
 from rearranging_samples import rearranging_samples
 from samples import Sample, samples
+from window_samples import window_samples
 from writing_samples import writing_samples
 
 from croton import algebra
@@ -16,7 +17,7 @@ from croton.expr.expr import Expr
 from croton.ops.casting import asarray
 from croton.ops.reductions import sum as sum_
 
-EVERY = (*samples(), *rearranging_samples(), *writing_samples())
+EVERY = (*samples(), *rearranging_samples(), *writing_samples(), *window_samples())
 SMOOTH = [sample for sample in EVERY if sample.smooth and all(a.dtype.kind == "f" or a.dtype == bool for a in sample.arrays)]
 GROUPS = sorted({sample.name.split()[0] for sample in SMOOTH})
 STEP = 1e-5

@@ -9,12 +9,13 @@ import pytest
 from evaluation import by_meaning, by_reference, symbolic
 from rearranging_samples import rearranging_samples
 from samples import Sample, samples
+from window_samples import window_samples
 from writing_samples import writing_samples
 
 from croton.expr.walk import walk
 from croton.ops.registry import OPERATIONS
 
-SAMPLES = [*samples(), *rearranging_samples(), *writing_samples()]
+SAMPLES = [*samples(), *rearranging_samples(), *writing_samples(), *window_samples()]
 GROUPS = sorted({sample.name.split()[0] for sample in SAMPLES})
 
 

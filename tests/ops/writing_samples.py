@@ -36,7 +36,8 @@ def assigned(method: str, item: Any) -> Callable[[np.ndarray, Any], np.ndarray]:
 
 
 PLACES: tuple[tuple[Any, bool], ...] = (
-    (0, True), (-1, True), (span(1, None), True), (span(None, None, -1), True), (at(_, span(None, None, 2)), True), (at(Ellipsis, 1), True), (at(None, 0), True),
+    (0, True), (-1, True), (span(1, None), True), (span(None, None, -1), True), (at(_, span(None, None, 2)), True),
+    (at(Ellipsis, 1), True), (at(None, 0), True),
     (at(1, 2, 3), True), (at(_, 0, span(1, 3)), True), (Ellipsis, True), ([0, 1], True), ([1, 1], True), (at(_, [2, 0]), True), (at(_, [2, 2, 0]), True),
     (at([0, 1, 0], [2, 0, 2]), True), (at([0, 1], _, [3, 0]), True), (at([0, 0], span(1, None), [3, 3]), True), (at([[0], [1]], [0, 0]), True),
     (at(span(None, None, -1), [1, 1, 2], span(1, None)), True), (at(_, np.array([True, False, True])), False), (at(0, [0, 0], _), True), ([], True),
@@ -56,9 +57,7 @@ def _writing_samples() -> Iterator[Sample]:
             value = values("float64", shape, 7, 0.5, 2)
             repeated = method == "max" and shape != np.unique(np.arange(24).reshape(2, 3, 4)[item]).shape
             yield Sample(f"at.{method} {item!r}", written(method, item), assigned(method, item), (x, value), smooth=not repeated, unknown=unknown)
-        yield Sample(
-            f"at.set {item!r} number", lambda a, i=item: a.at[i].set(2.5), lambda a, i=item: assigned("set", i)(a, 2.5), (x,), unknown=unknown
-        )
+        yield Sample(f"at.set {item!r} number", lambda a, i=item: a.at[i].set(2.5), lambda a, i=item: assigned("set", i)(a, 2.5), (x,), unknown=unknown)
     for method in ("subtract", "divide", "min"):
         for item in (span(1, None), [1, 0, 1]):
             value = values("float64", x[item].shape, 5, 1, 2)
@@ -82,9 +81,7 @@ def _writing_samples() -> Iterator[Sample]:
     yield Sample("at.set by a number", lambda a, i: a.at[:, i].set(0.5), lambda a, i: assigned("set", (_, i))(a, 0.5), (x, number), smooth=True)
     special = np.array([np.nan, np.inf, -np.inf, 1.0])
     yield Sample("at.set special", lambda a, i: a.at[i].set(0.0), lambda a, i: assigned("set", i)(a, 0.0), (special, np.array([0, 1, 1])))
-    yield Sample(
-        "at.set of special", lambda a, v, i: a.at[i].set(v), lambda a, v, i: assigned("set", i)(a, v), (special, special[:3], np.array([3, 3, 0]))
-    )
+    yield Sample("at.set of special", lambda a, v, i: a.at[i].set(v), lambda a, v, i: assigned("set", i)(a, v), (special, special[:3], np.array([3, 3, 0])))
     yield Sample("at.set of nothing", lambda a, i: a.at[i].set(0.0), lambda a, i: a, (special[3:], np.zeros(0, int)), unknown=False)
     yield Sample("at.get", lambda a: a.at[1:, [0, 2]].get(), lambda a: a[1:, [0, 2]], (x,), smooth=True)
     outside = np.array([0, 5, -4, -1, 0])
