@@ -85,7 +85,7 @@ def lgamma(b: Builder, x: str) -> str:
         pole = b.mask_or(b.fcmp("oeq", sine, b.constant(0.0)), b.fcmp("oeq", a, b.constant(float("inf"))))
         return [b.select(mirrored, b.select(pole, b.constant(float("inf")), reflected), positive)]
 
-    (result,) = where_any(b, mirrored, reflect, (positive,), (b.type,))
+    (result,) = where_any(b, mirrored, reflect, (positive,))
     return b.select(b.fcmp("uno", x, x), x, result)
 
 
@@ -122,7 +122,7 @@ def digamma(b: Builder, x: str) -> str:
         reflected = b.select(pole, b.constant(float("nan")), b.fsub(result, cotangent))
         return [b.select(mirrored, reflected, result)]
 
-    (result,) = where_any(b, mirrored, reflect, (result,), (b.type,))
+    (result,) = where_any(b, mirrored, reflect, (result,))
     at_zero = b.copysign(b.constant(float("inf")), b.fneg(x))
     result = b.select(b.fcmp("oeq", x, zero), at_zero, result)
     result = b.select(b.fcmp("oeq", x, b.constant(float("inf"))), x, result)

@@ -2,14 +2,14 @@
 
 x = n pi/2 + r, r as high + low. For ordinary arguments three pieces of pi/2 are subtracted with fused multiply-adds: the first
 difference is exact (Cody and Waite). From there on the fraction of x 2/pi is taken from the bits of 2/pi that matter (Payne and Hanek),
-in integers: the bits are picked by a tree of selects over constants, so that there is no table in memory. That text is only run if some
-lane needs it.
+in integers: the bits are picked by a tree of selects over constants, so that there is no table in memory. That text is only run for
+the lanes that need it, one at a time.
 """
 
 from __future__ import annotations
 
 from croton.codegen.builder import Builder
-from croton.codegen.vecmath.branch import where_any
+from croton.codegen.vecmath.branch import where_lanes
 from croton.codegen.vecmath.coefficients import ASIN, ATAN, COS, SIN
 from croton.codegen.vecmath.common import by_element, estrin, fast_two_sum, round_magic, two_product, two_sum
 
@@ -60,7 +60,7 @@ def pick_words(b: Builder, position: str, count: int, highest: int) -> list[str]
 
 
 def reduce_huge(b: Builder, x: str, largest_exponent: int) -> tuple[str, str, str]:
-    """(quadrant as i64, r, low) for finite |x| >= 2**17 of double lanes: x = quadrant pi/2 + r + low modulo 2 pi."""
+    """(quadrant as i64, r, low) for finite |x| >= 2**17, on doubles: x = quadrant pi/2 + r + low modulo 2 pi."""
     i = b.at("i64", flags="")
     pattern = i.iand(b.to_bits(x), i.constant((1 << 63) - 1))
     exponent = i.lshr(pattern, i.constant(52))
@@ -131,25 +131,23 @@ def reduce_ordinary(b: Builder, x: str) -> tuple[str, str, str]:
 
 def reduce(b: Builder, x: str) -> tuple[str, str, str]:
     """(quadrant in the low bits of the integer, r, low): x = quadrant pi/2 + r + low modulo 2 pi; NaN for infinite x."""
-    fast = reduce_ordinary(b, x)
     huge = b.fcmp("oge", b.fabs(x), b.constant(by_element(b, 2.0**17, 2.0**30)))
-
-    def slow() -> list[str]:
-        if b.element == "double":
-            quadrant, r, low = reduce_huge(b, x, 1023)
-        else:
-            d = b.at("double", flags="")
-            i, i32 = b.at("i64", flags=""), b.at("i32", flags="")
-            wide_quadrant, wide, _ = reduce_huge(d, d.convert("fpext", x, b), 127)
-            quadrant = i32.convert("trunc", wide_quadrant, i)
-            r = b.convert("fptrunc", wide, d)
-            low = b.convert("fptrunc", d.fsub(wide, d.convert("fpext", r, b)), d)
-        infinite = b.fcmp("oeq", b.fabs(x), b.constant(float("inf")))
-        r = b.select(infinite, b.constant(float("nan")), r)
-        return [b.iselect(huge, quadrant, fast[0]), b.select(huge, r, fast[1]), b.select(huge, low, fast[2])]
-
-    quadrant, r, low = where_any(b, huge, slow, fast, (b.integer, b.type, b.type))
+    quadrant, r, low = where_lanes(b, huge, x, reduce_huge_lane, reduce_ordinary(b, x), (False, True, True))
     return quadrant, r, low
+
+
+def reduce_huge_lane(b: Builder, x: str) -> list[str]:
+    """`reduce` of one huge or infinite value."""
+    if b.element == "double":
+        quadrant, r, low = reduce_huge(b, x, 1023)
+    else:
+        d, i, i32 = b.at("double"), b.at("i64"), b.at("i32")
+        wide_quadrant, wide, _ = reduce_huge(d, d.convert("fpext", x, b), 127)
+        quadrant = i32.convert("trunc", wide_quadrant, i)
+        r = b.convert("fptrunc", wide, d)
+        low = b.convert("fptrunc", d.fsub(wide, d.convert("fpext", r, b)), d)
+    infinite = b.fcmp("oeq", b.fabs(x), b.constant(float("inf")))
+    return [quadrant, b.select(infinite, b.constant(float("nan")), r), low]
 
 
 def sine_reduced(b: Builder, r: str, low: str, z: str) -> str:
