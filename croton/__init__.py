@@ -32,6 +32,7 @@ from croton.dtypes import (
     uint64,
 )
 from croton.expr.expr import Expr, Input, SharedVariable
+from croton.ops.arranging import flip, pad, repeat, roll
 from croton.ops.axes import (
     broadcast_arrays,
     broadcast_to,
@@ -66,6 +67,7 @@ from croton.ops.creation import (
     zeros,
     zeros_like,
 )
+from croton.ops.cumulative import cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff
 from croton.ops.elementwise import (
     abs,
     acos,
@@ -148,11 +150,17 @@ from croton.ops.elementwise import (
     xlogy,
 )
 from croton.ops.extremes import argmax, argmin
+from croton.ops.indexing import take
+from croton.ops.joining import array_split, column_stack, concatenate, hstack, split, stack, unstack, vstack
 from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, norm, outer, tensordot, trace, vecdot
 from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
 from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
+from croton.ops.selection import one_hot, take_along_axis
+from croton.ops.shape import atleast_1d, atleast_2d, diag, flatten, ravel, reshape, tile
+from croton.ops.sorting import argsort, searchsorted, sort, top_k
 from croton.ops.sugar import install_operators
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
+from croton.transforms.vmap import map, vmap
 from croton.util.config import config
 from croton.util.errors import (
     ArgumentError,
@@ -168,6 +176,7 @@ from croton.util.errors import (
 __version__ = "0.1.0"
 
 power = pow
+concat = concatenate
 
 install_operators()
 install_evaluation()
