@@ -91,8 +91,11 @@ class _Optimiser:
                 result = Use(node, labels[: len(node.dims)])
         else:
             rank = len(node.dims)
-            factors = [(use, arg[2]) for use, arg in zip(uses, node.args)]
-            result = contract(labels[:rank], factors, node.param, labels[rank:], node.dtype)
+            if all(use[0] is arg[0] for use, arg in zip(uses, node.args)):
+                result = Use(node, labels[:rank])
+            else:
+                factors = [(use, arg[2]) for use, arg in zip(uses, node.args)]
+                result = contract(labels[:rank], factors, node.param, labels[rank:], node.dtype)
             if result.node.kind == "contract" and result.node.args:
                 result = self._cheapest(node, result)
         if result is not None:
@@ -168,8 +171,8 @@ class _Optimiser:
     def _distributed(self, base: Form, shares: dict[Node, float]) -> list[Form]:
         if base.use.node.kind != "contract":
             return []
-        found = _distribute(base.use)
-        if found is None or (found.cancels and not self.aggressive):
+        found = _distribute(base.use, self.aggressive)
+        if found is None:
             return []
         name = " + ".join([rule for rule in (base.rule, *found.rules) if rule])
         dtype = base.use.dtype
@@ -284,7 +287,7 @@ def _may_distribute(node: Node) -> bool:
     )
 
 
-def _distribute(base: Use) -> Distribution | None:
+def _distribute(base: Use, aggressive: bool) -> Distribution | None:
     """R6, R7: a sum of products for a product with sums of terms as factors; None where there is nothing to gain or too much to write."""
     node, axes = base
     labels = [*axes, *[Label(size) for size in node.sums]]
@@ -320,6 +323,8 @@ def _distribute(base: Use) -> Distribution | None:
             if len(product) + len(rest) > MOST_FACTORS:
                 return None
             todo.append((rest + product, multiply(coef, weight), sums + more))
+        if cancels and not aggressive:
+            return None
     if not rules:
         return None
     pieces = [contract(axes, product, coef, sums, node.dtype) for product, coef, sums in done]
