@@ -19,7 +19,6 @@ from croton.schedule.recompute import inline_free, recompute
 from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size
 
-
 EMITTERS = {"map": emit, "scatter": emit_scatter, "scan": emit_scan}
 
 
@@ -54,6 +53,7 @@ class _Assembly:
         self.lowering = lowering
         self.donated = donated
         self.kernels: dict[Kernel, int] = {}
+        self.taken: dict[Value, Value] = {}
         self.uses: list[CallUse] = []
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks: list[tuple[Value, Size, tuple]] = lowering.checks
@@ -68,11 +68,15 @@ class _Assembly:
             if group.kind in ("product", "routine"):
                 step = group.members[0].step
                 accumulate = step.detail.accumulate if step.kind == "product" else None
-                if accumulate is not None:
+                if accumulate is not None and accumulate.home is None:
                     step.out.donor = accumulate
+                elif accumulate is not None:
+                    self.taken[step.out] = accumulate
                 self.uses.append(CallUse((*step.reads(), step.out), (), None, -1))
                 self.parts.append((group, None))
                 continue
+            if group.kind == "scatter" and group.members[0].step.detail.base is not None:
+                self.taken[group.members[0].step.out] = group.members[0].step.detail.base
             emitted = EMITTERS[group.kind](group, stored)
             number = self.kernels.setdefault(emitted.kernel, len(self.kernels))
             kernel = emitted.kernel
@@ -82,7 +86,7 @@ class _Assembly:
     def plan(self) -> Plan:
         """The plan."""
         lowering = self.lowering
-        memory = plan_memory(self.uses, lowering.outputs, self.donated, lowering.inputs)
+        memory = plan_memory(self.uses, lowering.outputs, self.donated, lowering.inputs, self.taken)
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory

@@ -11,6 +11,7 @@ from croton.kernel.functions import unit
 from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
 from croton.schedule.collapse import merged_places
 from croton.schedule.fuse import Group, Member
+from croton.schedule.parallel import marked_parallel
 from croton.schedule.step import COSTS, HEAVY, Body, Position, Value
 from croton.sizes import Size
 
@@ -155,11 +156,13 @@ class GroupEmitter:
         self.rows = max(0, self.loops - 1)
         self.scratch: dict[Value, Value] = {}
         self.first: dict[Value, int] = {}
+        self.last_read: dict[Value, int] = {}
         self.atoms: dict[Value, Atom] = {}
         self.before: list[list[Stmt]] = [[] for _ in range(self.rows + 1)]
         self.after: list[list[Stmt]] = [[] for _ in range(self.rows + 1)]
         self.in_lane = {member.step.out: self.lane in member.labels.values() for member in group.members}
         self.passes = self._plan_passes()
+        self.shared = self._share_rows()
 
     # ---- which values are evaluated in which pass ---------------------------------------------------------------
 
@@ -194,11 +197,11 @@ class GroupEmitter:
                     if value in needed:
                         continue
                     if value in done:
-                        if value in self.stored or value in self.scratch:
+                        if value in self.stored:
                             continue
-                        if costs[value] >= HEAVY:
-                            self.scratch[value] = Value((self.sizes[-1],), value.dtype)
-                            self.scratch[value].order = (0,)
+                        if value in self.scratch or costs[value] >= HEAVY:
+                            self._scratch_row(value)
+                            self.last_read[value] = time
                             continue
                     needed.add(value)
             for value in needed:
@@ -206,6 +209,30 @@ class GroupEmitter:
             done |= needed
             passes[time] = [member for member in members if member.step.out in needed]
         return passes
+
+    def _scratch_row(self, value: Value) -> Value:
+        """Memory of one row for a value that later passes read."""
+        found = self.scratch.get(value)
+        if found is None:
+            found = self.scratch[value] = Value((self.sizes[-1],), value.dtype)
+            found.order = (0,)
+        return found
+
+    def _share_rows(self) -> dict[Value, Member]:
+        """Rows of scratch that fit in the array of a value that is written only when they have been read: rows stay independent."""
+        shared: dict[Value, Member] = {}
+        full = len(self.group.dims)
+        hosts = [m for m in self.group.members if m.step.op is None and m.step.out in self.stored and len(m.labels) == full]
+        for value in self.scratch:
+            member = self.members[value]
+            if member.step.op is not None or len(member.labels) != full:
+                continue
+            for host in hosts:
+                if host.step.out.dtype is value.dtype and self.first[value] < host.time >= self.last_read[value]:
+                    shared[value] = host
+                    hosts.remove(host)
+                    break
+        return shared
 
     # ---- memory -------------------------------------------------------------------------------------------------
 
@@ -250,10 +277,10 @@ class GroupEmitter:
         """Where a value of the group is stored: its own array, or a scratch of one row."""
         if value in self.stored:
             return self.place(value, tuple(range(len(value.dims))), member, [])
-        scratch = self.scratch.get(value)
-        if scratch is None:
-            scratch = self.scratch[value] = Value((self.sizes[-1],), value.dtype)
-            scratch.order = (0,)
+        host = self.shared.get(value)
+        if host is not None:
+            return self.place(host.step.out, tuple(range(len(host.step.out.dims))), host, [])
+        scratch = self._scratch_row(value)
         return self.names.buffer(scratch, scratch.dims), (Index(((self.labels[-1], 1),)),)
 
     # ---- expressions --------------------------------------------------------------------------------------------
@@ -462,9 +489,9 @@ class GroupEmitter:
             self.before = [top.statements]
             self._passes(sorted(spots), top, 0)
         names, sizes = self.names.sizes()
-        body = tuple(self.names.head.statements + top.statements)
+        body = marked_parallel(self.names.head.statements + top.statements)
         kernel = Kernel(tuple(self.names.buffers), names, body)
-        return Emitted(kernel, tuple(self.names.values), sizes, tuple(self.scratch.values()))
+        return Emitted(kernel, tuple(self.names.values), sizes, tuple([row for value, row in self.scratch.items() if value not in self.shared]))
 
 
 def emit(group: Group, stored: set[Value]) -> Emitted:

@@ -7,6 +7,7 @@ from croton.kernel.functions import unit
 from croton.kernel.language import Acc, Const, For, Index, Kernel, Lanes, Stmt, Store, Update, Var
 from croton.schedule.emit import Emitted, GroupEmitter, Scope
 from croton.schedule.fuse import Group
+from croton.schedule.parallel import marked_parallel
 from croton.schedule.step import Scan, Scatter, Value
 
 
@@ -44,7 +45,8 @@ def emit_scatter(group: Group, stored: set[Value]) -> Emitted:
         label = emitter.labels[number]
         last = number == emitter.loops - 1
         body = (Lanes(label, extent, body),) if last and separate else (For(label, extent, body),)
-    return _finished(emitter, [*before, *body])
+    disjoint = detail.op is None or not emitter.labels or any(entry == Index(((emitter.labels[0], 1),)) for entry in index)
+    return _finished(emitter, [*before, *body], disjoint)
 
 
 def emit_scan(group: Group, stored: set[Value]) -> Emitted:
@@ -67,10 +69,10 @@ def emit_scan(group: Group, stored: set[Value]) -> Emitted:
     return _finished(emitter, list(body))
 
 
-def _finished(emitter: GroupEmitter, body: list[Stmt]) -> Emitted:
+def _finished(emitter: GroupEmitter, body: list[Stmt], disjoint: bool = False) -> Emitted:
     names = emitter.names
     kernel_sizes, sizes = names.sizes()
-    kernel = Kernel(tuple(names.buffers), kernel_sizes, tuple(names.head.statements + body))
+    kernel = Kernel(tuple(names.buffers), kernel_sizes, marked_parallel(names.head.statements + body, disjoint))
     return Emitted(kernel, tuple(names.values), sizes, ())
 
 

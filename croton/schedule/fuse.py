@@ -83,7 +83,7 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
     readers: dict[Value, Group] = {}
     for step in steps:
         if step.kind != "map":
-            level = LAST if step.pull == LAST else 1 + max([value.level for value in step.reads()], default=-1)
+            level = LAST if step.last else 1 + max([value.level for value in step.reads()], default=-1)
             order = nest_order(step)
             group = Group(step.kind, level, tuple([step.dims[label] for label in order]))
             group.add(Member(step, {label: place for place, label in enumerate(order)}, 0, NEVER))

@@ -50,7 +50,7 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
             value.order = tuple([axes[place] for place in order])
     for step in reversed(steps):
         # what is accumulated into shares the memory of the result
-        if step.kind == "product" and step.detail.accumulate is not None:
+        if step.kind == "product" and step.detail.accumulate is not None and step.detail.accumulate.home is None:
             step.detail.accumulate.order = step.out.order
 
 

@@ -6,7 +6,7 @@ with a sum is a matrix product where it is one and large enough, else a reductio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,21 @@ from croton.algebra.cost import Tree, extent, search
 from croton.algebra.node import ONE, RELATIONS, Coef, Node, Operand, walk
 from croton.dtypes import DType, bool_, float32, float64, int64
 from croton.schedule.relation import lower_relations, pairs_of, prefers_mask
-from croton.schedule.step import Body, BodyBuilder, Inline, Operands, Position, Scan, Step, Value, plain_labels
+from croton.schedule.step import (
+    Body,
+    BodyBuilder,
+    Inline,
+    Operands,
+    Position,
+    Scan,
+    Scatter,
+    Step,
+    Value,
+    arguments_of,
+    moved,
+    plain_labels,
+    renumbered,
+)
 from croton.sizes import Size
 
 Source = Value | Node | Inline
@@ -33,12 +47,14 @@ LEAST_SIDE = 2
 class Lowering:
     """The steps of a graph in topological order, and the value of each node."""
 
-    def __init__(self, outputs: Sequence[Operand], donated: Iterable[Hashable] = ()) -> None:
+    def __init__(self, outputs: Sequence[Operand], donated: Mapping[Hashable, int] | None = None) -> None:
+        donated = donated or {}
         self.outputs: list[Value] = []
         self.inputs: dict[Hashable, Value] = {}
         self.steps: list[Step] = []
         self.checks: list[tuple[Value, Size, tuple]] = []
-        self.donated = frozenset(donated)
+        self._donated = frozenset(donated)
+        self._replaced = {outputs[number].use.node: (key, outputs[number]) for key, number in donated.items()}
         self._sources: dict[Node, Source] = {}
         self._known: dict[tuple, Value] = {}
         self._claims: dict[Value, int] = {}
@@ -345,6 +361,10 @@ class Lowering:
 
     def _add(self, node: Node) -> Source:
         rank, dtype = len(node.dims), node.dtype
+        if node in self._replaced and self._uses[node] == 1:
+            updated = self._updated(node)
+            if updated is not None:
+                return updated
         same = tuple(range(rank))
         products, rest = [], []
         for child, labels, coef in node.args:
@@ -362,6 +382,78 @@ class Lowering:
             detail = step.detail._replace(alpha=multiply(step.detail.alpha, coef), accumulate=total)
             total = self.product(step.dims, rank, dtype, detail, own=True)
         return total
+
+    def _updated(self, node: Node) -> Value | None:
+        """A donated input plus scatters or products that are used once: they are added into its memory, after all that reads it."""
+        key, operand = self._replaced[node]
+        base: Value | None = None
+        others = []
+        for child, labels, coef in node.args:
+            if child.kind == "input" and child.param == key and coef == ONE and base is None:
+                axes = [axis for axis in operand.axes if axis.size != 1]
+                if [operand.use.labels[label] for label in labels] != axes:
+                    return None
+                base = self._sources[child]
+            else:
+                others.append((child, labels, coef))
+        if base is None or len(others) != 1:
+            return None
+        child, labels, coef = others[0]
+        value = self._sources[child]
+        if type(value) is not Value or value.step is None or self._uses[child] != 1 or len(labels) != len(node.dims):
+            return None
+        if value.step.kind == "scatter" and value.step.detail.op == "sum" and self._claims.get(value, 1) == 1:
+            return self._scattered_into(base, value.step, labels, coef, node)
+        if self._sole_product(child) and labels == tuple(range(len(labels))):
+            detail = value.step.detail
+            if not (self._is_donated(detail.left) or self._is_donated(detail.right)):
+                detail = detail._replace(alpha=multiply(detail.alpha, coef), accumulate=base)
+                found = self.product(value.step.dims, len(node.dims), node.dtype, detail, own=True)
+                found.step.last = True
+                return found
+        return None
+
+    def _is_donated(self, value: Value) -> bool:
+        return value.home is not None and value.home[0] == "input" and value.home[1] in self._donated
+
+    def _scattered_into(self, base: Value, step: Step, labels: tuple[int, ...], coef: Coef, node: Node) -> Value | None:
+        detail = step.detail
+        body = BodyBuilder()
+        numbers: list[int] = []
+        for instruction in step.body:
+            numbers.append(body.add(renumbered(instruction, numbers, None)))
+        result = numbers[detail.result]
+        if any([i[0] == "load" and self._is_donated(i[2]) for i in step.body]):
+            # what is added must be known before any donated memory is written
+            summand = BodyBuilder()
+            same = summand.splice(step.body[: detail.result + 1], range(len(step.dims)))
+            value = self.emit(step.dims, len(step.dims), None, summand.finish(same), own=True)
+            result = body.load(value, tuple(range(len(step.dims))))
+            kept = {argument for entry in detail.index if type(entry) is not int for term, _ in entry.terms if term < 0 for argument in (~term,)}
+            if detail.guard >= 0:
+                kept.add(detail.guard)
+            needed = set(kept)
+            for number in range(len(step.body) - 1, -1, -1):
+                if number in needed:
+                    needed.update(arguments_of(step.body[number]))
+            if any([step.body[number][0] == "load" and self._is_donated(step.body[number][2]) for number in needed]):
+                return None
+            body = BodyBuilder()
+            numbers = [-1] * len(step.body)
+            for number in sorted(needed):
+                numbers[number] = body.add(renumbered(step.body[number], numbers, None))
+            result = body.load(value, tuple(range(len(step.dims))))
+        if coef != ONE:
+            result = body.call("mul", node.dtype, result, body.coef(node.dtype, coef))
+        index: list = [0] * len(labels)
+        for axis, label in enumerate(labels):
+            index[label] = moved(detail.index[axis], numbers, None)
+        guard = numbers[detail.guard] if detail.guard >= 0 else -1
+        found = Value(node.dims, node.dtype)
+        into = Scatter(result, tuple(index), guard, "sum", base, False)
+        self.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, self.origin))
+        found.step.last = True
+        return found
 
     def _sum(self, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
         result = -1

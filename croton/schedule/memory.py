@@ -58,9 +58,11 @@ def may_replace(kernel: Kernel, found: dict[str, list[Access]], new: str, old: s
     if shapes[new].shape != shapes[old].shape or shapes[new].dtype.itemsize != shapes[old].dtype.itemsize:
         return False
     writes = [access for access in found.get(new, ()) if access.write]
-    if len(writes) != 1 or not writes[0].plain:
+    if not writes:
         return False
     write = writes[0]
+    if any([not access.plain or access.index != write.index or access.loops != write.loops for access in found[new] if access.write]):
+        return False
     labels = [index.terms[0][0] for index in write.index if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
     if len(labels) != len(write.index) or sorted(labels) != sorted(write.loops):
         return False
@@ -77,9 +79,16 @@ class CallUse(NamedTuple):
 
 
 def plan_memory(
-    calls: Sequence[CallUse], outputs: Sequence[Value], donated: Mapping[Hashable, int], inputs: Mapping[Hashable, Value]
+    calls: Sequence[CallUse],
+    outputs: Sequence[Value],
+    donated: Mapping[Hashable, int],
+    inputs: Mapping[Hashable, Value],
+    updated: Mapping[Value, Value],
 ) -> Memory:
-    """Give every temporary a slot, and donated inputs' memory to the outputs that replace them where no element is needed afterwards."""
+    """Give every temporary a slot, and donated inputs' memory to the outputs that replace them where no element is needed afterwards.
+
+    `updated` are the outputs that are added into the memory of an input.
+    """
     alias: dict[Value, Value] = {}
     for call in reversed(calls):
         for value in call.values:
@@ -105,7 +114,7 @@ def plan_memory(
     memory_of_kernel: dict[int, dict[str, list[Access]]] = {}
     slots: list[dict[Size, None]] = []
     slot: dict[Value, int] = {}
-    taken: dict[Value, Value] = {}
+    taken: dict[Value, Value] = dict(updated)
     free_by_size: dict[Size, list[int]] = {}
     free: dict[int, None] = {}
     heirs = {outputs[number]: inputs[key] for key, number in donated.items() if key in inputs}

@@ -119,9 +119,10 @@ class Step:
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
     detail   Operands of a product, Scan, Scatter, or (routine, values, params)
+    last     it writes memory that others read, so it comes after everything else
     """
 
-    __slots__ = ("body", "detail", "dims", "kind", "op", "origin", "out", "pull")
+    __slots__ = ("body", "detail", "dims", "kind", "last", "op", "origin", "out")
 
     def __init__(self, out: Value, kind: str, dims: tuple[Size, ...], op: str | None, body: Body, detail: Any, origin: Any) -> None:
         self.out = out
@@ -131,7 +132,7 @@ class Step:
         self.body = body
         self.detail = detail
         self.origin: tuple = () if origin is None else (origin,)
-        self.pull: int | None = None
+        self.last = False
 
     @property
     def rank(self) -> int:

@@ -14,6 +14,7 @@ from croton.algebra.interpret import interpret
 from croton.algebra.node import Label, Operand, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import reduce
+from croton.algebra.relation import select
 from croton.dtypes import float32, float64, int64
 from croton.kernel.print import to_text
 from croton.schedule.build import build_plan
@@ -165,7 +166,8 @@ def test_sizes_zero_and_one(shape):
     r, c = labels(R, C)
     x = input_("x", (r, c), float64)
     total = contract((), [(x, 1)], summed=[r, c])
-    outs = [Operand((c, r), scalar("exp", x)), Operand((r,), contract((r,), [(x, 1)], summed=[c])), Operand((c,), contract((c,), [(x, 1)], summed=[r])), Operand((), total)]
+    rows, columns = contract((r,), [(x, 1)], summed=[c]), contract((c,), [(x, 1)], summed=[r])
+    outs = [Operand((c, r), scalar("exp", x)), Operand((r,), rows), Operand((c,), columns), Operand((), total)]
     check(outs, {"x": array(RNG, *shape, dtype="float64")}, {"R": shape[0], "C": shape[1]})
 
 
@@ -185,3 +187,55 @@ def test_a_mask_selects():
     small = scalar("lt", scalar("abs", x), constant(1.0, float64))
     chosen = contract((r, c), [(x, 1), (small, 1)])
     check([Operand((r, c), chosen), Operand((r,), contract((r,), [(x, 1), (small, 1)], summed=[c]))], {"x": z})
+
+
+def updated(outputs: list[Operand], donated: dict, arrays: dict, sizes: dict) -> tuple[Plan, list]:
+    """The plan with donated inputs, run and compared."""
+    plan = build_plan(outputs, donated)
+    wanted = interpret(outputs, arrays, sizes)
+    arrays = {key: value.copy() for key, value in arrays.items()}
+    for one, two in zip(run(plan, arrays, sizes), wanted):
+        np.testing.assert_allclose(one.reshape(two.shape), two, rtol=1e-5, atol=1e-6)
+    return plan, [plan.values[number].home for number in plan.outputs]
+
+
+def test_a_gradient_step_is_added_into_the_parameter():
+    b, i, o = labels(R, C, M)
+    x, w, g = input_("x", (b, i), float32), input_("w", (i, o), float32), input_("g", (b, o), float32)
+    step = add([(w, 1), (contract((i, o), [(x, 1), (g, 1)], summed=[b]), -0.1)])
+    y = contract((b, o), [(x, 1), (w, 1)], summed=[i])
+    arrays = {"x": array(RNG, 5, 7), "w": array(RNG, 7, 4), "g": array(RNG, 5, 4)}
+    plan, homes = updated([Operand((b, o), y), Operand((i, o), step)], {"w": 1}, arrays, SIZES)
+    assert homes == [("output", 0), ("input", "w")]
+    assert (products(plan), kernels(plan)) == (2, 0) and plan.calls[-1].beta == 1
+
+
+def test_an_elementwise_update_is_in_place():
+    i, o = labels(C, M)
+    w, m = input_("w", (i, o), float32), input_("m", (i, o), float32)
+    momentum = add([(m, 0.9), (scalar("exp", w), 1)])
+    arrays = {"w": array(RNG, 7, 4), "m": array(RNG, 7, 4)}
+    plan, homes = updated([Operand((i, o), add([(w, 1), (momentum, -0.1)])), Operand((i, o), momentum)], {"w": 0, "m": 1}, arrays, SIZES)
+    assert homes == [("input", "w"), ("input", "m")] and kernels(plan) == 1
+
+
+def test_an_update_that_is_read_elsewhere_is_not_in_place():
+    i, o = labels(C, C)
+    w = input_("w", (i, o), float32)
+    swapped = Use(w.node, (o, i))
+    plan, homes = updated([Operand((i, o), add([(w, 1), (swapped, 1)]))], {"w": 0}, {"w": array(RNG, 7, 7)}, SIZES)
+    assert homes == [("output", 0)]
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_row_sparse_update_touches_used_rows_only(read):
+    v, b, e = labels(R, M, C)
+    table, index, g = input_("t", (v, e), float32), input_("n", (b,), int64), input_("g", (b, e), float32)
+    if read:
+        g = scalar("tanh", contract((b, e), [(table, 1), (select(v, index), 1)], summed=[v]))
+    step = add([(table, 1), (contract((v, e), [(g, 1), (select(v, index), 1)], summed=[b]), -0.5)])
+    arrays = {"t": array(RNG, 5, 7), "n": np.array([1, 4, 1, 0]), "g": array(RNG, 4, 7)}
+    if read:
+        del arrays["g"]
+    plan, homes = updated([Operand((v, e), step), Operand((), contract((), [(table, 2)], summed=[v, e]))], {"t": 0}, arrays, SIZES)
+    assert homes[0] == ("input", "t") and kernels(plan) == 2 + read
