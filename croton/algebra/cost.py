@@ -18,7 +18,7 @@ PRODUCT_RATE = 8.0
 """How much faster a matrix product runs an operation than a fused loop."""
 
 LEAST_PRODUCT = 16
-"""The least extent of each side of a matrix product that reaches that rate."""
+"""The least extent of each side of a matrix product that reaches that rate; below, the rate falls with each side."""
 
 WRITE = 1.0
 """The cost of writing an element of an intermediate value and reading it again."""
@@ -58,12 +58,12 @@ def forget_hints() -> None:
     _extent.cache_clear()
 
 
-def search(terms: Sequence[frozenset], out: frozenset, extents: Mapping) -> Order:
+def search(terms: Sequence[frozenset], out: frozenset, extents: Mapping, rate: float = PRODUCT_RATE) -> Order:
     """The cheapest order of contracting terms, given the labels of each, to the labels `out`."""
     count = len(terms)
     if count == 0:
         return Order(None, 0, 0.0, 0)
-    work = _Search(terms, out, extents)
+    work = _Search(terms, out, extents, rate)
     if count == 1:
         return work.single()
     return work.exact() if count <= MOST_EXACT else work.greedy()
@@ -72,9 +72,10 @@ def search(terms: Sequence[frozenset], out: frozenset, extents: Mapping) -> Orde
 class _Search:
     """Label sets as bit masks, and the cost of a step between two of them."""
 
-    __slots__ = ("bits", "extents", "masks", "out", "products")
+    __slots__ = ("bits", "extents", "masks", "out", "products", "rate")
 
-    def __init__(self, terms: Sequence[frozenset], out: frozenset, extents: Mapping) -> None:
+    def __init__(self, terms: Sequence[frozenset], out: frozenset, extents: Mapping, rate: float = PRODUCT_RATE) -> None:
+        self.rate = rate
         labels = list(dict.fromkeys(label for term in terms for label in term))
         self.bits = {label: 1 << position for position, label in enumerate(labels)}
         self.extents = [extents[label] for label in labels]
@@ -101,8 +102,10 @@ class _Search:
         if not summed:
             return union, union + WRITE * written, written
         flops = 2 * union
-        least = min(self.product(summed & a & b), self.product(a & ~b & keep), self.product(b & ~a & keep))
-        return flops, (flops / PRODUCT_RATE if least >= LEAST_PRODUCT else flops) + WRITE * written, written
+        rate = self.rate
+        for side in (summed & a & b, a & ~b & keep, b & ~a & keep):
+            rate *= min(1.0, self.product(side) / LEAST_PRODUCT)
+        return flops, flops / max(1.0, rate) + WRITE * written, written
 
     def leaf(self, mask: int, keep: int) -> tuple[int, float, int]:
         """What it takes to sum the labels that only one term has."""

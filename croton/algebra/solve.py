@@ -199,20 +199,36 @@ Choice = int | tuple[int, ...] | None
 
 def _cheapest(node: Node) -> Solved:
     problem = _problem(node)
-    best: Solved | None = None
     options: list[list[Any]] = [[True, False] for _ in problem.selects]
     options += [_directions(row, problem.sizes) for row in problem.affine]
-    for choice in itertools.islice(itertools.product(*options), MOST_CHOICES):
-        count = len(problem.selects)
+    count = len(problem.selects)
+    attempts: list[tuple[float, int, _Attempt]] = []
+    for number, choice in enumerate(itertools.islice(itertools.product(*options), MOST_CHOICES)):
         attempt = _Attempt(problem, choice[:count], choice[count:])
+        price = attempt.estimate()
+        if price is not None:
+            attempts.append((price, number, attempt))
+    attempts.sort(key=lambda entry: entry[:2])
+    best: Solved | None = None
+    least: tuple[float, int, float] | None = None
+    # Guards are proved for the cheapest only: the proofs are what takes time.
+    for price, _, attempt in attempts[:MOST_PROVED]:
+        if price > attempts[0][0] * 1.05:
+            break
         solved = attempt.solved()
-        if solved is not None and (best is None or solved.time < best.time):
-            best = solved
+        if solved is not None:
+            found = (sum([elements([solved.sizes[label] for label in term]) for term in solved.terms[len(solved.factors) :]]) + price)
+            key = (found, len(solved.predicates) + len(solved.definitions), solved.time)
+            if least is None or key < least:
+                best, least = solved, key
     if best is None:
         # No direction works together with the others: every relation a predicate, which always does.
         best = _Attempt(problem, [False] * len(problem.selects), [UNSOLVED] * len(problem.affine)).solved()
     assert best is not None, f"no way to compute {node!r}"
     return best
+
+
+MOST_PROVED = 6
 
 
 def _directions(row: Row, sizes: Mapping[int, Size]) -> list[Choice]:
@@ -335,6 +351,36 @@ class _Attempt:
             elif label in definition.row[0]:
                 self.defined[other] = definition._replace(row=rows.replaced(definition.row, label, expression))
 
+    # ---- the price --------------------------------------------------------------------------------------------------
+
+    def estimate(self) -> float | None:
+        """Operations, as many as a loop nest runs, before anything is proved; None where the choice is impossible."""
+        order = self._definition_order() if self.valid else None
+        if order is None:
+            return None
+        problem, sizes = self.problem, self.sizes
+        reach = self._reach(order)
+        terms = [frozenset().union(*[self._labels(self._at(label), reach) for label in labels]) for _, labels, _ in problem.data]
+        terms += [self._labels(self._resolved(row), reach) for row in self.zeros]
+        for row in problem.ranges:
+            labels = self._labels(self._resolved(row), reach)
+            if not any(labels <= term for term in terms):
+                terms.append(labels)
+        at = [self._at(label) for label in range(problem.rank)]
+        kept = frozenset().union(*[self._labels(row, reach) for row in at]) if at else frozenset()
+        labels = kept.union(*terms)
+        price = search(terms, kept, {label: extent(sizes[label]) for label in labels}, 1.0).time
+        if any(len(row[0]) != 1 or row[1] != 0 or label in self.affine or label in self.defined for label, row in enumerate(at)):
+            price += 2 * elements([sizes[label] for label in kept]) + elements(problem.node.dims)
+        return price
+
+    def _reach(self, order: Sequence[int]) -> dict[int, frozenset[int]]:
+        """The loop labels that each defined label depends on."""
+        reach: dict[int, frozenset[int]] = {}
+        for label in order:
+            reach[label] = frozenset().union(*[self._labels(row, reach) for row in _rows_of(self.defined[label])])
+        return reach
+
     # ---- the result -------------------------------------------------------------------------------------------------
 
     def solved(self) -> Solved | None:
@@ -344,9 +390,7 @@ class _Attempt:
         if order is None:
             return None
         problem, sizes = self.problem, self.sizes
-        reach: dict[int, frozenset[int]] = {}
-        for label in order:
-            reach[label] = frozenset().union(*[self._labels(row, reach) for row in _rows_of(self.defined[label])])
+        reach = self._reach(order)
         at = [self._at(label) for label in range(problem.rank)]
         factors = tuple([Factor(arg, tuple([self._at(label) for label in labels]), power) for arg, labels, power in problem.data])
         free = [label for label in problem.sizes if label not in self.affine and label not in self.defined]
