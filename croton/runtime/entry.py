@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from croton.runtime import layout, product
+from croton.runtime import layout, product, rounding
 from croton.runtime.assembler import Assembler
 from croton.runtime.product import WORD
 from croton.runtime.status import REASONS
@@ -84,12 +84,14 @@ class _Entry:
         self.status = [a.variable("i64", 0) for _ in range(4)]
         self.thread = a.variable("ptr", "null")
         self.arena = a.variable("ptr", "null")
+        self.mode, self.flush_mode = a.variable("i32"), a.variable("i32")
+        self.mode_changed = a.variable("i1", "false")
         self.result = a.variable("ptr", "null")
         self.dimensions = a.variable(f"[{layout.MAXIMUM_RANK} x i64]")
         self.stream = a.get(object_word(a, STREAM_WORD), "ptr")
         self.place = a.variable("i64", HEADER_WORDS)
         header = [a.load(self.stream, number) for number in range(1, HEADER_WORDS)]
-        self.inputs, sizes, pointers, objects, views, self.work, self.work_threshold = header
+        self.inputs, sizes, pointers, objects, views, self.work, self.work_threshold, self.flushes = header
         self.S = a.value(f"alloca i64, i64 {sizes}, align 16")
         self.P = a.value(f"alloca ptr, i64 {pointers}, align 16")
         self.O = a.value(f"alloca ptr, i64 {objects}, align 16")
@@ -114,6 +116,7 @@ class _Entry:
         self.place_slots(first_slot, slots)
         self.view_addresses()
         self.release_lock()
+        self.set_mode()
         self.calls()
         a.jump(self.finish)
         a.begin(self.finish)
@@ -377,6 +380,18 @@ class _Entry:
             a.do(f"call void @croton_PyEval_RestoreThread(ptr {thread})")
             a.set(self.thread, "null", "ptr")
 
+    def set_mode(self) -> None:
+        """Flush subnormal numbers during the calls if the program says so."""
+        a = self.a
+        with a.when(a.compare("ne", self.flushes, 0)):
+            rounding.save(a, self.mode)
+            rounding.flush(a, self.mode, self.flush_mode)
+            a.set(self.mode_changed, "true", "i1")
+
+    def reset_mode(self) -> None:
+        with self.a.when(self.a.get(self.mode_changed, "i1")):
+            rounding.restore(self.a, self.mode)
+
     # Calls
 
     def calls(self) -> None:
@@ -567,6 +582,7 @@ class _Entry:
         a = self.a
         released = a.compare("ne", a.get(self.thread, "ptr"), "null", "ptr")
         self.take_lock()
+        self.reset_mode()
         callable_, count = a.pointer(self.next()), self.next()
         made = a.variable("i64", 0)
         failed, call, done = a.label(), a.label(), a.label()
@@ -587,6 +603,8 @@ class _Entry:
             a.do(f"call void @croton_Py_DecRef(ptr {a.load(self.views, index, 'ptr')})")
         a.fork(a.compare("eq", a.get(self.status[0]), 0), done, self.finish)
         a.begin(done)
+        with a.when(a.get(self.mode_changed, "i1")):
+            rounding.flush(a, self.mode, self.flush_mode)
         with a.when(released):
             a.set(self.thread, a.value("call ptr @croton_PyEval_SaveThread()"), "ptr")
 
@@ -594,6 +612,7 @@ class _Entry:
 
     def end(self) -> None:
         a = self.a
+        self.reset_mode()
         self.take_lock()
         self.give_arena_back()
         with a.when(a.compare("eq", a.get(self.status[0]), 0)):
@@ -703,4 +722,4 @@ def _kernel_part() -> str:
 
 def text() -> str:
     """The interpreter as LLVM IR; the texts of the products and the pool have to be in the same module."""
-    return "\n".join((DECLARATIONS, _kernel_part(), _Entry().text()))
+    return "\n".join((DECLARATIONS, rounding.declarations(), _kernel_part(), _Entry().text()))

@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 
+from croton.runtime import rounding
 from croton.runtime.assembler import Assembler
 from croton.util.config import config
 
@@ -38,6 +39,7 @@ _GLOBALS = """
 @croton_started = internal global i32 0
 @croton_task = internal global ptr null
 @croton_context = internal global ptr null
+@croton_mode = internal global i32 0
 @croton_threads = global i32 1
 declare i64 @syscall(i64, ...)
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
@@ -121,6 +123,7 @@ def _take_parts() -> str:
     got = a.value(f"cmpxchg ptr @croton_ticket, i64 {ticket}, i64 {a.add(ticket, 1)} seq_cst seq_cst")
     a.fork(a.value(f"extractvalue {{ i64, i1 }} {got}, 1"), mine, again)
     a.begin(mine)
+    rounding.restore(a, "@croton_mode")  # the caller's arithmetic is everybody's
     a.do(f"call void {a.get('@croton_task', 'ptr')}(ptr {a.get('@croton_context', 'ptr')}, i64 {part}, i64 {parts})")
     before = a.value("atomicrmw sub ptr @croton_pending, i32 1 seq_cst")
     with a.when(a.compare("eq", before, 1, "i32")), a.when(a.compare("ne", _atomic(a, "@croton_waiting"), 0, "i32")):
@@ -198,6 +201,7 @@ def _parallel() -> str:
         a.do(f"call void @croton_start_workers(i32 {others})")
     a.set("@croton_task", "%task", "ptr")
     a.set("@croton_context", "%context", "ptr")
+    rounding.save(a, "@croton_mode")
     a.do(f"store atomic i32 {parts}, ptr @croton_pending seq_cst, align 4")
     generation = a.value(f"add i32 {_atomic(a, _GENERATION)}, 1")
     high = a.value(f"shl i64 {a.value(f'zext i32 {generation} to i64')}, 32")

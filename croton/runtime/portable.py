@@ -210,6 +210,8 @@ class PortableFunction:
         fallback: Callable[..., Any] | None,
         keep: Sequence[object],
     ) -> None:
+        if program.flush_subnormals:
+            raise ValueError("not supported: flushing subnormal numbers without the native entry; leave config.flush_subnormals off")
         self._program = program
         self._kernels, self._cells, self._routines = tuple(kernels), tuple(cells), tuple(routines)
         self._fallback = fallback

@@ -223,7 +223,9 @@ class Program(NamedTuple):
     """A compiled function without its kernels' addresses, shared arrays and routines, which `load` takes.
 
     `slots` lists for each slot of the arena the entries of `S` whose maximum is its size in bytes. The GIL is released during the calls if
-    S[work] is large and there is neither an update nor a shared variable that is written.
+    S[work] is large and there is neither an update nor a shared variable that is written. `flush_subnormals` makes the calls
+    take numbers below the
+    smallest normal one for 0.
     """
 
     inputs: tuple[Array, ...]
@@ -239,6 +241,7 @@ class Program(NamedTuple):
     views: tuple[View, ...] = ()
     structure: str = "one"
     work: int = -1
+    flush_subnormals: bool = False
 
     def pointer(self, kind: str, index: int) -> int:
         """The index in `P` of an entry: pointer("slot", 2)."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.dtypes import dtype
-from croton.runtime import layout
+from croton.runtime import layout, rounding
 from croton.runtime.product import PLAIN
 from croton.runtime.program import (
     OUTPUT_KINDS,
@@ -32,9 +32,9 @@ from croton.runtime.program import (
     Zero,
 )
 
-HEADER_WORDS = 8
-"""The arena's address, then the numbers of inputs, sizes, pointers, objects, views of a routine at most; then the index of the
-work and its threshold."""
+HEADER_WORDS = 9
+"""The arena's address, then the numbers of inputs, sizes, pointers, objects, views of a routine at most; then the index of the work,
+its threshold, and whether subnormal numbers are flushed."""
 
 CALLS = (Kernel, Gemm, Syrk, Gemv, Ger, Check, Copy, Zero, Routine)
 """The position of a kind of call is its code."""
@@ -150,7 +150,10 @@ def encode(
     objects = len(program.shared) + len(program.outputs) + len(program.updates)
     most_views = max((len(call.arrays) for call in program.calls if isinstance(call, Routine)), default=0)
     writes = bool(program.updates) or any(shared.written for shared in program.shared)
-    words = [0, len(program.inputs), program.sizes, pointers, objects, most_views, -1 if writes else program.work, limits.release_work]
+    work = -1 if writes else program.work
+    words = [0, len(program.inputs), program.sizes, pointers, objects, most_views, work, limits.release_work, int(program.flush_subnormals)]
+    if program.flush_subnormals and not rounding.can_flush():
+        raise ValueError("not supported: flushing subnormal numbers on this processor; leave config.flush_subnormals off")
     known = set(range(len(program.constants)))
     words += [len(program.constants), *program.constants]
     for array in program.inputs:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from croton.dtypes import ALL
-from croton.runtime import layout
+from croton.runtime import layout, pool, rounding
 from croton.runtime.function import call_native, load, release_arena
 from croton.runtime.portable import PortableFunction
 from croton.runtime.program import (
@@ -538,3 +538,34 @@ def test_the_gil_is_released_during_large_calls_only() -> None:
         assert another_thread_ran(load(program, limits=Limits(release_work=0)), 1000)
     finally:
         sys.setswitchinterval(interval)
+
+
+@native_only
+@pytest.mark.skipif(not rounding.can_flush(), reason="the mode cannot be set here")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_subnormal_numbers_are_flushed_during_calls_only(threads: int) -> None:
+    """In every thread, and not in the Python code that a program calls."""
+    tiny, seen = np.finfo(float).tiny / 4, []
+    address, code = elementwise("fadd", ranged=True)
+    program = ADD._replace(
+        calls=(Kernel(0, (0, 1, 2), (), range=0), Routine(0, ()), Kernel(0, (0, 1, 2), (), range=0)),
+        flush_subnormals=True,
+    )
+    f = load(program, [address], routines=[lambda: seen.append(np.float64(tiny) * 2)], keep=[code])
+    plain = load(program._replace(flush_subnormals=False), [address], routines=[lambda: None], keep=[code])
+    before = pool.get_threads()
+    pool.set_threads(threads)
+    try:
+        x = np.full(100, tiny)
+        assert not f(x, x).any()
+        assert (plain(x, x) == 2 * tiny).all()
+    finally:
+        pool.set_threads(before)
+    assert seen == [2 * tiny]
+    assert (x + x == 2 * tiny).all()
+
+
+@native_only
+def test_flushing_is_not_supported_by_the_portable_path() -> None:
+    with pytest.raises(ValueError, match="not supported: flushing subnormal numbers"):
+        PortableFunction(ADD._replace(flush_subnormals=True), (), (), (), None, ())

@@ -166,7 +166,7 @@ def test_random_programs(seed: int, calls: list[tuple[int, ...]], limits: Limits
 def test_stream_of_the_smallest_program() -> None:
     stream = encode(Program(inputs=(), outputs=(), calls=(), structure="none"))
     assert stream.dtype == np.int64
-    assert stream[:HEADER_WORDS].tolist() == [0, 0, 0, 0, 0, 0, -1, Limits().release_work]
+    assert stream[:HEADER_WORDS].tolist() == [0, 0, 0, 0, 0, 0, -1, Limits().release_work, 0]
     assert stream[HEADER_WORDS:].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 3]
 
 
