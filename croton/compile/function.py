@@ -77,7 +77,8 @@ def _memory_peak(self: Any, *shapes: Any, **named: Any) -> int:
 
 
 def _repr(self: Any) -> str:
-    return f"<croton function {self.name}({self.signature.describe()})>"
+    signature = getattr(self, "signature", None)
+    return f"<croton function {self.name}({signature.describe()})>" if signature is not None else object.__repr__(self)
 
 
 METHODS = {"explain": _explain, "flops": _flops, "memory_peak": _memory_peak, "__repr__": _repr}
