@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 
 from croton.algebra.coefficient import multiply, of_number, of_size, power
 from croton.algebra.constant import zero
+from croton.algebra.mapping import map_
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
 from croton.algebra.relation import Row, row_of
 from croton.algebra.rows import determined, is_unit, radix
@@ -263,7 +264,7 @@ def _prefix(merged: Factors, sums: set[Label], readers: dict[Label, list[tuple]]
 
 
 def _partial_sums(merged: Factors, private: dict[tuple, list[Label]], sums: set[Label], dtype: DType) -> list[tuple[Use, int]]:
-    """R5: what only one factor mentions is summed there."""
+    """R5: what only one factor mentions is summed there. A mask that is counted stays a guard: where the count is 0 the product is."""
     factors = []
     for key, exponent in merged.items():
         use = Use(*key)
@@ -272,7 +273,10 @@ def _partial_sums(merged: Factors, private: dict[tuple, list[Label]], sums: set[
             factors.append((use, exponent))
         else:
             sums.difference_update(labels)
-            factors.append((_seal({key: exponent}, ONE, set(labels), dtype), 1))
+            part = _seal({key: exponent}, ONE, set(labels), dtype)
+            factors.append((part, 1))
+            if key[0].dtype is bool_ and dtype.kind == "f" and key[0].kind not in RELATIONS and part[1]:
+                factors.append((map_("ne", [part, zero(dtype)], bool_), 1))
     return factors
 
 

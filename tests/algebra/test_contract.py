@@ -124,6 +124,15 @@ def test_guards_annihilate_infinities_and_nan() -> None:
     np.testing.assert_array_equal(interpret([trace], {"x": np.array([[1.0, np.nan], [np.inf, 2.0]])})[0], 3.0)
 
 
+def test_a_counted_mask_stays_a_guard() -> None:
+    x, mask = array("x", N), array("mask", N, V, dtype=bool_)
+    axes = (x.axes[0], mask.axes[1])
+    masked = Array(axes, contract(axes, [(algebra.relabel(mask.use, {mask.axes[0]: axes[0]}), 1), ((1 / x).use, 1)])).sum(1)
+    environment = {"x": np.array([0.0, 2.0]), "mask": np.array([[False, False], [True, True]])}
+    np.testing.assert_array_equal(value(masked, environment, {"N": 2, "V": 2}), [0.0, 1.0])
+    assert all(len(node.dims + node.sums) < 3 for node in algebra.walk([masked.use.node]))
+
+
 def test_where_against_zero_is_a_guard() -> None:
     x, mask = array("x", N), array("mask", N, dtype=bool_)
     chosen = scalar("where", algebra.relabel(mask.use, {mask.axes[0]: x.axes[0]}), x.use, constant(0.0, float64))
