@@ -15,7 +15,7 @@ from croton.schedule.lower import Lowering
 from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, Plan, PlanValue, ProductCall, RoutineCall
 from croton.schedule.product import legalise, shape_of
-from croton.schedule.recompute import inline_free, recompute
+from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size
 
@@ -58,12 +58,12 @@ class _Assembly:
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks: list[tuple[Value, Size, tuple]] = lowering.checks
         stored = set(lowering.outputs)
-        stored.update([value for value, _, _ in self.checks])
+        stored.update([memory_of(value) for value, _, _ in self.checks])
         for group in groups:
             for member in group.members:
                 for value in member.step.reads():
                     if value.group is not group:
-                        stored.add(value)
+                        stored.add(memory_of(value))
         for group in groups:
             if group.kind in ("product", "routine"):
                 step = group.members[0].step
@@ -153,9 +153,9 @@ class _Assembly:
         return number
 
     def _home(self, value: Value) -> tuple:
+        top = value = memory_of(value)
         if value in self.memory.taken:
             return self.memory.taken[value].home
-        top = value
         while top.output < 0 and top in self.memory.alias:
             top = self.memory.alias[top]
         if top.output >= 0:

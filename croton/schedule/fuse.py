@@ -82,6 +82,9 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
     groups: list[Group] = []
     readers: dict[Value, Group] = {}
     for step in steps:
+        if step.kind == "view":
+            step.out.level = step.detail[0].level
+            continue
         if step.kind != "map":
             level = LAST if step.last else 1 + max([value.level for value in step.reads()], default=-1)
             order = nest_order(step)

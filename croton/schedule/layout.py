@@ -17,9 +17,12 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
     """Set `order` of every value that has none."""
     classes = _Classes()
     pinned: list[Value] = list(inputs)
+    wanted: list[Value] = []
     for step in steps:
         if step.out.order is not None:
             pinned.append(step.out)
+        if step.kind == "view" and len(step.detail[0].dims) > 1:
+            wanted.append(step.detail[0])
         for group in _alike(step):
             first, labels = group[0]
             for other, other_labels in group[1:]:
@@ -31,13 +34,17 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
             order = tuple([places[axis] for axis in value.order])
             ballot = votes.setdefault(root, {})
             ballot[order] = ballot.get(order, 0) + (2 if value.output >= 0 else 1)
+    for value in wanted:
+        root, places = classes.find(value)
+        ballot = votes.setdefault(root, {})
+        ballot[places] = ballot.get(places, 0) + 2
     chosen = {root: max(ballot, key=ballot.__getitem__) for root, ballot in votes.items()}
     for step in steps:
         value = step.out
         if value.order is not None:
             continue
         rank = len(value.dims)
-        if rank < 2 or step.kind in ("routine", "scatter"):
+        if rank < 2 or step.kind in ("routine", "scatter", "view"):
             value.order = tuple(range(rank))
             continue
         root, places = classes.find(value)

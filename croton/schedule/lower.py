@@ -117,6 +117,15 @@ class Lowering:
         result = self.read(body, source, tuple(range(len(dims))))
         return self.emit(dims, len(dims), None, body.finish(result))
 
+    def view(self, source: Value, copy: Value) -> Value:
+        """The value that a step copies as a view of its source, which the copy becomes again if storage orders are in the way."""
+        key = ("view", source, copy)
+        value = self._known.get(key)
+        if value is None:
+            value = self._known[key] = Value(copy.dims, copy.dtype)
+            self.add(Step(value, "view", copy.dims, None, (), (source, copy.step), self.origin))
+        return value
+
     def check_bounds(self, node: Node, bound: Size) -> None:
         """Ask for a check that the elements of an index are in 0 .. bound - 1."""
         value = self.materialised(self._sources[node], node.dims)
@@ -610,7 +619,8 @@ class Lowering:
         node, labels = operand.use
         axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
         source = self._sources[node]
-        if type(source) is Value and source.home is None and source not in taken and len(labels) == len(axes) and set(labels) == set(axes):
+        own = type(source) is Value and source.home is None and source.step.kind != "view"
+        if own and source not in taken and len(labels) == len(axes) and set(labels) == set(axes):
             value = source
             value.order = tuple([labels.index(axis) for axis in axes])
         else:

@@ -98,6 +98,8 @@ def plan_memory(
 
     def owner(value: Value) -> Value:
         path = []
+        while value.view is not None:
+            value = value.view
         while value not in root and value in alias:
             path.append(value)
             value = alias[value]
@@ -215,7 +217,7 @@ def _inherit(
     if donor.dims != output.dims or donor.dtype is not output.dtype or last.get(donor, -1) > position or call.values.count(output) > 1:
         return
     if last.get(donor, -1) == position:
-        if call.values.count(donor) > 1:
+        if call.values.count(donor) != 1:
             return
         found = memory_of_kernel.get(call.number)
         if found is None:

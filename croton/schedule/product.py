@@ -118,6 +118,12 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
     result: list[Step] = []
     copies: dict[tuple, Value] = {}
     for step in steps:
+        if step.kind == "view":
+            source, copy = step.detail
+            if _in_order(source) and _in_order(step.out):
+                step.out.view = source
+            else:
+                step = _copying(step, copy)
         if step.kind != "product":
             result.append(step)
             continue
@@ -139,6 +145,18 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
         if after is not None:
             result.append(after)
     return result
+
+
+def _in_order(value: Value) -> bool:
+    return value.order == tuple(range(len(value.dims)))
+
+
+def _copying(view: Step, copy: Step) -> Step:
+    """The step that makes a view's value by copying."""
+    step = Step(view.out, copy.kind, copy.dims, copy.op, copy.body, copy.detail, None)
+    step.origin = view.origin
+    view.out.step = step
+    return step
 
 
 def _copied(

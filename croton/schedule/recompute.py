@@ -39,23 +39,31 @@ def pinned_values(steps: Iterable[Step], kept: Iterable[Value]) -> set[Value]:
 def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
     """Across groups: a cheap value with at most one leaf of its own rank is evaluated again by its readers, not stored."""
     pinned = pinned_values([member.step for group in groups if group.kind != "map" for member in group.members], kept)
+    pinned.update([value.view for group in groups for member in group.members for value in member.step.reads() if value.view is not None])
     for group in groups:
         if group.kind != "map":
             continue
         for member in group.members:
             _inline_outside(member.step, group, pinned)
-    needed = set(kept)
+    needed = {memory_of(value) for value in kept}
     remaining: list[Group] = []
     for group in reversed(groups):
         members = []
         for member in reversed(group.members):
             if member.step.out in needed:
                 members.append(member)
-                needed.update(member.step.reads())
+                needed.update([memory_of(value) for value in member.step.reads()])
         if members:
             group.members = members[::-1]
             remaining.append(group)
     return remaining[::-1]
+
+
+def memory_of(value: Value) -> Value:
+    """The value whose memory this one is."""
+    while value.view is not None:
+        value = value.view
+    return value
 
 
 def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
@@ -63,9 +71,9 @@ def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
     for instruction in loads(step.body):
         value = instruction[2]
         source = value.step
-        if value in chosen or source is None or value.group is group or value.group.kind != "map" or value in pinned:
+        if value in chosen or value in pinned or value.group is None or value.group is group or value.group.kind != "map":
             continue
-        if source.op is not None or source.kind != "map" or not value.dims or not plain_labels(instruction[3]):
+        if source is None or source.op is not None or source.kind != "map" or not value.dims or not plain_labels(instruction[3]):
             continue
         rank = len(value.dims)
         # what varies along fewer labels than its reader is evaluated once for many elements only if it is invariant in the lane

@@ -11,8 +11,8 @@ from typing import Any
 
 from croton.algebra.coefficient import multiply, of_size
 from croton.algebra.cost import Tree
-from croton.algebra.node import Coef, Node
-from croton.algebra.rows import Row
+from croton.algebra.node import ONE, Coef, Node
+from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
 from croton.dtypes import DType, bool_, int64
 from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
@@ -61,6 +61,63 @@ class _Lowering:
             lowering.check_bounds(select.args[0][0], check.extent)
 
     def value(self) -> Value:
+        copied = self.copied()
+        source = self._same_memory()
+        if source is None:
+            return copied
+        return self.lowering.view(source, copied)
+
+    def _same_memory(self) -> Value | None:
+        """The value that the node is, element for element in C order, with other axes; None if it computes something."""
+        solved = self.solved
+        if len(solved.factors) != 1 or solved.factors[0].power != 1 or self.coef != ONE or solved.repeat:
+            return None
+        if solved.predicates or set(solved.kept) != set(solved.loop) or any([isinstance(d, Gather) for d in solved.definitions]):
+            return None
+        source = self.lowering.source(self.node.args[solved.factors[0].argument][0])
+        if type(source) is not Value or source.dtype is not self.node.dtype or not (solved.plain or (solved.covers and solved.injective)):
+            return None
+        if _count(source.dims) != _count(self.node.dims):
+            return None
+        read, written = self._address(solved.factors[0].at, source.dims), self._address(solved.output, self.node.dims)
+        return source if read == written else None
+
+    def _address(self, at: Sequence[Row], dims: Sequence[Size]) -> Row:
+        """The position in memory of an element in C order, with the digits of a number put together."""
+        total: Row = ({}, 0)
+        stride: Size = 1
+        for row, size in zip(reversed(at), reversed(dims)):
+            total = plus(total, row, stride)
+            stride = stride * size
+        by_number: dict[str, list[Digit]] = {}
+        for label in list(total[0]):
+            definition = self.definitions.get(label)
+            if isinstance(definition, Digit):
+                by_number.setdefault(repr(definition.row), []).append(definition)
+        for digits in by_number.values():
+            lowest = [digit for digit in digits if digit.divisor == 1]
+            whole: Size = 1
+            unit = total[0][lowest[0].label] if lowest else 0
+            remaining = list(digits)
+            while remaining:
+                found = [d for d in remaining if d.divisor == whole and total[0][d.label] == unit * whole]
+                if not found:
+                    return total
+                remaining.remove(found[0])
+                if found[0].modulus is None:
+                    break
+                whole = whole * found[0].modulus
+            else:
+                return total
+            if remaining:
+                return total
+            number = digits[0].row
+            total = ({label: c for label, c in total[0].items() if all([label != d.label for d in digits])}, total[1])
+            total = plus(total, number, unit)
+        return total
+
+    def copied(self) -> Value:
+        """The value as new memory."""
         solved, dtype = self.solved, self.node.dtype
         kept = list(solved.kept)
         if solved.plain:
@@ -97,6 +154,10 @@ class _Lowering:
         plain = [_label_of(row) for row in at]
         if not guards and all([label is not None and label in place for label in plain]):
             return (source, tuple([place[label] for label in plain]), power)
+        if not guards and type(source) is Value:
+            order = self._axes_of_view(source, at)
+            if order is not None:
+                return (self._view(source, at, order), tuple([place[label] for label in order]), power)
         labels: dict[int, int] = {}
         body = BodyBuilder()
         guard = self._all(body, guards, labels)
@@ -104,6 +165,28 @@ class _Lowering:
         if guard >= 0 and power < 0:
             read = body.call("where", source.dtype, guard, read, body.const(source.dtype, 1))
         return (Inline(source.dtype, body.finish(read)), tuple([place[label] for label in labels]), power)
+
+    def _axes_of_view(self, source: Value, at: Sequence[Row]) -> list[int] | None:
+        """The loop labels, outermost first, that walk through a value in the order of its memory; None if they do not."""
+        row, constant = self._address(at, source.dims)
+        if not isinstance(constant, int) or constant != 0:
+            return None
+        order: list[int] = []
+        stride: Size = 1
+        while len(order) < len(row):
+            found = [label for label, c in row.items() if c == stride and label not in order and label not in self.definitions]
+            if len(found) != 1:
+                return None
+            order.append(found[0])
+            stride = stride * self.solved.sizes[found[0]]
+        return order[::-1] if order and stride == _count(source.dims) else None
+
+    def _view(self, source: Value, at: Sequence[Row], order: list[int]) -> Value:
+        labels = {label: number for number, label in enumerate(order)}
+        body = BodyBuilder()
+        read = self._read(body, source, at, -1, labels)
+        dims = tuple([self.solved.sizes[label] for label in order])
+        return self.lowering.view(source, self.lowering.emit(dims, len(dims), None, body.finish(read)))
 
     def _term(self, predicate: Predicate, place: dict[int, int]) -> tuple:
         """A predicate as a factor of its own."""
@@ -223,6 +306,13 @@ class _Lowering:
             else:
                 stack += definition.row[0]
         return found
+
+
+def _count(dims: Sequence[Size]) -> Size:
+    total: Size = 1
+    for size in dims:
+        total = total * size
+    return total
 
 
 def _label_of(row: Row) -> int | None:

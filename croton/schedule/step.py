@@ -49,10 +49,11 @@ class Value:
     order    its axes from the outermost to the contiguous one, as stored
     output   the number of the output that it is, or -1
     step     what makes it
-    donor    the input whose memory it takes over, or the value it accumulates into
+    donor    the value that it accumulates into
+    view     the value whose memory, in C order, it is
     """
 
-    __slots__ = ("dims", "donor", "dtype", "group", "home", "level", "order", "output", "readers", "step", "uses")
+    __slots__ = ("dims", "donor", "dtype", "group", "home", "level", "order", "output", "step", "view")
 
     def __init__(self, dims: tuple[Size, ...], dtype: DType, home: tuple | None = None) -> None:
         self.dims = dims
@@ -64,8 +65,7 @@ class Value:
         self.donor: Value | None = None
         self.group: Any = None
         self.level = -1
-        self.uses = 0
-        self.readers: Any = None
+        self.view: Value | None = None
 
     def __repr__(self) -> str:
         return f"<{'' if self.home is None else self.home[0]}{id(self) % 9973}{list(self.dims)}>"
@@ -115,10 +115,10 @@ class Operands(NamedTuple):
 class Step:
     """One value's making.
 
-    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter" or "routine"
+    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", or "view": other axes for the same memory
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
-    detail   Operands of a product, Scan, Scatter, or (routine, values, params)
+    detail   Operands of a product, Scan, Scatter, (routine, values, params), or (source, step that copies) of a view
     last     it writes memory that others read, so it comes after everything else
     """
 
@@ -147,6 +147,8 @@ class Step:
                 found.append(self.detail.accumulate)
         elif self.kind == "routine":
             found += self.detail[1]
+        elif self.kind == "view":
+            found.append(self.detail[0])
         elif self.kind == "scatter" and self.detail.base is not None:
             found.append(self.detail.base)
         return found

@@ -15,6 +15,7 @@ from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import arg, cumulate, reduce
 from croton.algebra.relation import affine, at_least_zero, select
 from croton.dtypes import bool_, float64, int32, int64
+from croton.kernel.print import to_text
 from croton.schedule.build import build_plan
 from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
 from croton.sizes import symbol
@@ -60,7 +61,22 @@ def test_reshape_merges_and_splits():
     y = input_("y", (m,), float64)
     split = contract((b, t), [(y, 1), (affine({m: 1, b: -4, t: -1}), 1)], summed=[m])
     arrays = {"x": RNG.normal(size=(3, 4)), "y": RNG.normal(size=12)}
-    check([Operand((m,), merged), Operand((t, b), split), Operand((m,), scalar("exp", merged))], arrays, {"N": 3})
+    plan = check([Operand((m,), merged), Operand((t, b), split), Operand((m,), scalar("exp", merged))], arrays, {"N": 3})
+    # the memory is the same: no divisions
+    assert not any("floor_divide" in to_text(kernel) or "remainder" in to_text(kernel) for kernel in plan.kernels)
+    mixed = contract((m,), [(input_("z", (t, b), float64), 1), (affine({m: 1, b: -4, t: -1}), 1)], summed=[b, t])
+    check([Operand((m,), scalar("exp", mixed))], {"z": RNG.normal(size=(4, 3))}, {"N": 3})
+
+
+def test_a_reshaped_value_goes_into_a_product_as_it_is():
+    b, h, w, f, o = Label(N), Label(4), Label(M), Label(4 * M), Label(8)
+    x, v, bias = input_("x", (b, h, w), float64), input_("v", (f, o), float64), input_("bias", (w,), float64)
+    a = scalar("tanh", add([(x, 1), (bias, 1)]))
+    flat = contract((b, f), [(a, 1), (affine({f: 1, h: -M, w: -1}), 1)], summed=[h, w])
+    y = contract((b, o), [(flat, 1), (v, 1)], summed=[f])
+    arrays = {"x": RNG.normal(size=(20, 4, 9)), "v": RNG.normal(size=(36, 8)), "bias": RNG.normal(size=9)}
+    plan = check([Operand((b, o), y)], arrays, {"N": 20, "M": 9})
+    assert (count(plan, ProductCall), count(plan, KernelCall), len(plan.slots)) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("dtype", [int64, int32])
