@@ -39,6 +39,7 @@ class Function:
         self.types: dict[str, DType] = {}
         self.accumulators: dict[str, Acc] = {}
         self.states: dict[str, str] = {}
+        self.scratch: dict[str, str] = {}
 
     def text(self, name: str) -> str:
         """The definition of the function."""
@@ -52,9 +53,15 @@ class Function:
                 self.loop(span, "%lo", "%hi")
             else:
                 self.statement(statement)
-        body = "\n".join(self.sink.lines)
+        body = "\n".join([*self.scratch.values(), *self.sink.lines])
         head = f"define void @{name}(ptr noalias %P, ptr noalias %S, ptr noalias %rec, i64 %lo, i64 %hi) #0"
         return f"{head} {{\nentry:\n{body}\n  ret void\n}}\n"
+
+    def scratch_buffer(self, name: str, dtype: DType, count: int) -> None:
+        """A buffer of this function's own, on the stack, that statements may use under this name."""
+        self.buffers[name] = Buffer(name, dtype, (count,))
+        self.values[name] = f"%scratch.{name}"
+        self.scratch[name] = f"  %scratch.{name} = alloca [{count} x {memory_element(dtype)}], align 64"
 
     def _parameter(self, place: int, type: str, table: str) -> str:
         emit = self.sink.emit

@@ -16,7 +16,19 @@
 `buffer[index] op= x` whose index does not hold an enclosing `for` label is a reduction over that loop (a column
 reduction); with an int64 variable in the index it is a scatter. In `for` an accumulator may be read at any time (a running sum); in
 `lanes` only after the loop. A guard is a bool variable. Names are canonical (b0.. buffers, n0.. sizes, i0.. labels, v0.. values), so
-the printed text identifies a kernel.
+the printed text identifies a kernel (compare texts, not tuples: Const(0.0) == Const(-0.0) == Const(False)).
+
+What may be relied on:
+
+* The iterations of `lanes` run together: a buffer stored in one is read there only at the index it is stored at. Stores of several
+  lanes to one place happen in order of the label (the last wins), `op=` to one place takes all of them.
+* A name is not defined again while it can be seen; loops side by side may use the same names.
+* A kernel that is one parallel loop and scalars (`parallelise.parallel_loop`) is called with the part of its range to run; its scalars
+  are computed by every part.
+* max and min are NaN if any value is; any and all reduce bool, the others numbers. Integers wrap, a division by zero gives 0.
+* A float32 sum, over `lanes`, `for` or into a column, does not lose accuracy with its length: it is kept in float64 between blocks.
+  The exception is `buffer[index] sum= x` in a `for` whose body is more than scalars and one `lanes` of such stores.
+* `floor`, `ceil`, `trunc`, `round`, `identity` and `stop` of integers are the value itself.
 """
 
 from __future__ import annotations
@@ -60,7 +72,8 @@ class Buffer(NamedTuple):
 
 
 class Let(NamedTuple):
-    """name: dtype = function(args). `index` takes a label's name and `size` a size's name, as Var; `cast` converts to dtype."""
+    """name: dtype = function(args); the functions are in `functions.py`. `index` takes a label's name and `size` a size's name, as Var,
+    and give any number dtype; `cast` converts to dtype."""
 
     name: str
     dtype: DType

@@ -6,7 +6,7 @@ from croton.kernel.language import Acc, Extent, For, Index, Kernel, Lanes, Let, 
 
 
 def parallel_loop(kernel: Kernel) -> For | Lanes | None:
-    """The outermost loop whose range a call may restrict: the kernel is scalars and then one loop, which is marked parallel."""
+    """The outermost loop whose range a call may restrict: the kernel is one loop, marked parallel, and scalars."""
     loop = _only_loop(kernel)
     return loop if loop is not None and loop.parallel else None
 
@@ -16,13 +16,15 @@ def parallelise(kernel: Kernel) -> Kernel:
     loop = _only_loop(kernel)
     if loop is None or loop.parallel or not _independent(loop):
         return kernel
-    return kernel._replace(body=(*kernel.body[:-1], loop._replace(parallel=True)))
+    marked = loop._replace(parallel=True)
+    return kernel._replace(body=tuple(marked if statement is loop else statement for statement in kernel.body))
 
 
 def _only_loop(kernel: Kernel) -> For | Lanes | None:
-    if not kernel.body or not isinstance(kernel.body[-1], For | Lanes):
+    loops = [statement for statement in kernel.body if isinstance(statement, For | Lanes)]
+    if len(loops) != 1 or not all(isinstance(statement, For | Lanes | Let | Load) for statement in kernel.body):
         return None
-    return kernel.body[-1] if all(isinstance(statement, Let | Load) for statement in kernel.body[:-1]) else None
+    return loops[0]
 
 
 def _independent(loop: For | Lanes) -> bool:

@@ -246,3 +246,17 @@ def test_extents_that_are_known(across: int) -> None:
     result = np.zeros(5, np.float32)
     compile_kernel(kernel)([x, result], [5])
     np.testing.assert_allclose(result, x.sum(1), rtol=1e-5, atol=1e-6)
+
+
+@TARGETS
+@pytest.mark.parametrize("shape", [(10**6, 3), (1000, 2500)])
+def test_the_error_of_a_column_sum_does_not_grow(target: Target | None, shape: tuple[int, int]) -> None:
+    kernel = Kernel(
+        (Buffer("b0", float32, ("n0", "n1")), Buffer("b1", float32, ("n1",))),
+        ("n0", "n1"),
+        (For("i0", "n0", (Lanes("i1", "n1", (Load("v0", float32, "b0", (at("i0"), at("i1"))), Store("b1", (at("i1"),), Var("v0"), "sum"))),)),),
+    )
+    values = np.full(shape, 0.1, np.float32)
+    result = np.zeros(shape[1], np.float32)
+    compile_kernel(kernel, target)([values, result], list(shape))
+    np.testing.assert_allclose(result, np.full(shape[1], float(np.float32(0.1)) * shape[0]), rtol=5e-7)
