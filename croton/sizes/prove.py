@@ -40,10 +40,10 @@ def _prove(size: Poly, facts: tuple[Size, ...], depth: int) -> bool:
     without = _without_quotients(size)
     if without is not None and _known(without, facts, depth - 1):
         return True
-    usable = [fact for fact in facts if not isinstance(fact, int)]
+    usable = [fact for fact in facts if not isinstance(fact, int) and not _is_lower_bound(fact)]
     usable += _quotient_facts(size, facts, depth)
     for fact in usable:
-        for multiple in _multiples(size, fact, lower, facts, depth):
+        for multiple in _multiples(size, fact):
             rest = size - fact * multiple
             if isinstance(rest, int):
                 if rest >= 0:
@@ -51,6 +51,11 @@ def _prove(size: Poly, facts: tuple[Size, ...], depth: int) -> bool:
             elif _coefficients_nonnegative(rest, lower, facts, depth) or (depth > 1 and _prove(rest, facts, depth - 1)):
                 return True
     return False
+
+
+def _is_lower_bound(fact: Poly) -> bool:
+    """Whether a fact says no more than the lower bound of a symbol."""
+    return len(fact.terms) == 2 and not fact.terms[1][0] and fact.terms[0][1] == 1 and len(fact.terms[0][0]) == 1 and fact.terms[1][1] < 0
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -127,23 +132,24 @@ def _without_quotients(size: Poly) -> Size | None:
     return bound
 
 
-def _multiples(size: Poly, fact: Poly, lower: dict[Symbol, int], facts: tuple[Size, ...], depth: int) -> list[Size]:
-    """What a fact may be multiplied by and stay a fact: small numbers, and the known cofactors of the size's leading terms."""
-    multiples: list[Size] = [1, 2, 3]
+def _multiples(size: Poly, fact: Poly) -> list[Size]:
+    """What to multiply a fact by so that subtracting it cancels a negative term of the size."""
+    multiples: dict[Size, None] = {}
     for monomial, coefficient in size.terms:
-        if coefficient > 3 and len(monomial) == 1:
-            multiples.append(coefficient)
-    lead = fact.terms[0][0]
-    for monomial, _ in size.terms:
-        remaining = list(monomial)
-        for atom in lead:
-            if atom not in remaining:
-                break
-            remaining.remove(atom)
-        else:
-            if remaining and all(isinstance(atom, Symbol) for atom in remaining):
-                multiples.append(_restored(tuple(remaining)))
-    return multiples
+        if coefficient > 0:
+            continue
+        for lead, other in fact.terms:
+            if other > 0:
+                continue
+            remaining = list(monomial)
+            for atom in lead:
+                if atom not in remaining:
+                    break
+                remaining.remove(atom)
+            else:
+                if all(isinstance(atom, Symbol) for atom in remaining):
+                    multiples[_restored(tuple(remaining)) * -(coefficient // -other)] = None
+    return list(multiples)
 
 
 def _restored(monomial: tuple) -> Size:
