@@ -1,6 +1,5 @@
-"""Structured LLVM IR text for one function: variables, loops, branches. It is made for the few functions of the runtime;
-kernels have their own
-generator.
+"""Structured LLVM IR text for one function: variables, loops, branches. It is made for the few functions of the runtime; kernels have
+their own generator.
 
 Variables live in stack slots; LLVM's passes move them to registers.
 """

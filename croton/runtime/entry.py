@@ -1,9 +1,9 @@
 """The native entry: one interpreter, as LLVM IR, that runs the stream of any Program from the vectorcall slot of its function.
 
-It checks the arguments, works out sizes, takes the arena, allocates results, runs the calls and returns, all without Python. Whatever does
-not fit goes to the function's Python fallback, with a status in front of the same arguments. A program is data here, not code,
-because machine code
-for each would save some 20 ns a call and cost LLVM seconds for a thousand calls. `stream` is the writer of what this reads.
+It checks the arguments, works out sizes, takes the arena, allocates results, runs the calls and returns, all without Python.
+Whatever does not fit goes to the function's Python fallback, with a status in front of the same arguments. A program is data here,
+not code, because machine code for each would save some 20 ns a call and cost LLVM seconds for a thousand calls. `stream` is the
+writer of what this reads.
 """
 
 from __future__ import annotations

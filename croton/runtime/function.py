@@ -59,10 +59,9 @@ def load(
 ) -> Any:
     """The function of a program.
 
-    `kernels` are addresses, `cells` the lists that hold the shared variables' arrays, `routines` the Python code that the
-    program calls, `keep`
-    what else has to live as long as the function (loaded `Code`). Arguments that are not exactly as the program wants them go to
-    `fallback(status, *arguments, **keywords)`, where `Status(*status)` says why; without one, `Refused` is raised.
+    `kernels` are addresses, `cells` the lists that hold the shared variables' arrays, `routines` the Python code that the program
+    calls, `keep` what else has to live as long as the function (loaded `Code`). Arguments that are not exactly as the program wants
+    them go to `fallback(status, *arguments, **keywords)`, where `Status(*status)` says why; without one, `Refused` is raised.
     """
     if config.check:
         check(program, len(kernels), len(routines))

@@ -1,9 +1,8 @@
 """Compiled code on disk, between runs and between processes.
 
-An entry is a file named by the hash of what it was made from, holding a checksum and the data. It is written beside its place
-and moved there, so
-that another process sees all of it or nothing; what fails its checksum is made again. Where nothing can be written, nothing is. Code
-from a directory that other users can write to is not run.
+An entry is a file named by the hash of what it was made from, holding a checksum and the data. It is written beside its place and
+moved there, so that another process sees all of it or nothing; what fails its checksum is made again. Where nothing can be written,
+nothing is. Code from a directory that other users can write to is not run.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Threads that share out a loop: fork and join in 0.2 microseconds while they are awake.
 
 Machine code calls `croton_parallel(task, context)`, which cuts the work into as many parts as there are threads, calls
-`task(context, part, parts)` for each and returns when all are done. Whoever is free takes the next part, the caller too, so
-that nobody waits
-for a thread that the system has not woken yet; what the parts are depends on the number of threads alone. Threads start when first needed,
-spin for a moment after a job and then sleep in the kernel. A second caller at the same time runs its parts itself. Where there are
-no futexes everything runs in the calling thread.
+`task(context, part, parts)` for each and returns when all are done. Whoever is free takes the next part, the caller too, so that
+nobody waits for a thread that the system has not woken yet; what the parts are depends on the number of threads alone. Threads
+start when first needed, spin for a moment after a job and then sleep in the kernel. A second caller at the same time runs its parts
+itself. Where there are no futexes everything runs in the calling thread.
 """
 
 from __future__ import annotations

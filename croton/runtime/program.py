@@ -2,9 +2,8 @@
 native interpreter.
 
 A call works on two tables. `S` holds integers: the constants first, then the sizes that arguments bind, then the results of size
-operations. `P` holds the addresses of memory, in this order: inputs, shared variables, slots of the arena, outputs, updates,
-views. Everything below
-refers to entries of these tables by index.
+operations. `P` holds the addresses of memory, in this order: inputs, shared variables, slots of the arena, outputs, updates, views.
+Everything below refers to entries of these tables by index.
 """
 
 from __future__ import annotations
@@ -91,9 +90,8 @@ class View(NamedTuple):
 class Kernel(NamedTuple):
     """kernels[kernel](P, S, record of pointers then sizes, low, high).
 
-    With `range` >= 0 the kernel takes a part of its outermost loop, which has S[range] iterations: the parts go to the threads
-    when S[work] (scalar
-    operations of the whole loop) is large, split at multiples of `grain`. Else low and high are 0.
+    With `range` >= 0 the kernel takes a part of its outermost loop, which has S[range] iterations: the parts go to the threads when
+    S[work] (scalar operations of the whole loop) is large, split at multiples of `grain`. Else low and high are 0.
     """
 
     kernel: int
@@ -222,10 +220,9 @@ Call = Kernel | Gemm | Syrk | Gemv | Ger | Check | Copy | Zero | Routine
 class Program(NamedTuple):
     """A compiled function without its kernels' addresses, shared arrays and routines, which `load` takes.
 
-    `slots` lists for each slot of the arena the entries of `S` whose maximum is its size in bytes. The GIL is released during the calls if
-    S[work] is large and there is neither an update nor a shared variable that is written. `flush_subnormals` makes the calls
-    take numbers below the
-    smallest normal one for 0.
+    `slots` lists for each slot of the arena the entries of `S` whose maximum is its size in bytes. The GIL is released during the
+    calls if S[work] is large and there is neither an update nor a shared variable that is written. `flush_subnormals` makes the
+    calls take numbers below the smallest normal one for 0.
     """
 
     inputs: tuple[Array, ...]
