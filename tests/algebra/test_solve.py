@@ -244,10 +244,20 @@ def test_the_position_of_a_maximum_needs_no_check() -> None:
 ALL = "abcd"
 
 
+UNKNOWN = {name: symbol(f"size of {name}") for name in ALL}
+
+
 @st.composite
-def systems(draw: Any) -> tuple[Use, dict[str, np.ndarray]]:
+def systems(draw: Any) -> tuple[Use, dict[str, np.ndarray], dict[Any, int]]:
+    """Two data factors and up to three relations, over labels of known sizes or of unknown ones that are polynomials and may be 0."""
     sizes = {name: draw(st.integers(2, 4)) for name in ALL}
     made = {name: Label(size) for name, size in sizes.items()}
+    known: dict[Any, int] = {}
+    if draw(st.booleans()):
+        values = {name: draw(st.integers(0, 3)) for name in ALL}
+        known = {UNKNOWN[name]: value for name, value in values.items()}
+        made = {name: Label(UNKNOWN[name] + (UNKNOWN["a"] if draw(st.integers(0, 3)) == 0 else 0)) for name in ALL}
+        sizes = {name: evaluate(label.size, known) for name, label in made.items()}
     seed = np.random.default_rng(draw(st.integers(0, 1000)))
     environment: dict[str, np.ndarray] = {}
     factors: list[tuple[Use, int]] = []
@@ -258,24 +268,25 @@ def systems(draw: Any) -> tuple[Use, dict[str, np.ndarray]]:
     for number in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(["affine", "affine", "range", "select"]))
         chosen = draw(st.lists(st.sampled_from(ALL), min_size=2, max_size=3, unique=True))
-        if kind == "select":
+        if kind == "select" and sizes[chosen[0]]:
             key = f"i{number}"
             environment[key] = seed.integers(0, sizes[chosen[0]], sizes[chosen[1]])
             factors.append((select(made[chosen[0]], input_(key, [made[chosen[1]]], int64)), 1))
         else:
             row = {made[name]: draw(st.sampled_from([1, -1, 2, -3, 4])) for name in chosen}
-            factors.append(((affine if kind == "affine" else at_least_zero)(row, draw(st.integers(-3, 3))), 1))
+            constant = draw(st.integers(-3, 3)) + (made[chosen[0]].size if draw(st.integers(0, 3)) == 0 else 0)
+            factors.append(((affine if kind == "affine" else at_least_zero)(row, constant), 1))
     mentioned = {label for use, _ in factors for label in use.labels}
     out = {made[name] for name in draw(st.sets(st.sampled_from(ALL), max_size=2))} & mentioned
-    return contract(out, factors, 1.5, mentioned - out, float64), environment
+    return contract(out, factors, 1.5, mentioned - out, float64), environment, known
 
 
 @settings(max_examples=300, deadline=None)
 @given(systems())
-def test_random_systems(case: tuple[Use, dict[str, np.ndarray]]) -> None:
-    use, environment = case
+def test_random_systems(case: tuple[Use, dict[str, np.ndarray], dict[Any, int]]) -> None:
+    use, environment, sizes = case
     if use.node.kind == "contract" and any(arg[0].kind in ("affine", "range", "select") for arg in use.node.args):
-        check(use, environment)
+        check(use, environment, sizes)
 
 
 def test_unknown_sizes_are_priced_at_their_hints() -> None:
