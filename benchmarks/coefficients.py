@@ -110,6 +110,23 @@ def root(f: Function) -> Function:
     return lambda z: f(mp.sqrt(z))
 
 
+def inverse_over_x(w: mp.mpf) -> mp.mpf:
+    """erfinv(x)/x where w = -log(1 - x**2)."""
+    if abs(w) < mp.mpf(2) ** -80:
+        return mp.sqrt(mp.pi) / 2
+    # Newton's method on log(erfc), which is nearly quadratic, so that it converges from anywhere.
+    x = mp.sqrt(-mp.expm1(-w))
+    y = mp.sqrt(w) if w > 1 else x * mp.sqrt(mp.pi) / 2
+    target = mp.log(mp.exp(-w) / (1 + x))
+    for _ in range(60):
+        tail = mp.erfc(y)
+        step = (mp.log(tail) - target) * tail * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+        y += step
+        if abs(step) < abs(y) * mp.mpf(2) ** -150:
+            break
+    return y / x
+
+
 EULER = mp.euler
 
 TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]] = {
@@ -192,6 +209,22 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         one,
         10,
         21,
+    ),
+    "ERF_INVERSE": (
+        "erfinv(x) = x ERF_INVERSE(w), w = -log(1 - x**2), for w in [0, 6]",
+        inverse_over_x,
+        (0.0, 6.0),
+        one,
+        11,
+        24,
+    ),
+    "ERF_INVERSE_TAIL": (
+        "erfinv(x) = x ERF_INVERSE_TAIL(sqrt(w) - 4), w = -log(1 - x**2), for w in [6, 37.5]",
+        lambda s: inverse_over_x((s + 4) ** 2),
+        (6**0.5 - 4, 2.13),
+        lambda s: 1 / inverse_over_x((s + 4) ** 2),
+        12,
+        30,
     ),
     "LOG_GAMMA": (
         "lgamma(2 + d) = d (1 - euler + d LOG_GAMMA(d)) for |d| <= 1/2",

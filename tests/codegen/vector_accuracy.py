@@ -81,10 +81,13 @@ CASES: dict[str, Case] = {
     "atanh": Case(np.arctanh, 2.2, 2.2, ((-1.0, 1.0), (0.99, 1.0))),
     "sigmoid": Case(sigmoid, 2.5, 2.5, ((-5.0, 5.0),)),
     "softplus": Case(softplus, 2.0, 2.0, ((-5.0, 5.0),)),
-    "erf": Case(scipy.special.erf, 1.4, 1.4, ((-3.0, 3.0), (0.9, 1.1)), exact=mpmath.erf),
-    "erfc": Case(scipy.special.erfc, 1.8, 2.0, ((-3.0, 3.0), (0.4, 0.6), (5.0, 27.2)), exact=mpmath.erfc),
-    "lgamma": Case(lgamma, 5.0, 5.0, ((0.0, 9.0), (0.9, 2.1), (-9.0, 0.0)), lambda x: np.where(x < 0, 1.0, 0.0), log_gamma_exact),
-    "digamma": Case(scipy.special.psi, 8.0, 8.0, ((0.0, 9.0), (-9.0, 0.0)), digamma_floor, mpmath.digamma),
+    "erf": Case(scipy.special.erf, 1.4, 1.4, ((-3.0, 3.0), (0.9, 1.1), (-7.0, 30.0)), exact=mpmath.erf),
+    "erfc": Case(scipy.special.erfc, 1.8, 2.0, ((-3.0, 3.0), (0.4, 0.6), (5.0, 27.2), (-7.0, 30.0)), exact=mpmath.erfc),
+    "erfinv": Case(scipy.special.erfinv, 2.5, 3.0, ((-1.0, 1.0), (0.9, 1.0), (0.99999, 1.0), (-0.01, 0.01)), exact=mpmath.erfinv),
+    "lgamma": Case(
+        lgamma, 5.0, 5.0, ((0.0, 9.0), (0.9, 2.1), (-9.0, 0.0), (5.0, 300.0)), lambda x: np.where(x < 0, 1.0, 0.0), log_gamma_exact
+    ),
+    "digamma": Case(scipy.special.psi, 8.0, 8.0, ((0.0, 9.0), (-9.0, 0.0), (5.0, 300.0)), digamma_floor, mpmath.digamma),
     "pow": Case(np.power, 1.1, 1.1, arity=2),
     "atan2": Case(np.arctan2, 2.2, 2.2, arity=2),
     "hypot": Case(np.hypot, 1.3, 1.3, arity=2),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from croton.codegen.vecmath.error_function import erf, erfc
+from croton.codegen.vecmath.error_function import erf, erfc, erfinv
 from croton.codegen.vecmath.exponential import exp, exp2, expm1
 from croton.codegen.vecmath.gamma import digamma, lgamma
 from croton.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logaddexp, sigmoid, sinh, softplus, tanh
@@ -44,6 +44,7 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "logaddexp": logaddexp,
     "erf": erf,
     "erfc": erfc,
+    "erfinv": erfinv,
     "pow": pow,
     "hypot": hypot,
     "lgamma": lgamma,

@@ -1,11 +1,12 @@
-"""erf and erfc."""
+"""erf, erfc and the inverse of erf."""
 
 from __future__ import annotations
 
 from croton.codegen.builder import Builder
-from croton.codegen.vecmath.coefficients import ERF, ERF_TAIL, ERFC
-from croton.codegen.vecmath.common import by_element, estrin, fast_two_sum, fma_pair, two_product, without_constant
+from croton.codegen.vecmath.coefficients import ERF, ERF_INVERSE, ERF_INVERSE_TAIL, ERF_TAIL, ERFC
+from croton.codegen.vecmath.common import by_element, estrin, fast_two_sum, fma_pair, polynomial, two_product, without_constant
 from croton.codegen.vecmath.exponential import exp_below, exp_sum
+from croton.codegen.vecmath.logarithm import log
 
 
 def erfc_far(b: Builder, a: str) -> str:
@@ -48,3 +49,19 @@ def erf(b: Builder, x: str) -> str:
     capped = b.select(b.fcmp("ogt", a, top), top, a)
     far = b.fsub(b.constant(1.0), exp_below(b, b.fmul(capped, estrin(b, capped, ERF_TAIL))))
     return b.copysign(b.select(b.fcmp("olt", a, b.constant(1.0)), erf_near(b, a), far), x)
+
+
+def erfinv(b: Builder, x: str) -> str:
+    """The inverse of erf; infinite at +-1, NaN beyond. Largest error seen: float32 2.0 ULP, float64 2.9 ULP.
+
+    erfinv(x)/x is smooth in w = -log(1 - x**2), and far out in sqrt(w) (after Giles, GPU Computing Gems 2, 2011).
+    """
+    b = b.exact()
+    one = b.constant(1.0)
+    w = b.fneg(log(b, b.fma(b.fneg(x), x, one)))
+    middle = b.fcmp("olt", w, b.constant(6.0))
+    near = polynomial(b, w, ERF_INVERSE)
+    tail = estrin(b, b.fsub(b.sqrt(w), b.constant(4.0)), ERF_INVERSE_TAIL)
+    result = b.fmul(x, b.select(middle, near, tail))
+    edge = b.fcmp("oeq", b.fabs(x), one)
+    return b.select(edge, b.copysign(b.constant(float("inf")), x), result)
