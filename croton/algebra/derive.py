@@ -47,19 +47,6 @@ def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequen
     previous = origin.current
     for node in reversed(order):
         origin.current = node.origin  # what a derivative is made of comes from the line of what is differentiated
-        received = sweep.received.pop(node, None)
-        if received is None:
-            continue
-        adjoint = received[0] if len(received) == 1 else add([(use, 1) for use in received], node.dtype)
-        if number_of(adjoint.node) == 0:
-            continue
-        axes = sweep.axes[node]
-        if node in targets:
-            results[node] = (adjoint, axes)
-        if node.args:
-            _RULES[node.kind](sweep, node, adjoint, axes)
-    origin.current = previous
-    return [results.get(node) for node in wrt]
 
 
 def _reached(order: Sequence[Node], targets: set[Node]) -> set[Node]:
@@ -121,6 +108,23 @@ class _Sweep:
         if result.node.dtype is not node.dtype:
             result = scalar("cast", result, dtype=node.dtype)
         self.received.setdefault(node, []).append(result)
+
+
+    def visit(self, node: Node, targets: set[Node], results: dict[Node, Derivative], line: Any) -> None:
+        """Sum up what a node has received, and pass it on to its arguments."""
+        received = self.received.pop(node, None)
+        if received is None:
+            return
+        # What a line costs backwards is shown with that line.
+        origin.current = node.origin or line
+        adjoint = received[0] if len(received) == 1 else add([(use, 1) for use in received], node.dtype)
+        if number_of(adjoint.node) == 0:
+            return
+        axes = self.axes[node]
+        if node in targets:
+            results[node] = (adjoint, axes)
+        if node.args:
+            _RULES[node.kind](self, node, adjoint, axes)
 
 
 def _contract(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:

@@ -9,6 +9,7 @@ from test_random_programs import differences
 
 from croton import algebra
 from croton.algebra import FUNCTIONS, Label, constant, contract, derive
+from croton.algebra.node import origin
 from croton.algebra.scalar import FLAT
 from croton.dtypes import bool_, float32, float64
 from croton.sizes import symbol
@@ -202,3 +203,12 @@ def test_label_values_have_no_derivative() -> None:
     y = x * apply("cast", arange(N), dtype=float64)
     np.testing.assert_array_equal(value(jacobian(y.sum(), x), {}, {"N": 3}), [0, 1, 2])
     assert contract([], [(y.use, 1)], 1, y.use.labels).node.kind == "contract"
+
+
+def test_adjoints_carry_the_line_they_come_from() -> None:
+    x = array("x", N)
+    origin.current = "line 1"
+    y = apply("sinh", x)
+    origin.current = None
+    gradient = jacobian(y.sum(), x)
+    assert gradient.use.node.origin == "line 1" and origin.current is None

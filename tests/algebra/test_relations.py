@@ -143,6 +143,17 @@ def test_two_selects_of_one_label_become_a_collision() -> None:
     np.testing.assert_array_equal(interpret([collided], environment, sizes)[0], [[0, 0, 0], [1, 0, 1]])
 
 
+def test_one_index_read_at_two_labels_is_two_indices() -> None:
+    A, index = array("A", V, V), array("i", B, dtype=int64)
+    pairs = einsum("bv,cw,vw->bc", one_hot(index, V), one_hot(index, V), A)
+    values, places = rng.normal(size=(4, 4)), np.array([2, 0, 2])
+    found = value(pairs, {"A": values, "i": places}, {"V": 4, "B": 3})
+    np.testing.assert_array_equal(found, values[np.ix_(places, places)])
+    same = einsum("bv,bw,vw->b", one_hot(index, V), one_hot(index, V), A)
+    assert kinds(same.use.node) == ["input", "select"]
+    np.testing.assert_array_equal(value(same, {"A": values, "i": places}, {"V": 4, "B": 3}), values[places, places])
+
+
 def test_an_index_that_is_an_affine_function_is_a_relation_only_where_its_range_is_proved() -> None:
     a = array("a", N)
     assert a.take(arange(N)).same(a)
