@@ -43,6 +43,7 @@ int8, int16, int32, int64 = (_by_name[f"int{bits}"] for bits in (8, 16, 32, 64))
 uint8, uint16, uint32, uint64 = (_by_name[f"uint{bits}"] for bits in (8, 16, 32, 64))
 float32, float64 = _by_name["float32"], _by_name["float64"]
 ALL = tuple(_by_name.values())
+_by_numpy = {found.numpy: found for found in ALL}
 
 
 def dtype(name: object) -> DType:
@@ -52,6 +53,8 @@ def dtype(name: object) -> DType:
     """
     if isinstance(name, DType):
         return name
+    if isinstance(name, np.dtype) and name in _by_numpy:
+        return _by_numpy[name]
     try:
         found = _by_name.get(np.dtype(name).name)  # type: ignore[call-overload]
     except TypeError:

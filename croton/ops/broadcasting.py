@@ -42,7 +42,12 @@ def broadcast_shapes(shapes: Sequence[Sequence[Size]], what: str, pairs: Pairs) 
 
     Sizes that are not known to be equal go to `pairs`; sizes known to differ raise.
     """
-    ndim = max(map(len, shapes), default=0)
+    if not shapes:
+        return ()
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return tuple(first)
+    ndim = max(map(len, shapes))
     result: list[Size] = [1] * ndim
     for shape in shapes:
         offset = ndim - len(shape)

@@ -143,7 +143,8 @@ def matmul(x: Any, y: Any) -> Expr:
     if x.ndim == 0 or y.ndim == 0:
         raise ShapeError(f"matmul takes arrays of at least one axis, got shapes {show(x.shape)} and {show(y.shape)}; use * for numbers")
     batch = max(x.ndim, y.ndim, 2) - 2
-    lead, (i, j, k) = _letters(batch), _letters(batch + 3)[batch:]
+    letters = _letters(batch + 3)
+    lead, i, j, k = letters[:batch], letters[batch], letters[batch + 1], letters[batch + 2]
     left = lead[batch - max(x.ndim - 2, 0) :] + (i + j if x.ndim > 1 else j)
     right = lead[batch - max(y.ndim - 2, 0) :] + (j + k if y.ndim > 1 else j)
     _same_size("matmul", x, -1, y, -2 if y.ndim > 1 else -1)

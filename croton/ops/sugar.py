@@ -90,9 +90,8 @@ def _summing(function: Callable[..., Expr]) -> Callable[..., Expr]:
 
 def _transpose(x: Expr, *order: Any) -> Expr:
     """x with its axes in another order, reversed by default; the order as one sequence or as arguments."""
-    if len(order) == 1 and (order[0] is None or isinstance(order[0], (tuple, list))):
-        order = order[0]
-    return axes.transpose(x, order or None)
+    given = order[0] if len(order) == 1 and (order[0] is None or isinstance(order[0], (tuple, list))) else order
+    return axes.transpose(x, given or None)
 
 
 def _reshape(x: Expr, *sizes: Any) -> Expr:
@@ -109,8 +108,8 @@ def install_operators() -> None:
         install(f"__r{name}__", _reflected(function))
     for name, function in _COMPARISONS.items():
         install(f"__{name}__", lambda x, y, f=function: f(x, y))
-    for name, function in _UNARY.items():
-        install(f"__{name}__", lambda x, f=function: f(x))
+    for name, unary in _UNARY.items():
+        install(f"__{name}__", lambda x, f=unary: f(x))
     install("__pow__", _power)
     install("__rpow__", _reflected(elementwise.pow))
     install("__round__", lambda x, decimals=0: elementwise.round(x, decimals))
