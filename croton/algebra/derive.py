@@ -44,9 +44,13 @@ def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequen
         if cotangent is not None and output.node in reached:
             sweep.pull(output, [cotangent], ONE, output.labels)
     results: dict[Node, Derivative] = {}
-    previous = origin.current
-    for node in reversed(order):
-        origin.current = node.origin  # what a derivative is made of comes from the line of what is differentiated
+    line = origin.current
+    try:
+        for node in reversed(order):
+            sweep.visit(node, targets, results, line)
+    finally:
+        origin.current = line
+    return [results.get(node) for node in wrt]
 
 
 def _reached(order: Sequence[Node], targets: set[Node]) -> set[Node]:
