@@ -13,7 +13,7 @@ def merged_places(group: Group, stored: set[Value]) -> list[int]:
     for member in group.members:
         if not any(not flag for flag in apart[: count - 1]):
             break
-        _separate(member, apart, count, stored)
+        _separate(member, group, apart, stored)
     numbers = []
     number = -1
     for place in range(count):
@@ -23,7 +23,8 @@ def merged_places(group: Group, stored: set[Value]) -> list[int]:
     return numbers
 
 
-def _separate(member: Member, apart: list[bool], count: int, stored: set[Value]) -> None:
+def _separate(member: Member, group: Group, apart: list[bool], stored: set[Value]) -> None:
+    count = len(group.dims)
     step, labels = member.step, member.labels
     rank = len(step.out.dims)
     state = [0] * count
@@ -35,16 +36,24 @@ def _separate(member: Member, apart: list[bool], count: int, stored: set[Value])
     for instruction in step.body:
         kind = instruction[0]
         if kind == "load":
-            index = instruction[3]
-            _adjacent([index[axis] for axis in instruction[2].order], labels, apart, count)
+            _aligned(instruction[2], instruction[3], labels, group, apart)
         elif kind == "index":
             _alone(labels[instruction[2]], apart)
     if step.kind in ("scatter", "scan"):
-        _adjacent([step.detail.index[axis] for axis in step.out.order], labels, apart, count)
+        _aligned(step.out, step.detail.index, labels, group, apart)
         if step.kind == "scan":
             _alone(count - 1, apart)
     elif rank and (step.out in stored or step.op is not None):
         _adjacent(list(step.out.order), labels, apart, count)
+
+
+def _aligned(value: Value, index: tuple, labels: dict[int, int], group: Group, apart: list[bool]) -> None:
+    assert value.order is not None
+    _adjacent([index[axis] for axis in value.order], labels, apart, len(group.dims))
+    for axis, entry in enumerate(index):
+        # The first elements of a row are not next to those of the row that follows.
+        if type(entry) is int and value.dims[axis] != group.dims[labels[entry]]:
+            _alone(labels[entry], apart)
 
 
 def _adjacent(entries: list, labels: dict[int, int], apart: list[bool], count: int) -> None:
