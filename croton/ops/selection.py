@@ -39,10 +39,10 @@ MODES = ("raise", "clip", "wrap", "fill")
 def wrapped(index: Use, extent: Size) -> Use:
     """The index with negative values counted from the end."""
     node, _ = index
-    if is_nonnegative(node):
-        return index
     if node.dtype is not int64:
         index = scalar("cast", index, dtype=int64)
+    if is_nonnegative(node):
+        return index
     from_end = add([(index, 1), (algebra_constant(of_size(extent), int64), 1)])
     return scalar("where", scalar("lt", index, algebra_constant(0, int64)), from_end, index)
 
@@ -239,7 +239,7 @@ def _one_hot_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     axes = (*index.axes, label)
     if count == 1:
         return Operand(axes, algebra_constant(1, kind))
-    relation = select(label, index.use)
+    relation = select(label, scalar("cast", index.use, dtype=int64))
     return Operand(axes, contract(relation.labels, [(relation, 1)], dtype=kind))
 
 
