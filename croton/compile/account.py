@@ -99,8 +99,8 @@ def account(plan: Plan, interface: Interface, decisions: Sequence[Any], checks: 
         tuple(to_text(kernel, f"kernel_{i}") for i, kernel in enumerate(plan.kernels)),
         plan.slots,
         tuple(results),
-        tuple(Argument(leaf.label, getattr(leaf.key, "name", None), leaf.dtype.name, leaf.shape) for leaf in interface.inputs),
-        tuple(Argument(leaf.label, getattr(leaf.key, "name", None), leaf.dtype.name, leaf.shape) for leaf in interface.shared),
+        tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.inputs),
+        tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.shared),
         tuple(str(decision) for decision in decisions),
         tuple((check.left, check.right, check.line) for check in checks),
     )

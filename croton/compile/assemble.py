@@ -44,6 +44,7 @@ class Leaf(NamedTuple):
     dtype: DType
     shape: tuple[Size, ...]
     label: str
+    name: str | None = None
 
 
 class Result(NamedTuple):

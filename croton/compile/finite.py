@@ -40,7 +40,7 @@ def check_finite(roots: Sequence[Expr], replaced: Sequence[SharedVariable | None
     uses = stabilise([operand.use for operand in lowered.outputs])
     nodes = list(walk([use.node for use in uses]))
     # Every node is a value of its own here, read at its own axes.
-    found = interpret([fresh_use(node) for node in nodes], values, sizes)
+    found = interpret([fresh_use(node) for node in nodes], {leaf.id: array for leaf, array in values.items()}, sizes)
     for node, array in zip(nodes, found):
         if node.dtype.is_float and not _finite(array):
             what = node.param if isinstance(node.param, str) else node.kind

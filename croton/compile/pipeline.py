@@ -64,7 +64,7 @@ def optimise_contractions(job: Job) -> None:
 
 def schedule_calls(job: Job) -> None:
     """There are kernels, library calls, an order and a place in memory for every value."""
-    donated = {variable: number for number, variable in enumerate(job.replaced) if variable is not None}
+    donated = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
     job.plan = build_plan(job.operands, donated)
 
 
@@ -74,7 +74,7 @@ def assemble_program(job: Job) -> None:
     position = {variable: i for i, variable in enumerate(job.shared)}
 
     def leaf(node: Expr, label: str) -> Leaf:
-        return Leaf(node, node.dtype, shapes.get(node, node.shape), label)
+        return Leaf(node.id, node.dtype, shapes.get(node, node.shape), label, node.name)
 
     inputs = tuple(leaf(node, repr(node.name) if node.name else str(i)) for i, node in enumerate(job.inputs))
     shared = tuple(leaf(node, repr(node.name) if node.name else f"shared variable {i}") for i, node in enumerate(job.shared))

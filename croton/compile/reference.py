@@ -94,5 +94,5 @@ class _Environment:
     def interpret(self, node: Expr) -> np.ndarray:
         """The value of a derivative by the NumPy meaning of the algebra."""
         lowered = lower([node])
-        (value,) = algebra.interpret(lowered.outputs, {leaf: self.arrays[leaf] for leaf in lowered.leaves}, self.sizes)
+        (value,) = algebra.interpret(lowered.outputs, {leaf.id: self.arrays[leaf] for leaf in lowered.leaves}, self.sizes)
         return value

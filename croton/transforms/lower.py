@@ -31,7 +31,7 @@ class Lowered(NamedTuple):
     """A graph in the algebra.
 
     outputs  one operand for each expression that was asked for
-    leaves   the inputs and shared variables that are read; each is the key of its algebra input
+    leaves   the inputs and shared variables that are read; the id of each is the key of its algebra input
     shapes   their shapes after unification
     checks   pairs of sizes that each call must find equal
     """
@@ -97,7 +97,7 @@ class _Lowering:
         self.leaves.append(node)
         self.shapes[node] = shape
         axes = tuple(Label(size) for size in shape)
-        return Operand(axes, algebra.input_(node, axes, node.dtype))
+        return Operand(axes, algebra.input_(node.id, axes, node.dtype))
 
     def ambient(self, depth: int, size: Size) -> Label:
         """The label of the elements that a vectorised function at this depth is mapped over."""
