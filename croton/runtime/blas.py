@@ -6,10 +6,11 @@ It is opened directly: importing SciPy for its pointers costs 0.1 s, and its cop
 from __future__ import annotations
 
 import ctypes
-import functools
 import importlib.util
 import os
 from pathlib import Path
+
+from croton.runtime.once import once
 
 PREFIX = "scipy_"
 INTEGER = ctypes.c_int32
@@ -27,7 +28,7 @@ def _file() -> Path:
     return found[0]
 
 
-@functools.cache
+@once
 def library() -> ctypes.CDLL:
     """The library, with one thread: sharing out is done by our own pool, whose threads would fight with those of OpenBLAS."""
     name = "OPENBLAS_NUM_THREADS"

@@ -6,13 +6,13 @@ A builtin function costs the same to call but can carry no attributes; a Python 
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from croton.runtime import layout
 from croton.runtime.entry import FALLBACK_WORD, OWNER_WORD, STREAM_WORD
 from croton.runtime.native import native
+from croton.runtime.once import once
 from croton.runtime.slots import DICTIONARY_WORD, VECTORCALL_WORD, WEAK_WORD, WORDS
 
 _TP_CALL, _TP_CLEAR, _TP_DEALLOC, _TP_NEW, _TP_TRAVERSE, _TP_MEMBERS = 50, 51, 52, 65, 71, 72
@@ -62,7 +62,7 @@ def _refuse_to_pickle(function: Any, protocol: int) -> None:
     raise TypeError("a loaded function holds machine code and cannot be pickled; pickle the Program and load it again")
 
 
-@functools.cache
+@once
 def function_type() -> type:
     """The type of compiled functions. Methods can be attached to it: `function_type().explain = ...`."""
     code = native()

@@ -4,10 +4,10 @@ object cache."""
 from __future__ import annotations
 
 import ctypes
-import functools
 from typing import NamedTuple
 
 from croton.runtime import blas, engine, entry, layout, objectcache, pool, product, slots
+from croton.runtime.once import once
 
 
 class Native(NamedTuple):
@@ -34,7 +34,7 @@ def _add_symbols() -> None:
     engine.add_symbol("croton_none", id(None))
 
 
-@functools.cache
+@once
 def native() -> Native:
     """The loaded machine code. Call it only where `layout.WHY_NOT` is None."""
     assert layout.WHY_NOT is None, layout.WHY_NOT

@@ -276,14 +276,14 @@ def _quota() -> int | None:
 
 
 def _allowed(threads: int) -> int:
-    if threads < 1:
-        raise ValueError(f"a number of threads >= 1 is wanted, got {threads}")
-    return min(threads, MAXIMUM_THREADS) if has_threads() else 1
+    if threads < 0:
+        raise ValueError(f"a number of threads >= 1 is wanted, or 0 for one a processor, got {threads}")
+    return min(threads or available_cores(), MAXIMUM_THREADS) if has_threads() else 1
 
 
 def _at_start() -> int:
     """What the flag says; where it was left at the machine's number of cores, those of them that this process may use."""
-    return _allowed(available_cores() if config.threads in (0, os.cpu_count()) else config.threads)
+    return _allowed(0 if config.threads == os.cpu_count() else config.threads)
 
 
 _wanted = _at_start()
@@ -302,7 +302,8 @@ def get_threads() -> int:
 
 
 def set_threads(threads: int) -> int:
-    """Let one call use so many threads from now on, and return the number set: 1 where there are none, 255 at most."""
+    """Let one call use so many threads from now on; 0 is one for each processor. Returns the number set: 1 where there are no threads,
+    255 at most."""
     global _wanted
     _wanted = _allowed(threads)
     if _pool is not None:

@@ -67,8 +67,9 @@ def test_number_of_threads() -> None:
     assert pool.set_threads(3) == pool.get_threads() == 3
     assert pool.set_threads(1000) == 255
     assert 1 <= pool.available_cores() <= (os.cpu_count() or 1)
-    with pytest.raises(ValueError, match="a number of threads >= 1 is wanted, got 0"):
-        pool.set_threads(0)
+    assert pool.set_threads(0) == pool.available_cores()
+    with pytest.raises(ValueError, match="a number of threads >= 1 is wanted, or 0 for one a processor, got -1"):
+        pool.set_threads(-1)
 
 
 def test_results_do_not_depend_on_changes_between_calls() -> None:
