@@ -8,100 +8,20 @@ All choices are priced, the cheapest is kept; equal structures are priced once.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from croton.algebra import rows
-from croton.algebra.cost import Order, elements, extent, search
+from croton.algebra.cost import elements, extent
+from croton.algebra.direction import UNSOLVED, Attempt, directions_of, index_is_safe, problem_of
 from croton.algebra.node import RELATIONS, Node
-from croton.algebra.rows import Row
-from croton.sizes import Size
+from croton.algebra.solution import Check, Digit, Factor, Gather, Predicate, Solved
+
+__all__ = ["Check", "Digit", "Factor", "Gather", "Predicate", "Solved", "has_relations", "solve"]
 
 MOST_CHOICES = 64
 """So many combinations of directions are priced at most."""
 
-
-class Gather(NamedTuple):
-    """label = index[at...], where `index` is the array that the select at position `argument` holds.
-
-    Where one of the predicates at the positions `guards` is false, `at` may lie outside the index: any value in range will do.
-    """
-
-    label: int
-    argument: int
-    at: tuple[Row, ...]
-    guards: tuple[int, ...] = ()
-
-
-class Digit(NamedTuple):
-    """label = (row // divisor) % modulus; without a modulus the quotient is known to be in range."""
-
-    label: int
-    row: Row
-    divisor: Size
-    modulus: Size | None
-
-
-class Predicate(NamedTuple):
-    """[row == 0] or, with `at_least`, [row >= 0]: where it is false the product is 0.
-
-    The reads of the factors `hosts` are guarded by it: such a read gives 0 where it is false (1 if the power is negative). That is
-    enough, unless `term` says that the predicate must be multiplied in as a factor of its own.
-    """
-
-    row: Row
-    at_least: bool
-    hosts: tuple[int, ...]
-    term: bool
-
-
-class Factor(NamedTuple):
-    """The data factor at position `argument`, read at one index an axis, to a power."""
-
-    argument: int
-    at: tuple[Row, ...]
-    power: int
-
-
-class Check(NamedTuple):
-    """The index of the select at position `argument` must be checked, once, to lie in 0 .. extent - 1."""
-
-    argument: int
-    extent: Size
-
-
-class Solved(NamedTuple):
-    """A product as a loop nest. Rows are over loop labels and defined labels; a label is its number inside the node.
-
-    loop         the labels that are looped over: first those the output depends on, then the summed ones
-    sizes        the size of each loop label and defined label
-    definitions  values of the other labels that rows mention, each in terms of what comes before it
-    factors      the data factors
-    predicates   guards; reads of factors and indices are safe only where theirs hold
-    output       the index of the result along each axis of the node
-    kept         the loop labels that the output depends on
-    plain        the output has one loop label an axis: element by element, nothing is scattered
-    injective    no two values of the kept labels meet in one element, so that a scatter may store instead of add
-    covers       every element is met, so that nothing must be set to 0 first
-    repeat       sizes of summed labels that nothing mentions: the result is multiplied by them
-    terms        the loop labels of each factor and then of each predicate that is a term; `order` contracts these
-    """
-
-    loop: tuple[int, ...]
-    sizes: Mapping[int, Size]
-    definitions: tuple[Gather | Digit, ...]
-    factors: tuple[Factor, ...]
-    predicates: tuple[Predicate, ...]
-    output: tuple[Row, ...]
-    kept: tuple[int, ...]
-    plain: bool
-    injective: bool
-    covers: bool
-    repeat: tuple[Size, ...]
-    checks: tuple[Check, ...]
-    terms: tuple[frozenset[int], ...]
-    order: Order
-    time: float
+MOST_PROVED = 6
+"""For so many of the cheapest the guards are worked out."""
 
 
 def has_relations(node: Node) -> bool:
@@ -132,10 +52,10 @@ _known: dict[tuple, Solved] = {}
 
 
 def _signature(node: Node) -> tuple:
-    described = []
+    described: list[tuple] = []
     for child, labels, power in node.args:
         if child.kind == "select":
-            described.append(("select", _index_is_safe(child), labels, child.args[0][1]))
+            described.append(("select", index_is_safe(child), labels, child.args[0][1]))
         elif child.kind in RELATIONS:
             described.append((child.kind, child.param, labels))
         else:
@@ -144,67 +64,14 @@ def _signature(node: Node) -> tuple:
     return (len(node.dims), sizes, tuple(described), tuple([extent(size) for size in sizes]))
 
 
-def _index_is_safe(select: Node) -> bool:
-    """Whether an index lies in range whatever the data: the position of an extreme value along a label of the same size."""
-    index = select.args[0][0]
-    return index.kind == "arg" and index.sums == select.dims[:1]
-
-
-class _Problem(NamedTuple):
-    """A node's parts: what must be chosen among, and what follows."""
-
-    node: Node
-    rank: int
-    sizes: dict[int, Size]
-    data: list[tuple[int, tuple[int, ...], int]]
-    affine: list[Row]
-    ranges: list[Row]
-    selects: list[tuple[int, int, tuple[int, ...]]]
-    checks: tuple[Check, ...]
-
-
-def _problem(node: Node) -> _Problem:
-    sizes = dict(enumerate(node.dims + node.sums))
-    problem = _Problem(node, len(node.dims), sizes, [], [], [], [], ())
-    checks = []
-    for argument, (child, labels, power) in enumerate(node.args):
-        if child.kind == "affine":
-            problem.affine.append(_row(child, labels))
-        elif child.kind == "range":
-            problem.ranges.append(_row(child, labels))
-        elif child.kind == "select":
-            # The select's own argument may read the index at its axes in another order.
-            inner = child.args[0][1]
-            problem.selects.append((argument, labels[0], tuple([labels[place] for place in inner])))
-            if not _index_is_safe(child):
-                checks.append(Check(argument, child.dims[0]))
-        else:
-            problem.data.append((argument, labels, power))
-    return problem._replace(checks=tuple(checks))
-
-
-def _row(relation: Node, labels: Sequence[int]) -> Row:
-    row: Row = ({}, relation.param[1])
-    for label, coefficient in zip(labels, relation.param[0]):
-        row = rows.plus(row, ({label: coefficient}, 0))
-    return row
-
-
-# ---- choices ------------------------------------------------------------------------------------------------------
-
-UNSOLVED = None
-Choice = int | tuple[int, ...] | None
-"""A label to solve a row for; the digits to solve it for, lowest first; or None: leave the row a predicate."""
-
-
 def _cheapest(node: Node) -> Solved:
-    problem = _problem(node)
+    problem = problem_of(node)
     options: list[list[Any]] = [[True, False] for _ in problem.selects]
-    options += [_directions(row, problem.sizes) for row in problem.affine]
+    options += [directions_of(row, problem.sizes) for row in problem.affine]
     count = len(problem.selects)
-    attempts: list[tuple[float, int, _Attempt]] = []
+    attempts: list[tuple[float, int, Attempt]] = []
     for number, choice in enumerate(itertools.islice(itertools.product(*options), MOST_CHOICES)):
-        attempt = _Attempt(problem, choice[:count], choice[count:])
+        attempt = Attempt(problem, choice[:count], choice[count:])
         price = attempt.estimate()
         if price is not None:
             attempts.append((price, number, attempt))
@@ -217,367 +84,12 @@ def _cheapest(node: Node) -> Solved:
             break
         solved = attempt.solved()
         if solved is not None:
-            found = (sum([elements([solved.sizes[label] for label in term]) for term in solved.terms[len(solved.factors) :]]) + price)
-            key = (found, len(solved.predicates) + len(solved.definitions), solved.time)
+            masks = sum([elements([solved.sizes[label] for label in term]) for term in solved.terms[len(solved.factors) :]])
+            key = (price + masks, len(solved.predicates) + len(solved.definitions), solved.time)
             if least is None or key < least:
                 best, least = solved, key
     if best is None:
         # No direction works together with the others: every relation a predicate, which always does.
-        best = _Attempt(problem, [False] * len(problem.selects), [UNSOLVED] * len(problem.affine)).solved()
+        best = Attempt(problem, [False] * len(problem.selects), [UNSOLVED] * len(problem.affine)).solved()
     assert best is not None, f"no way to compute {node!r}"
     return best
-
-
-MOST_PROVED = 6
-
-
-def _directions(row: Row, sizes: Mapping[int, Size]) -> list[Choice]:
-    """What a row may be solved for: summed labels first, so that among equals the output stays plain."""
-    found: list[Choice] = sorted((label for label, c in row[0].items() if rows.is_unit(c)), reverse=True)
-    for wanted in (1, -1):
-        side = [label for label, c in row[0].items() if rows.sign(c, rows.facts(sizes)) == wanted]
-        digits = _digits(row, side, sizes) if len(side) > 1 else None
-        if digits is not None:
-            found.append(digits)
-    return found or [UNSOLVED]
-
-
-def _digits(row: Row, side: Sequence[int], sizes: Mapping[int, Size]) -> tuple[int, ...] | None:
-    """The labels of one side from the lowest digit up, if each weight is exactly the number of values below it."""
-    weight: Size = 1
-    remaining = list(side)
-    found = []
-    sign: Size = 0
-    while remaining:
-        for label in remaining:
-            c = row[0][label]
-            if (sign == 0 and c in (1, -1)) or (sign != 0 and c == weight * sign):
-                break
-        else:
-            return None
-        sign = sign or row[0][label]
-        found.append(label)
-        remaining.remove(label)
-        weight = weight * sizes[label]
-    return tuple(found)
-
-
-# ---- one choice ---------------------------------------------------------------------------------------------------
-
-
-class _Attempt:
-    """One combination of directions: what each label becomes, and what it costs."""
-
-    __slots__ = ("affine", "defined", "next_label", "problem", "ranges", "sizes", "valid", "zeros")
-
-    def __init__(self, problem: _Problem, gathers: Sequence[bool], choices: Sequence[Choice]) -> None:
-        self.problem = problem
-        self.sizes = problem.sizes
-        self.affine: dict[int, Row] = {}
-        self.defined: dict[int, Gather | Digit] = {}
-        self.zeros: list[Row] = []
-        self.ranges: list[tuple[Row, Size]] = []
-        self.valid = True
-        self.next_label = len(problem.sizes)
-        self._selects(gathers)
-        todo = list(problem.affine)
-        for position, choice in enumerate(choices):
-            self._solve_row(self._resolved(todo[position]), choice)
-            if not self.valid:
-                return
-
-    def _selects(self, gathers: Sequence[bool]) -> None:
-        for (argument, label, at), gather in zip(self.problem.selects, gathers):
-            places = tuple([({place: 1}, 0) for place in at])
-            if gather and label not in self.defined and label not in at:
-                self.defined[label] = Gather(label, argument, places)
-            else:
-                # Another index of the same label, or one that is compared and not read at.
-                fresh = self.next_label
-                self.next_label += 1
-                if self.sizes is self.problem.sizes:
-                    self.sizes = dict(self.sizes)
-                self.sizes[fresh] = self.sizes[label]
-                self.defined[fresh] = Gather(fresh, argument, places)
-                self.zeros.append(({label: 1, fresh: -1}, 0))
-
-    def _solve_row(self, row: Row, choice: Choice) -> None:
-        if choice is UNSOLVED or not row[0]:
-            self.zeros.append(row)
-            return
-        if isinstance(choice, tuple):
-            self._solve_digits(row, choice)
-            return
-        if not rows.is_unit(row[0].get(choice)) or choice in self.defined:
-            self.valid = False
-            return
-        expression = rows.solved_for(row, choice)
-        self._substitute(choice, expression)
-        self.affine[choice] = expression
-
-    def _solve_digits(self, row: Row, digits: tuple[int, ...]) -> None:
-        for label in digits:
-            if label not in row[0] or label in self.defined:
-                self.valid = False
-                return
-        if _digits(row, digits, self.sizes) != digits:
-            self.valid = False
-            return
-        sign = row[0][digits[0]]
-        rest: Row = ({label: -c * sign for label, c in row[0].items() if label not in digits}, -row[1] * sign)
-        divisor: Size = 1
-        for label in digits[:-1]:
-            self.defined[label] = Digit(label, rest, divisor, self.sizes[label])
-            divisor = divisor * self.sizes[label]
-        self.defined[digits[-1]] = Digit(digits[-1], rest, divisor, None)
-        self.ranges.append((rest, divisor * self.sizes[digits[-1]]))
-
-    def _resolved(self, row: Row) -> Row:
-        for label in list(row[0]):
-            expression = self.affine.get(label)
-            if expression is not None:
-                row = rows.replaced(row, label, expression)
-        return row
-
-    def _substitute(self, label: int, expression: Row) -> None:
-        for other, row in self.affine.items():
-            if label in row[0]:
-                self.affine[other] = rows.replaced(row, label, expression)
-        for other, definition in self.defined.items():
-            if isinstance(definition, Gather):
-                if any(label in row[0] for row in definition.at):
-                    at = tuple([rows.replaced(row, label, expression) for row in definition.at])
-                    self.defined[other] = definition._replace(at=at)
-            elif label in definition.row[0]:
-                self.defined[other] = definition._replace(row=rows.replaced(definition.row, label, expression))
-
-    # ---- the price --------------------------------------------------------------------------------------------------
-
-    def estimate(self) -> float | None:
-        """Operations, as many as a loop nest runs, before anything is proved; None where the choice is impossible."""
-        order = self._definition_order() if self.valid else None
-        if order is None:
-            return None
-        problem, sizes = self.problem, self.sizes
-        reach = self._reach(order)
-        terms = [frozenset().union(*[self._labels(self._at(label), reach) for label in labels]) for _, labels, _ in problem.data]
-        terms += [self._labels(self._resolved(row), reach) for row in self.zeros]
-        for row in problem.ranges:
-            labels = self._labels(self._resolved(row), reach)
-            if not any(labels <= term for term in terms):
-                terms.append(labels)
-        at = [self._at(label) for label in range(problem.rank)]
-        kept = frozenset().union(*[self._labels(row, reach) for row in at]) if at else frozenset()
-        labels = kept.union(*terms)
-        price = search(terms, kept, {label: extent(sizes[label]) for label in labels}, 1.0).time
-        if any(len(row[0]) != 1 or row[1] != 0 or label in self.affine or label in self.defined for label, row in enumerate(at)):
-            price += 2 * elements([sizes[label] for label in kept]) + elements(problem.node.dims)
-        return price
-
-    def _reach(self, order: Sequence[int]) -> dict[int, frozenset[int]]:
-        """The loop labels that each defined label depends on."""
-        reach: dict[int, frozenset[int]] = {}
-        for label in order:
-            reach[label] = frozenset().union(*[self._labels(row, reach) for row in _rows_of(self.defined[label])])
-        return reach
-
-    # ---- the result -------------------------------------------------------------------------------------------------
-
-    def solved(self) -> Solved | None:
-        if not self.valid:
-            return None
-        order = self._definition_order()
-        if order is None:
-            return None
-        problem, sizes = self.problem, self.sizes
-        reach = self._reach(order)
-        at = [self._at(label) for label in range(problem.rank)]
-        factors = tuple([Factor(arg, tuple([self._at(label) for label in labels]), power) for arg, labels, power in problem.data])
-        free = [label for label in problem.sizes if label not in self.affine and label not in self.defined]
-        bound = {label: sizes[label] for label in (*free, *self.defined)}
-        terms = [frozenset().union(*[self._labels(row, reach) for row in factor.at]) for factor in factors]
-        predicates = self._predicates(factors, terms, bound, reach)
-        if predicates is None:
-            # A guard that never holds: the value is 0, whichever way it is computed.
-            predicates = [Predicate(({}, -1), True, tuple(range(len(factors))), True)]
-        terms += [self._labels(predicate.row, reach) for predicate in predicates if predicate.term]
-        output_labels = [self._labels(row, reach) for row in at]
-        kept = sorted(frozenset().union(*output_labels)) if at else []
-        mentioned = frozenset().union(*terms) if terms else frozenset()
-        inner = sorted(label for label in mentioned if label not in kept)
-        repeat = tuple([sizes[label] for label in free if label not in mentioned and label not in kept])
-        used = _used_definitions(order, self.defined, [row for factor in factors for row in factor.at] + at + [p.row for p in predicates])
-        used = [self._guarded(definition, predicates, reach, used[:place]) for place, definition in enumerate(used)]
-        plain = _is_plain(at, {label: sizes[label] for label in free}, problem.sizes)
-        injective = plain or self._is_injective(at, kept, bound)
-        covers = plain or (injective and not predicates and _same_count(problem.node.dims, [sizes[label] for label in kept]))
-        extents = {label: extent(sizes[label]) for label in (*kept, *inner)}
-        plan = search(terms, frozenset(kept), extents)
-        loop = (*kept, *inner)
-        time = plan.time + 0.01 * len(used) + sum([0.02 for definition in used if isinstance(definition, Digit)])
-        if not plain:
-            time += 2 * elements([sizes[label] for label in kept]) + (0 if covers else elements(problem.node.dims))
-        time += sum([elements([sizes[label] for label in term]) for term in terms[len(factors) :]])
-        return Solved(
-            loop,
-            {label: sizes[label] for label in (*loop, *[definition.label for definition in used])},
-            tuple(used),
-            factors,
-            tuple(predicates),
-            tuple(at),
-            tuple(kept),
-            plain,
-            injective,
-            covers,
-            repeat,
-            problem.checks,
-            tuple(terms),
-            plan,
-            time,
-        )
-
-    def _at(self, label: int) -> Row:
-        expression = self.affine.get(label)
-        return ({label: 1}, 0) if expression is None else expression
-
-    def _labels(self, row: Row, reach: Mapping[int, frozenset[int]]) -> frozenset[int]:
-        if not reach:
-            return frozenset(row[0])
-        return frozenset().union(*[reach.get(label, frozenset((label,))) for label in row[0]])
-
-    def _definition_order(self) -> list[int] | None:
-        """Definitions after what they mention; None where they go in a circle."""
-        order: list[int] = []
-        state: dict[int, int] = {}
-        for root in self.defined:
-            stack = [(root, False)]
-            while stack:
-                label, left = stack.pop()
-                if left:
-                    state[label] = 2
-                    order.append(label)
-                    continue
-                if state.get(label) == 2:
-                    continue
-                if state.get(label) == 1:
-                    return None
-                state[label] = 1
-                stack.append((label, True))
-                for row in _rows_of(self.defined[label]):
-                    for other in row[0]:
-                        if other in self.defined:
-                            if state.get(other) == 1:
-                                return None
-                            if state.get(other) is None:
-                                stack.append((other, False))
-        return order
-
-    def _predicates(
-        self,
-        factors: Sequence[Factor],
-        terms: Sequence[frozenset[int]],
-        bound: Mapping[int, Size],
-        reach: Mapping[int, frozenset[int]],
-    ) -> list[Predicate] | None:
-        """The guards that are not proved; None if one never holds."""
-        # A digit has a value only where its row is in range, which is what may have to be proved here.
-        known = rows.facts({label: size for label, size in bound.items() if not isinstance(self.defined.get(label), Digit)})
-        limits = [(row, self.sizes[label]) for label, row in self.affine.items()]
-        limits += [(self._resolved(row), total) for row, total in self.ranges]
-        claims = [(self._resolved(row), False, False) for row in self.zeros]
-        claims += [(self._resolved(row), True, False) for row in self.problem.ranges]
-        for row, size in limits:
-            claims += [(row, True, True), (rows.plus(({}, size - 1), row, -1), True, True)]
-        found: list[Predicate] = []
-        seen: list[tuple[Row, bool]] = []
-        for row, at_least, for_safety in claims:
-            if at_least and rows.never_negative(row, bound, known):
-                continue
-            if not at_least and not row[0] and isinstance(row[1], int) and row[1] == 0:
-                continue
-            if rows.always_negative(row, bound, known) if at_least else rows.never_zero(row, bound, known):
-                return None
-            if (row, at_least) in seen:
-                continue
-            seen.append((row, at_least))
-            labels = self._labels(row, reach)
-            able = [place for place in range(len(factors)) if labels <= terms[place]]
-            hosts = [place for place in able if for_safety and not _is_direct(factors[place], self.defined)]
-            if not any(factors[place].power > 0 for place in hosts):
-                hosts += [place for place in able if factors[place].power > 0 and place not in hosts][:1]
-            term = not any(factors[place].power > 0 for place in hosts)
-            found.append(Predicate(row, at_least, tuple(hosts), term))
-        return found
-
-    def _guarded(
-        self,
-        definition: Gather | Digit,
-        predicates: Sequence[Predicate],
-        reach: Mapping[int, frozenset[int]],
-        earlier: Sequence[Gather | Digit],
-    ) -> Gather | Digit:
-        """The definition with the predicates that can be known before it and speak of no other labels."""
-        if isinstance(definition, Digit):
-            return definition
-        labels = frozenset().union(*[self._labels(row, reach) for row in definition.at])
-        known = labels.union([other.label for other in earlier])
-        guards = []
-        for place, predicate in enumerate(predicates):
-            mentioned = predicate.row[0].keys()
-            if predicate.at_least and mentioned <= known and self._labels(predicate.row, reach) <= labels:
-                guards.append(place)
-        return definition._replace(guards=tuple(guards))
-
-    def _is_injective(self, at: Sequence[Row], kept: Sequence[int], bound: Mapping[int, Size]) -> bool:
-        axes = [("axis", place) for place in range(len(at))]
-        system = [rows.plus(row, ({axis: 1}, 0), -1) for axis, row in zip(axes, at)]
-        sizes: dict[Any, Size] = {**bound, **dict(zip(axes, self.problem.node.dims))}
-        return rows.determined(axes, system, [], sizes).issuperset(kept)
-
-
-def _is_direct(factor: Factor, defined: Mapping[int, Gather | Digit]) -> bool:
-    """Whether every axis is read at a loop label itself, so that no guard is needed to read."""
-    for coefficients, constant in factor.at:
-        if constant != 0 or list(coefficients.values()) != [1] or not coefficients.keys().isdisjoint(defined):
-            return False
-    return True
-
-
-def _rows_of(definition: Gather | Digit) -> tuple[Row, ...]:
-    return definition.at if isinstance(definition, Gather) else (definition.row,)
-
-
-def _used_definitions(order: Sequence[int], defined: Mapping[int, Gather | Digit], used: Iterable[Row]) -> list[Gather | Digit]:
-    """The definitions that rows mention, directly or through others."""
-    wanted = {label for row in used for label in row[0]}
-    found = []
-    for label in reversed(order):
-        if label in wanted:
-            definition = defined[label]
-            found.append(definition)
-            wanted.update(other for row in _rows_of(definition) for other in row[0])
-    return found[::-1]
-
-
-def _is_plain(at: Sequence[Row], free: Mapping[int, Size], sizes: Mapping[int, Size]) -> bool:
-    labels = []
-    for axis, (coefficients, constant) in enumerate(at):
-        if constant != 0 or len(coefficients) != 1:
-            return False
-        ((label, c),) = coefficients.items()
-        if c != 1 or free.get(label) != sizes[axis]:
-            return False
-        labels.append(label)
-    return len(set(labels)) == len(labels)
-
-
-def _same_count(dims: Sequence[Size], sizes: Sequence[Size]) -> bool:
-    total: Size = 1
-    for size in dims:
-        total = total * size
-    for_labels: Size = 1
-    for size in sizes:
-        for_labels = for_labels * size
-    return total == for_labels
-
-

@@ -106,14 +106,14 @@ def _is_shifted(use: Use) -> bool:
     return use.node.kind == "add" and any(child.kind == "map" and child.param == "stop" for child, *_ in use.node.args)
 
 
-def _exponent_of_sum(node: Node) -> Use | None:
-    """For a plain sum of exponentials, the exponential at labels 0.. of the node, as integers."""
+def _exponent_of_sum(node: Node) -> tuple[Node, tuple[int, ...]] | None:
+    """For a plain sum of exponentials, the exponential and the labels it is read at inside the node."""
     if node.kind != "contract" or not node.sums or len(node.args) != 1 or node.param != Coef(1.0):
         return None
     child, positions, exponent = node.args[0]
     if exponent != 1 or child.kind != "map" or child.param != "exp" or len(set(positions)) < len(positions):
         return None
-    return Use(child, positions)
+    return child, positions
 
 
 # ---- logarithms ----------------------------------------------------------------------------------------------------
@@ -317,13 +317,13 @@ def quotient_by_sum_of_exponentials(use: Use) -> Use | None:
             continue
         rank = len(total.node.dims)
         for i, (numerator, p) in enumerate(factors):
-            if numerator.node is not numerator_of.node or p < 1:
+            if numerator.node is not numerator_of[0] or p < 1:
                 continue
-            if any(numerator.labels[axis] != total.labels[k] for axis, k in enumerate(numerator_of.labels) if k < rank):
+            if any(numerator.labels[axis] != total.labels[k] for axis, k in enumerate(numerator_of[1]) if k < rank):
                 continue
             # The sum runs over labels of its own.
             own = [Label(size) for size in total.node.sums]
-            summed = Use(numerator.node, tuple([(*total.labels, *own)[k] for k in numerator_of.labels]))
+            summed = Use(numerator.node, tuple([(*total.labels, *own)[k] for k in numerator_of[1]]))
             inner, outer = _argument(summed), _argument(numerator)
             if _is_shifted(outer) or not set(own) <= set(inner.labels):
                 continue

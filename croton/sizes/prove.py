@@ -120,15 +120,21 @@ def _quotient_facts(size: Poly, facts: tuple[Size, ...], depth: int) -> list[Pol
 
 def _without_quotients(size: Poly) -> Size | None:
     """Something that is >= 0 only where the size is: every `a // d` that stands alone at its worst, (a - d + 1) / d or a / d."""
-    alone = [(monomial[0], c) for monomial, c in size.terms if len(monomial) == 1 and isinstance(monomial[0], Quotient)]
-    if not alone or not all(isinstance(atom.denominator, int) for atom, _ in alone):
+    alone: list[tuple[Quotient, int, int]] = []
+    for monomial, c in size.terms:
+        if len(monomial) == 1 and isinstance(monomial[0], Quotient):
+            denominator = monomial[0].denominator
+            if not isinstance(denominator, int):
+                return None
+            alone.append((monomial[0], denominator, c))
+    if not alone:
         return None
-    scale = math.lcm(*(atom.denominator for atom, _ in alone))
+    scale = math.lcm(*[denominator for _, denominator, _ in alone])
     # The size is an integer, so `scale * size > -scale` is enough.
     bound: Size = size * scale + (scale - 1)
-    for atom, coefficient in alone:
-        worst = atom.numerator - (atom.denominator - 1 if coefficient > 0 else 0)
-        bound = bound + (worst * (scale // atom.denominator) - Poly((((atom,), 1),)) * scale) * coefficient
+    for atom, denominator, coefficient in alone:
+        worst = atom.numerator - (denominator - 1 if coefficient > 0 else 0)
+        bound = bound + (worst * (scale // denominator) - Poly((((atom,), 1),)) * scale) * coefficient
     return bound
 
 
