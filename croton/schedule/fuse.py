@@ -106,6 +106,8 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
         for instruction in step.body:
             if instruction[0] == "load" and len(instruction[3]) == full > 0:
                 readers[instruction[2]] = found
+            elif instruction[0] == "load" and len(instruction[3]) > 1:
+                readers.setdefault(instruction[2], found)
     groups.sort(key=lambda group: group.level)
     return groups
 
@@ -120,7 +122,7 @@ def _candidates(step: Step, readers: dict[Value, Group]) -> list[Group]:
             value = instruction[2]
             if value.group is not None and value.group.kind == "map":
                 makers[value.group] = None
-            if len(instruction[3]) == full > 0 and value in readers:
+            if (len(instruction[3]) == full > 0 or len(instruction[3]) > 1) and value in readers:
                 others[readers[value]] = None
     ordered = sorted(makers, key=lambda group: -group.level)
     return ordered + [group for group in others if group not in makers]
@@ -158,6 +160,8 @@ def _fit(group: Group, step: Step) -> Member | None:
         return None
     if not group.dims and step.dims:
         return _widen(group, step)
+    if len(step.dims) == len(group.dims) + 1:
+        return _deepen(group, step, bound)
     for instruction in step.body:
         if instruction[0] == "load" and instruction[2] in group.reads and instruction[2] not in group.places:
             index = instruction[3]
@@ -215,6 +219,37 @@ def _widen(group: Group, step: Step) -> Member | None:
         group.dims = narrow
         return None
     return _placed(group, step, {label: place for place, label in enumerate(order)}, -2)
+
+
+def _deepen(group: Group, step: Step, bound: Map) -> Member | None:
+    """A group of values without reductions becomes what is done once a row, before the passes of a wider step."""
+    count = len(group.dims)
+    for member in group.members:
+        if member.step.op is not None or len(member.labels) not in (0, count):
+            return None
+    order = preferred_order(step)
+    lane = order[-1]
+    if lane in bound or len(set(bound.values())) < len(bound):
+        return None
+    labels = dict(bound)
+    taken = set(labels.values())
+    for label in order[:-1]:
+        if label not in labels:
+            for place in range(count):
+                if place not in taken and group.dims[place] == step.dims[label]:
+                    labels[label] = place
+                    taken.add(place)
+                    break
+            else:
+                return None
+        elif group.dims[labels[label]] != step.dims[label]:
+            return None
+    labels[lane] = count
+    group.dims = (*group.dims, step.dims[lane])
+    group.members = [member._replace(time=-1, known=-1) for member in group.members]
+    for value, (places, _) in group.places.items():
+        group.places[value] = (places, -1)
+    return _placed(group, step, labels, -1)
 
 
 def _placed(group: Group, step: Step, labels: Map, latest: int) -> Member | None:

@@ -465,21 +465,29 @@ class Lowering:
         return found
 
     def _sum(self, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
+        # numbers last and wide terms first, so that equal sums of different graphs are equal text
+        ordered = sorted(terms, key=lambda term: (self._is_number(term[0]), -len(term[1])))
         result = -1
-        for child, labels, coef in terms:
-            read = self.read(body, self._sources[child], labels)
-            if child.dtype is bool_ and dtype is not bool_:
-                read = body.call("cast", dtype, read)
+        for child, labels, coef in ordered:
             function = "add"
-            if coef == (-1, ()):
-                function = "sub"
-            elif coef != ONE:
-                read = body.call("mul", dtype, read, body.coef(dtype, coef))
+            if self._is_number(child):
+                read = body.coef(dtype, multiply(child.param, coef))
+            else:
+                read = self.read(body, self._sources[child], labels)
+                if child.dtype is bool_:
+                    read = body.call("where", dtype, read, body.coef(dtype, coef), body.const(dtype, 0))
+                elif coef == (-1, ()):
+                    function = "sub"
+                elif coef != ONE:
+                    read = body.call("mul", dtype, read, body.coef(dtype, coef))
             if result < 0:
                 result = read if function == "add" else body.call("neg", dtype, read)
             else:
                 result = body.call(function, dtype, result, read)
         return result
+
+    def _is_number(self, node: Node) -> bool:
+        return node.kind == "contract" and not node.args and node.dtype is not bool_
 
     # ---- functions and reductions -------------------------------------------------------------------------------
 

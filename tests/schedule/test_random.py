@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+from execute import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,12 +15,11 @@ from croton.algebra.contract import contract
 from croton.algebra.interpret import interpret
 from croton.algebra.node import Label, Operand, Use
 from croton.algebra.pointwise import scalar
-from croton.algebra.reduce import reduce
-from croton.algebra.relation import at_least_zero, delta, select
+from croton.algebra.reduce import arg, reduce
+from croton.algebra.relation import affine, at_least_zero, delta, select
 from croton.dtypes import bool_, float64, int64
 from croton.schedule.build import build_plan
-from croton.sizes import symbol
-from execute import run
+from croton.sizes import evaluate, symbol
 
 NAMES = ("A", "B", "C")
 
@@ -37,11 +37,12 @@ class Maker:
         self.labels = [Label(size) for size in symbols for _ in range(2)]
         self.arrays: dict[str, np.ndarray] = {}
         self.pool: list[Use] = []
+        self.merged: list[tuple[Label, Label, Label]] = []
         for number in range(self.random.randint(1, 4)):
             self.pool.append(self.input(f"x{number}"))
 
     def extent(self, label: Label) -> int:
-        return label.size if isinstance(label.size, int) else self.sizes[str(label.size)]
+        return evaluate(label.size, self.sizes)
 
     def input(self, key: str) -> Use:
         labels = self.random.sample(self.labels, self.random.randint(0, 3))
@@ -60,7 +61,8 @@ class Maker:
         return Use(node, moved if len(set(moved)) == len(labels) else labels)
 
     def grow(self) -> None:
-        kind = self.random.choice(["contract", "contract", "contract", "add", "add", "map", "map", "reduce", "softmax", "mask", "gather"])
+        kinds = "contract contract contract add add map map reduce softmax mask gather move merge split scan extreme"
+        kind = self.random.choice(kinds.split())
         use = self.pick()
         if kind == "contract":
             factors = [(self.pick(), self.random.choice([1, 1, 1, 2])) for _ in range(self.random.randint(1, 3))]
@@ -91,6 +93,39 @@ class Maker:
                 mask = at_least_zero({a: 1, b: -1})
             summed = [a] if how == "sum" else []
             use = contract([x for x in use.labels if x not in summed], [(use, 1), (mask, 1)], summed=summed)
+        elif kind == "move" and use.labels:
+            a = self.random.choice(use.labels)
+            how = self.random.choice(["flip", "pad", "slice", "shift"])
+            to = Label(a.size + 3 if how == "pad" else a.size)
+            row = {"flip": ({a: 1, to: 1}, 1 - a.size), "pad": ({a: 1, to: -1}, 2), "slice": ({a: 1, to: -2}, 0), "shift": ({a: 1, to: -1}, -1)}
+            coefficients, offset = row[how]
+            use = contract([*[x for x in use.labels if x is not a], to], [(use, 1), (affine(coefficients, offset), 1)], summed=[a])
+        elif kind == "merge" and len(use.labels) > 1:
+            a, b = self.random.sample(use.labels, 2)
+            to = Label(a.size * b.size)
+            relation = affine({to: 1, a: -b.size, b: -1})
+            use = contract([*[x for x in use.labels if x not in (a, b)], to], [(use, 1), (relation, 1)], summed=[a, b])
+            self.merged.append((to, a, b))
+            if self.random.random() < 0.3:
+                use = scalar("tanh", use)
+        elif kind == "split" and self.merged:
+            to, a, b = self.random.choice(self.merged)
+            if to in use.labels and a not in use.labels and b not in use.labels:
+                relation = affine({to: 1, a: -b.size, b: -1})
+                use = contract([*[x for x in use.labels if x is not to], a, b], [(use, 1), (relation, 1)], summed=[to])
+        elif kind == "scan" and use.labels:
+            a = self.random.choice(use.labels)
+            to = Label(a.size)
+            sign = self.random.choice([1, -1])
+            prefix = at_least_zero({to: sign, a: -sign}, self.random.choice([0, -1]))
+            kept = [to if x is a else x for x in use.labels]
+            use = contract(kept, [(use, 1), (prefix, 1)], summed=[a])
+            use = Use(use.node, tuple([a if x is to else x for x in use.labels]))
+        elif kind == "extreme" and use.labels:
+            a = self.random.choice(use.labels)
+            if self.extent(a):
+                found = arg(self.random.choice(["argmax", "argmin"]), use, a)
+                use = scalar("cast", found, dtype=float64)
         elif kind == "gather" and use.labels and self.relations:
             a = self.random.choice(use.labels)
             b = self.random.choice([label for label in self.labels if label not in use.labels and label is not a])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from execute import OutOfBounds, run
 
 from croton.algebra.add import add
 from croton.algebra.call import Routine, call
@@ -19,7 +20,6 @@ from croton.kernel.print import to_text
 from croton.schedule.build import build_plan
 from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
 from croton.sizes import symbol
-from execute import OutOfBounds, run
 
 N, M = symbol("N", 100), symbol("M", 50)
 RNG = np.random.default_rng(1)
