@@ -18,8 +18,26 @@ import struct
 from croton.dtypes import DType
 
 INTRINSICS = frozenset(
-    ("fma", "fmuladd", "fabs", "sqrt", "floor", "ceil", "trunc", "rint", "roundeven", "copysign", "maximum", "minimum", "smax", "smin",
-     "umax", "umin", "ctpop", "bswap")
+    (
+        "fma",
+        "fmuladd",
+        "fabs",
+        "sqrt",
+        "floor",
+        "ceil",
+        "trunc",
+        "rint",
+        "roundeven",
+        "copysign",
+        "maximum",
+        "minimum",
+        "smax",
+        "smin",
+        "umax",
+        "umin",
+        "ctpop",
+        "bswap",
+    )
 )
 """Intrinsics that every CPU target of LLVM lowers, for scalars and vectors of any length, without a library of vector mathematics."""
 

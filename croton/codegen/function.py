@@ -84,7 +84,7 @@ class Function:
         elif kind is Update:
             self.update(statement)  # type: ignore[arg-type]
         else:
-            self.loop(statement, "0", self.extent(statement.extent))  # type: ignore[union-attr]
+            self.loop(statement, "0", self.extent(statement.extent))  # type: ignore[union-attr, arg-type]
 
     def loop(self, loop: For | Lanes, low: str, high: str) -> None:
         """A loop of the language over [low, high)."""

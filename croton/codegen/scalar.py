@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from croton.codegen.builder import Builder
+from croton.codegen.division import floor_divide, remainder
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import DType
 
@@ -200,6 +201,15 @@ def _divisor(b: Builder, x: str, y: str, signed: bool) -> tuple[str, str]:
     return is_zero, b.select(unsafe, b.constant(1), y)
 
 
+def _in_vectors(fast: Callable[..., str], slow: Emit, signed: bool) -> Emit:
+    """One value by the processor's division, several in floating point."""
+
+    def emit(b: Builder, x: str, y: str) -> str:
+        return slow(b, x, y) if b.lanes == 1 else fast(b, x, y, signed, lambda: slow(b, x, y))
+
+    return emit
+
+
 def _signed_floor_divide(b: Builder, x: str, y: str) -> str:
     is_zero, divisor = _divisor(b, x, y, True)
     quotient = b.emit(f"sdiv {b.type} {x}, {divisor}")
@@ -271,8 +281,8 @@ _SIGNED: dict[str, Emit] = {
     "sign": _signed_sign,
     "maximum": _intrinsic("smax"),
     "minimum": _intrinsic("smin"),
-    "floor_divide": _signed_floor_divide,
-    "remainder": _signed_remainder,
+    "floor_divide": _in_vectors(floor_divide, _signed_floor_divide, True),
+    "remainder": _in_vectors(remainder, _signed_remainder, True),
     "fmod": _divide("srem", True),
     "shift_right": _shift_right_signed,
     "lt": _icmp("slt"),
@@ -287,8 +297,8 @@ _UNSIGNED: dict[str, Emit] = {
     "sign": _unsigned_sign,
     "maximum": _intrinsic("umax"),
     "minimum": _intrinsic("umin"),
-    "floor_divide": _divide("udiv", False),
-    "remainder": _divide("urem", False),
+    "floor_divide": _in_vectors(floor_divide, _divide("udiv", False), False),
+    "remainder": _in_vectors(remainder, _divide("urem", False), False),
     "fmod": _divide("urem", False),
     "shift_right": _shift_right_unsigned,
     "lt": _icmp("ult"),

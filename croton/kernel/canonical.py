@@ -67,6 +67,4 @@ class _Renamer:
 
     def index(self, index: tuple[Index, ...]) -> tuple[Index, ...]:
         names = self.names
-        return tuple(
-            [Index(tuple([(names[n], _extent(c, names)) for n, c in part.terms]), _extent(part.const, names)) for part in index]
-        )
+        return tuple([Index(tuple([(names[n], _extent(c, names)) for n, c in part.terms]), _extent(part.const, names)) for part in index])

@@ -1,11 +1,11 @@
 """The functions that `x: dtype = function(atom, ...)` may apply: what they take and give, and their NumPy meaning.
 
-    same      arguments and result have one dtype
-    test      one argument, the result is bool
-    compare   two arguments of one dtype, the result is bool
-    where     a bool and two values of the result's dtype
-    cast      one argument of any dtype
-    label     the value of a loop label (`index`); size: the value of a size (`size`); the result is any number
+same      arguments and result have one dtype
+test      one argument, the result is bool
+compare   two arguments of one dtype, the result is bool
+where     a bool and two values of the result's dtype
+cast      one argument of any dtype
+label     the value of a loop label (`index`); size: the value of a size (`size`); the result is any number
 """
 
 from __future__ import annotations
@@ -84,11 +84,10 @@ def _shift(function: Callable[[Any, Any], Any], arithmetic: bool) -> Callable[[A
 
 
 def _rows() -> list[Function]:
+    tables: tuple[tuple[str, dict[str, Callable[..., Any]]], ...]
     number, real, whole, truth, anything = "fiu", "f", "iu", "b", "bfiu"
-    rows = [
-        Function(name, 1, "same", takes, meaning)
-        for takes, table in (
-            (
+    tables = (
+        (
                 real,
                 {
                     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2,
@@ -108,13 +107,10 @@ def _rows() -> list[Function]:
             ),
             (whole, {"bitwise_not": np.invert}),
             (anything, {"identity": lambda x: x, "stop": lambda x: x}),
-        )
-        for name, meaning in table.items()
-    ]  # fmt: skip
-    rows += [
-        Function(name, 2, "same", takes, meaning)
-        for takes, table in (
-            (
+    )  # fmt: skip
+    rows = [Function(name, 1, "same", takes, meaning) for takes, table in tables for name, meaning in table.items()]
+    tables = (
+        (
                 number,
                 {
                     "add": np.add, "sub": np.subtract, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum, "pow": np.power,
@@ -136,9 +132,8 @@ def _rows() -> list[Function]:
                 },
             ),
             (truth, {"logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor}),
-        )
-        for name, meaning in table.items()
-    ]  # fmt: skip
+    )  # fmt: skip
+    rows += [Function(name, 2, "same", takes, meaning) for takes, table in tables for name, meaning in table.items()]
     compare = {"eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
     rows += [Function(name, 2, "compare", anything, meaning) for name, meaning in compare.items()]
     tests = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit}

@@ -87,7 +87,7 @@ class Load(NamedTuple):
     name: str
     dtype: DType
     buffer: str
-    index: tuple[Index, ...]
+    index: tuple[Index, ...]  # type: ignore[assignment]
     guard: str | None = None
 
 
@@ -95,7 +95,7 @@ class Store(NamedTuple):
     """buffer[index] = value, or op= value."""
 
     buffer: str
-    index: tuple[Index, ...]
+    index: tuple[Index, ...]  # type: ignore[assignment]
     value: Atom
     op: str | None = None
     guard: str | None = None

@@ -14,9 +14,38 @@ from croton.kernel.language import Acc, Buffer, Const, Extent, For, Index, Kerne
 
 SIZES = (0, 1, 2, 3, 5, 8, 17, 31, 33, 64, 70, 130, 300)
 SIMPLE = (
-    "neg", "add", "sub", "mul", "maximum", "minimum", "abs", "sign", "floor", "where", "eq", "ne", "lt", "le", "gt", "ge",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "floor_divide", "remainder", "fmod", "logical_and",
-    "logical_or", "logical_xor", "logical_not", "isnan", "copysign", "index", "cast", "div",
+    "neg",
+    "add",
+    "sub",
+    "mul",
+    "maximum",
+    "minimum",
+    "abs",
+    "sign",
+    "floor",
+    "where",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+    "isnan",
+    "copysign",
+    "index",
+    "cast",
+    "div",
 )
 
 
@@ -144,7 +173,9 @@ class _Maker:
             return [Store(self.buffer(dtype, (across, "n0"), sizes), (at(label), at("i0")), Var(value), choose.choice((None, op)), guard)]
         if kind == "strided":
             shape: tuple[Extent, ...] = ("n0", 2 * across + 1 if isinstance(across, int) else 2 * SIZES[-1] + 1)
-            return [Store(self.buffer(dtype, shape, sizes), (at("i0"), at((label, 2), const=1)), Var(value), choose.choice((None, op)), guard)]
+            return [
+                Store(self.buffer(dtype, shape, sizes), (at("i0"), at((label, 2), const=1)), Var(value), choose.choice((None, op)), guard)
+            ]
         if kind == "row":
             return [Store(self.buffer(dtype, ("n0",), sizes), (at("i0"),), Var(value), op, guard)]
         if parallel or kind == "none":
@@ -188,7 +219,9 @@ class _Maker:
                 if found is None and place == 0 and function.form in ("compare", "test"):
                     return None
                 literal = found is None or (place > 0 and self.random.random() < 0.2)
-                args.append(Const(self.random.choice((True, False)) if dtype.is_bool else self.random.randint(0, 3)) if literal else Var(str(found)))
+                args.append(
+                    Const(self.random.choice((True, False)) if dtype.is_bool else self.random.randint(0, 3)) if literal else Var(str(found))
+                )
             let = Let(name, bool_ if function.form in ("compare", "test") else operand, function.name, tuple(args))
         self.known[name] = let.dtype
         return let

@@ -63,7 +63,11 @@ def test_reductions_of_every_dtype(target: Target | None) -> None:
         for op, reference in ops.items():
             native = compile_kernel(total(dtype, op), target)
             for count in (1, 7, 300):
-                values = generator.integers(0, 2 if dtype.is_bool else 3, count).astype(dtype.numpy) if op != "prod" else np.ones(count, dtype.numpy)
+                values = (
+                    generator.integers(0, 2 if dtype.is_bool else 3, count).astype(dtype.numpy)
+                    if op != "prod"
+                    else np.ones(count, dtype.numpy)
+                )
                 values[:2] = 2 if not dtype.is_bool else 1
                 result = np.zeros((), dtype.numpy)
                 native([values, result], [count])
@@ -97,7 +101,11 @@ def test_division_by_a_fixed_value_keeps_extreme_quotients() -> None:
                 Lanes(
                     "i0",
                     "n0",
-                    (Load("v1", dtype, "b0", (at("i0"),)), Let("v2", dtype, "div", (Var("v1"), Var("v0"))), Store("b2", (at("i0"),), Var("v2"))),
+                    (
+                        Load("v1", dtype, "b0", (at("i0"),)),
+                        Let("v2", dtype, "div", (Var("v1"), Var("v0"))),
+                        Store("b2", (at("i0"),), Var("v2")),
+                    ),
                 ),
             ),
         )
@@ -108,7 +116,9 @@ def test_division_by_a_fixed_value_keeps_extreme_quotients() -> None:
             native([values, np.array(divisor, dtype.numpy), result], [len(values)])
             with np.errstate(all="ignore"):
                 wanted = values / dtype.numpy.type(divisor)
-            np.testing.assert_allclose(result, wanted, rtol=4 * np.finfo(dtype.numpy).eps, atol=2 * np.finfo(dtype.numpy).smallest_subnormal)
+            np.testing.assert_allclose(
+                result, wanted, rtol=4 * np.finfo(dtype.numpy).eps, atol=2 * np.finfo(dtype.numpy).smallest_subnormal
+            )
 
 
 @TARGETS
@@ -116,7 +126,12 @@ def test_division_by_a_fixed_value_keeps_extreme_quotients() -> None:
 @pytest.mark.parametrize("across", [1, 6, 33, 100])
 def test_column_reductions_take_rows_together(target: Target | None, count: int, across: int) -> None:
     kernel = Kernel(
-        (Buffer("b0", float32, ("n0", "n1")), Buffer("b1", float32, ("n0",)), Buffer("b2", float32, ("n1",)), Buffer("b3", float32, ("n1",))),
+        (
+            Buffer("b0", float32, ("n0", "n1")),
+            Buffer("b1", float32, ("n0",)),
+            Buffer("b2", float32, ("n1",)),
+            Buffer("b3", float32, ("n1",)),
+        ),
         ("n0", "n1"),
         (
             For(
@@ -254,7 +269,13 @@ def test_the_error_of_a_column_sum_does_not_grow(target: Target | None, shape: t
     kernel = Kernel(
         (Buffer("b0", float32, ("n0", "n1")), Buffer("b1", float32, ("n1",))),
         ("n0", "n1"),
-        (For("i0", "n0", (Lanes("i1", "n1", (Load("v0", float32, "b0", (at("i0"), at("i1"))), Store("b1", (at("i1"),), Var("v0"), "sum"))),)),),
+        (
+            For(
+                "i0",
+                "n0",
+                (Lanes("i1", "n1", (Load("v0", float32, "b0", (at("i0"), at("i1"))), Store("b1", (at("i1"),), Var("v0"), "sum"))),),
+            ),
+        ),
     )
     values = np.full(shape, 0.1, np.float32)
     result = np.zeros(shape[1], np.float32)
