@@ -180,10 +180,7 @@ def _fit(group: Group, step: Step) -> Member | None:
 
 
 def _bind(bound: Map, index: tuple, places: tuple[int, ...]) -> bool:
-    for entry, place in zip(index, places):
-        if type(entry) is not int or bound.setdefault(entry, place) != place:
-            return False
-    return True
+    return all(not (type(entry) is not int or bound.setdefault(entry, place) != place) for entry, place in zip(index, places))
 
 
 def _complete(group: Group, step: Step, bound: Map) -> bool:

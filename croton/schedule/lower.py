@@ -242,7 +242,7 @@ class Lowering:
     def _contract(self, node: Node) -> Source:
         if not node.args:
             return node
-        if any([arg[0].kind in RELATIONS for arg in node.args]):
+        if any(arg[0].kind in RELATIONS for arg in node.args):
             running = self._prefix_sum(node, [(self._sources[a[0]], a[1], a[2]) for a in node.args])
             if running is not None:
                 return running
@@ -432,7 +432,7 @@ class Lowering:
         for instruction in step.body:
             numbers.append(body.add(renumbered(instruction, numbers, None)))
         result = numbers[detail.result]
-        if any([i[0] == "load" and self._is_donated(i[2]) for i in step.body]):
+        if any(i[0] == "load" and self._is_donated(i[2]) for i in step.body):
             # what is added must be known before any donated memory is written
             summand = BodyBuilder()
             same = summand.splice(step.body[: detail.result + 1], range(len(step.dims)))
@@ -445,7 +445,7 @@ class Lowering:
             for number in range(len(step.body) - 1, -1, -1):
                 if number in needed:
                     needed.update(arguments_of(step.body[number]))
-            if any([step.body[number][0] == "load" and self._is_donated(step.body[number][2]) for number in needed]):
+            if any(step.body[number][0] == "load" and self._is_donated(step.body[number][2]) for number in needed):
                 return None
             body = BodyBuilder()
             numbers = [-1] * len(step.body)
@@ -584,7 +584,7 @@ class Lowering:
         index: list[int | Position] = list(range(len(dims)))
         if reverse:
             index[along] = Position(((along, -1),), dims[along] - 1)
-            if any([i[0] == "index" or (i[0] == "load" and not plain_labels(i[3])) for i in summand]):
+            if any(i[0] == "index" or (i[0] == "load" and not plain_labels(i[3])) for i in summand):
                 body = BodyBuilder()
                 body.load(self.emit(dims, len(dims), None, summand), tuple(range(len(dims))))
                 summand = tuple(body.instructions)
@@ -609,7 +609,7 @@ class Lowering:
             return None
         along = labels[0] + labels[1] - rank
         data = [factor for factor, arg in zip(factors, node.args) if arg[0].kind not in RELATIONS]
-        if along >= rank or node.dims[along] != node.sums[0] or any([along in factor[1] for factor in data]):
+        if along >= rank or node.dims[along] != node.sums[0] or any(along in factor[1] for factor in data):
             return None
         places = {label: label for label in range(rank)}
         places[rank] = along

@@ -61,7 +61,7 @@ def may_replace(kernel: Kernel, found: dict[str, list[Access]], new: str, old: s
     if not writes:
         return False
     write = writes[0]
-    if any([not access.plain or access.index != write.index or access.loops != write.loops for access in found[new] if access.write]):
+    if any(not access.plain or access.index != write.index or access.loops != write.loops for access in found[new] if access.write):
         return False
     labels = [index.terms[0][0] for index in write.index if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
     if len(labels) != len(write.index) or sorted(labels) != sorted(write.loops):

@@ -14,7 +14,7 @@ def marked_parallel(body: Sequence[Stmt], disjoint: bool = False) -> tuple[Stmt,
     iterations write one place, which cannot be seen where positions are computed.
     """
     loops = [statement for statement in body if type(statement) in (For, Lanes)]
-    if len(loops) != 1 or any([type(statement) not in (For, Lanes, Let, Load) for statement in body]):
+    if len(loops) != 1 or any(type(statement) not in (For, Lanes, Let, Load) for statement in body):
         return tuple(body)
     loop = loops[0]
     if not _independent(loop, disjoint):

@@ -24,7 +24,7 @@ def prefers_mask(lowering: Any, node: Node) -> bool:
 
     That is so where a value that a kernel makes is picked from along one label and shares the index's labels, as in x[b, y[b]].
     """
-    if any([arg[0].kind in ("affine", "range") for arg in node.args]):
+    if any(arg[0].kind in ("affine", "range") for arg in node.args):
         return False
     selects = [arg for arg in node.args if arg[0].kind == "select"]
     if len(selects) != 1 or len(selects[0][1]) != len(set(selects[0][1])):
@@ -72,7 +72,7 @@ class _Lowering:
         solved = self.solved
         if len(solved.factors) != 1 or solved.factors[0].power != 1 or self.coef != ONE or solved.repeat:
             return None
-        if solved.predicates or set(solved.kept) != set(solved.loop) or any([isinstance(d, Gather) for d in solved.definitions]):
+        if solved.predicates or set(solved.kept) != set(solved.loop) or any(isinstance(d, Gather) for d in solved.definitions):
             return None
         source = self.lowering.source(self.node.args[solved.factors[0].argument][0])
         if type(source) is not Value or source.dtype is not self.node.dtype or not (solved.plain or (solved.covers and solved.injective)):
@@ -112,7 +112,7 @@ class _Lowering:
             if remaining:
                 return total
             number = digits[0].row
-            total = ({label: c for label, c in total[0].items() if all([label != d.label for d in digits])}, total[1])
+            total = ({label: c for label, c in total[0].items() if all(label != d.label for d in digits)}, total[1])
             total = plus(total, number, unit)
         return total
 
@@ -152,7 +152,7 @@ class _Lowering:
         """A data factor as a source over loop labels."""
         source = self.lowering.source(self.node.args[argument][0])
         plain = [_label_of(row) for row in at]
-        if not guards and all([label is not None and label in place for label in plain]):
+        if not guards and all(label is not None and label in place for label in plain):
             return (source, tuple([place[label] for label in plain]), power)
         if not guards and type(source) is Value:
             order = self._axes_of_view(source, at)
@@ -199,7 +199,7 @@ class _Lowering:
         """An element of a source at rows over loop labels and defined labels."""
         if type(source) is not Value:
             plain = [_label_of(row) for row in at]
-            if all([label is not None and label not in self.definitions for label in plain]):
+            if all(label is not None and label not in self.definitions for label in plain):
                 read = self.lowering.read(body, source, [self._loop(label, labels) for label in plain])
                 return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
             if source.kind == "iota":
