@@ -35,7 +35,8 @@ MOST_REGION = 24
 LEAST_GAIN = 2.0
 """A rewrite that may cancel must save this factor, even when it is asked for."""
 
-NOTICEABLE = 0.999
+NOTICEABLE = 0.95
+"""A rewrite must save more than the rest of this, or the program stays as it was written."""
 
 
 class Decision(NamedTuple):
@@ -45,6 +46,10 @@ class Decision(NamedTuple):
     node: Node
     before: float
     after: float
+
+    def __str__(self) -> str:
+        shape = ", ".join([str(size) for size in self.node.dims])
+        return f"{self.rule}: a product of shape ({shape}) costs {self.after:.3g} where it cost {self.before:.3g}"
 
 
 class Form(NamedTuple):

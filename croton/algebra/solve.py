@@ -34,16 +34,17 @@ def solve(node: Node) -> Solved:
     memo = node.memo
     if memo is None:
         memo = node.memo = {}
-    key = _signature(node)
+    extents = tuple([extent(size) for size in node.dims + node.sums])
     cached = memo.get("solved")
-    if cached is not None and cached[0] is key[1]:
+    if cached is not None and cached[0] == extents:
         return cached[1]
+    key = _signature(node, extents)
     solved = _known.get(key)
     if solved is None:
         solved = _known[key] = _cheapest(node)
         if len(_known) > MOST_KNOWN:
             _known.pop(next(iter(_known)))
-    memo["solved"] = (key[1], solved)
+    memo["solved"] = (extents, solved)
     return solved
 
 
@@ -51,7 +52,7 @@ MOST_KNOWN = 4096
 _known: dict[tuple, Solved] = {}
 
 
-def _signature(node: Node) -> tuple:
+def _signature(node: Node, extents: tuple[int, ...]) -> tuple:
     described: list[tuple] = []
     for child, labels, power in node.args:
         if child.kind == "select":
@@ -60,8 +61,7 @@ def _signature(node: Node) -> tuple:
             described.append((child.kind, child.param, labels))
         else:
             described.append((labels, power))
-    sizes = node.dims + node.sums
-    return (len(node.dims), sizes, tuple(described), tuple([extent(size) for size in sizes]))
+    return (len(node.dims), node.dims + node.sums, tuple(described), extents)
 
 
 def _cheapest(node: Node) -> Solved:
