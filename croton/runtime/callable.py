@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from croton.runtime import layout
-from croton.runtime.entry import FALLBACK_WORD, OWNER_WORD, STREAM_WORD
+from croton.runtime.frame import FALLBACK_WORD, OWNER_WORD, STREAM_WORD
 from croton.runtime.native import native
 from croton.runtime.once import once
 from croton.runtime.slots import DICTIONARY_WORD, VECTORCALL_WORD, WEAK_WORD, WORDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from croton.runtime import layout
 from croton.runtime.assembler import Assembler
-from croton.runtime.entry import FALLBACK_WORD, OWNER_WORD, object_word
+from croton.runtime.frame import FALLBACK_WORD, OWNER_WORD, object_word
 
 PYTHON_FUNCTIONS = ("PyObject_GC_UnTrack", "PyObject_GC_Del", "PyObject_ClearWeakRefs")
 

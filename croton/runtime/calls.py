@@ -1,0 +1,246 @@
+"""The calls of a Program as LLVM IR: each kind reads its record from the stream and runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from croton.runtime import product, rounding
+from croton.runtime.assembler import Assembler
+from croton.runtime.frame import PYTHON_ERROR, Frame
+from croton.runtime.product import WORD
+from croton.runtime.stream import MAXIMUM_BATCH_AXES
+
+
+class Calls:
+    """Emits the loop over the calls, a kind a method, in the order of `stream.CALLS`."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.context = frame.a.variable(f"[{product.AXES + 4 * MAXIMUM_BATCH_AXES} x i64]")
+
+    def calls(self) -> None:
+        a = self.frame.a
+        with a.loop(self.frame.next()):
+            emitters = [self.kernel, self.gemm, self.syrk, self.gemv, self.ger, self.check_indices, self.copy, self.zero, self.routine]
+            a.switch(self.frame.next(), emitters)
+
+    def kernel(self) -> None:
+        a = self.frame.a
+        function, range_, work, threshold, grain, length = (self.frame.next() for _ in range(6))
+        start = a.get(self.frame.place)
+        record = a.at(self.frame.stream, start)
+        a.set(self.frame.place, a.add(start, length))
+        plain, ranged, after = a.label(), a.label(), a.label()
+        a.fork(a.compare("slt", range_, 0), plain, ranged)
+        a.begin(plain)
+        a.do(f"call void {a.pointer(function)}(ptr {self.frame.P}, ptr {self.frame.S}, ptr {record}, i64 0, i64 0)")
+        a.jump(after)
+        a.begin(ranged)
+        count = a.load(self.frame.S, range_)
+        known = a.load(self.frame.S, a.larger(work, 0))
+        large = a.compare("sge", a.choose(a.compare("slt", work, 0), threshold, known), threshold)
+        shared = a.value(f"and i1 {large}, {a.compare('sgt', count, grain)}")
+        split, whole = a.label(), a.label()
+        a.fork(shared, split, whole)
+        a.begin(split)
+        for index, word in enumerate((function, a.integer(self.frame.P), a.integer(self.frame.S), a.integer(record), count, grain)):
+            a.store(word, self.context, index)
+        a.do(f"call void @croton_parallel(ptr @croton_kernel_part, ptr {self.context})")
+        a.jump(after)
+        a.begin(whole)
+        a.do(f"call void {a.pointer(function)}(ptr {self.frame.P}, ptr {self.frame.S}, ptr {record}, i64 0, i64 {count})")
+        a.jump(after)
+        a.begin(after)
+
+    def scale(self) -> str:
+        """The bits of alpha times the powers of sizes."""
+        a = self.frame.a
+        alpha = a.variable("double")
+        a.set(alpha, a.double(self.frame.next()), "double")
+        with a.loop(self.frame.next()):
+            size = a.value(f"sitofp i64 {self.frame.next_size()} to double")
+            exponent = self.frame.next()
+            with a.loop(a.larger(exponent, a.subtract(0, exponent))):
+                now = a.get(alpha, "double")
+                up, down = a.value(f"fmul double {now}, {size}"), a.value(f"fdiv double {now}, {size}")
+                a.set(alpha, a.choose(a.compare("sgt", exponent, 0), up, down, "double"), "double")
+        return a.get(alpha, "i64")
+
+    def narrow(self, *sizes: str) -> None:
+        """The library's integers have 32 bits."""
+        a = self.frame.a
+        largest = sizes[0]
+        for size in sizes[1:]:
+            largest = a.larger(largest, size)
+        self.frame.need(a.compare("slt", largest, 2**31), "too_large", 0, 0, largest)
+
+    def leading(self) -> str:
+        """A distance of rows; the library wants it positive even where there are no columns."""
+        return self.frame.a.larger(self.frame.next_size(), 1)
+
+    def gemm(self) -> None:
+        a = self.frame.a
+        kind, a_transposed, b_transposed = self.frame.next(), self.frame.next(), self.frame.next()
+        m, n, k = self.frame.next_size(), self.frame.next_size(), self.frame.next_size()
+        left, lda = self.frame.next_pointer(), self.leading()
+        right, ldb = self.frame.next_pointer(), self.leading()
+        target, ldc = self.frame.next_pointer(), self.leading()
+        alpha, beta = self.scale(), self.frame.next()
+        threshold, axes = self.frame.next(), self.frame.next()
+        self.narrow(m, n, k, lda, ldb, ldc)
+        total = a.variable("i64", 1)
+        with a.loop(axes) as axis:
+            base = a.at(self.context, a.add(product.AXES, a.multiply(axis, 4)))
+            count = self.frame.next_size()
+            a.set(total, a.multiply(a.get(total), count))
+            a.store(count, base, 0)
+            for place in range(1, 4):
+                a.store(self.frame.next_size(), base, place)
+        words = {
+            "type": kind,
+            "a_transposed": a_transposed,
+            "b_transposed": b_transposed,
+            "m": m,
+            "n": n,
+            "k": k,
+            "alpha": alpha,
+            "beta": beta,
+            "a": a.integer(left),
+            "lda": lda,
+            "b": a.integer(right),
+            "ldb": ldb,
+            "c": a.integer(target),
+            "ldc": ldc,
+            "total": a.get(total),
+            "axes": axes,
+        }
+        for name, word in words.items():
+            a.store(word, self.context, WORD[name])
+        a.do(f"call void @croton_gemm(ptr {self.context}, i64 {threshold})")
+
+    def syrk(self) -> None:
+        a = self.frame.a
+        kind, transposed, n, k = self.frame.next(), self.frame.next(), self.frame.next_size(), self.frame.next_size()
+        source, lda, target, ldc = self.frame.next_pointer(), self.leading(), self.frame.next_pointer(), self.leading()
+        alpha, beta = self.scale(), self.frame.next()
+        self.narrow(n, k, lda, ldc)
+        arguments = [("i32", str(product.ROW_MAJOR)), ("i32", str(product.UPPER)), ("i32", transposed), ("i32", n), ("i32", k)]
+        arguments += [("real", alpha), ("ptr", source), ("i32", lda), ("real", beta), ("ptr", target), ("i32", ldc)]
+        product.library_call(a, kind, "syrk", arguments)
+        mirrors: list[Callable[[], None]] = [
+            lambda: a.do(f"call void @croton_mirror_0(ptr {target}, i64 {n}, i64 {ldc})"),
+            lambda: a.do(f"call void @croton_mirror_1(ptr {target}, i64 {n}, i64 {ldc})"),
+        ]
+        a.switch(kind, mirrors)
+
+    def gemv(self) -> None:
+        a = self.frame.a
+        kind, transposed, m, n = self.frame.next(), self.frame.next(), self.frame.next_size(), self.frame.next_size()
+        matrix, lda = self.frame.next_pointer(), self.leading()
+        x, incx, y, incy = self.frame.next_pointer(), self.leading(), self.frame.next_pointer(), self.leading()
+        alpha, beta = self.scale(), self.frame.next()
+        self.narrow(m, n, lda, incx, incy)
+        arguments = [("i32", str(product.ROW_MAJOR)), ("i32", transposed), ("i32", m), ("i32", n), ("real", alpha), ("ptr", matrix)]
+        arguments += [("i32", lda), ("ptr", x), ("i32", incx), ("real", beta), ("ptr", y), ("i32", incy)]
+        flipped = a.compare("eq", transposed, product.TRANSPOSED)
+        rows, columns = a.choose(flipped, n, m), a.choose(flipped, m, n)
+        ordinary, empty, after = a.label(), a.label(), a.label()
+        a.fork(a.compare("eq", columns, 0), empty, ordinary)
+        a.begin(ordinary)
+        product.library_call(a, kind, "gemv", arguments)
+        a.jump(after)
+        a.begin(empty)  # gemv leaves y alone where there is nothing to sum; a gemm of one column scales it
+        plain, one = ("i32", str(product.PLAIN)), ("i32", "1")
+        arguments = [("i32", str(product.ROW_MAJOR)), plain, plain, ("i32", rows), one, ("i32", "0"), ("real", alpha)]
+        arguments += [("ptr", matrix), one, ("ptr", x), one, ("real", beta), ("ptr", y), ("i32", incy)]
+        product.library_call(a, kind, "gemm", arguments)
+        a.jump(after)
+        a.begin(after)
+
+    def ger(self) -> None:
+        kind, m, n = self.frame.next(), self.frame.next_size(), self.frame.next_size()
+        x, incx, y, incy = self.frame.next_pointer(), self.leading(), self.frame.next_pointer(), self.leading()
+        matrix, lda = self.frame.next_pointer(), self.leading()
+        alpha = self.scale()
+        self.narrow(m, n, lda, incx, incy)
+        arguments = [("i32", str(product.ROW_MAJOR)), ("i32", m), ("i32", n), ("real", alpha), ("ptr", x), ("i32", incx)]
+        arguments += [("ptr", y), ("i32", incy), ("ptr", matrix), ("i32", lda)]
+        product.library_call(self.frame.a, kind, "ger", arguments)
+
+    def check_indices(self) -> None:
+        a = self.frame.a
+        wide, array, count, low, high, error = (
+            self.frame.next(),
+            self.frame.next_pointer(),
+            self.frame.next_size(),
+            self.frame.next_size(),
+            self.frame.next_size(),
+            self.frame.next(),
+        )
+        value = a.variable("i64", 0)
+        with a.loop(count) as position:
+
+            def narrow(position: str = position) -> None:
+                a.set(value, a.value(f"sext i32 {a.load(array, position, 'i32')} to i64"))
+
+            def whole(position: str = position) -> None:
+                a.set(value, a.load(array, position))
+
+            a.switch(wide, [narrow, whole])
+            index = a.get(value)
+            inside = a.value(f"and i1 {a.compare('sge', index, low)}, {a.compare('slt', index, high)}")
+            self.frame.need(inside, "index", error, position, index)
+
+    def copy(self) -> None:
+        target, source, size = self.frame.next_pointer(), self.frame.next_pointer(), self.frame.next_size()
+        self.frame.a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {size})")
+
+    def zero(self) -> None:
+        target, size = self.frame.next_pointer(), self.frame.next_size()
+        self.frame.a.value(f"call ptr @memset(ptr {target}, i32 0, i64 {size})")
+
+    def routine(self) -> None:
+        """Call Python code with arrays over the memory; with the GIL, which is given away again afterwards."""
+        a = self.frame.a
+        released = a.compare("ne", a.get(self.frame.thread, "ptr"), "null", "ptr")
+        self.frame.take_lock()
+        self.frame.reset_mode()
+        callable_, count = a.pointer(self.frame.next()), self.frame.next()
+        made = a.variable("i64", 0)
+        failed, call, done = a.label(), a.label(), a.label()
+        finish, self.frame.finish = self.frame.finish, failed  # arrays made so far have to be given back first
+        with a.loop(count) as index:
+            a.store(self.frame.fresh_array(self.frame.next_pointer()), self.frame.views, index, "ptr")
+            a.set(made, a.add(index, 1))
+        self.frame.finish = finish
+        a.jump(call)
+        a.begin(call)
+        value = a.value(f"call ptr @croton_PyObject_Vectorcall(ptr {callable_}, ptr {self.frame.views}, i64 {count}, ptr null)")
+        with a.when(a.compare("ne", value, "null", "ptr")):
+            a.do(f"call void @croton_Py_DecRef(ptr {value})")
+        a.set(self.frame.status[0], a.choose(a.compare("eq", value, "null", "ptr"), PYTHON_ERROR, 0))
+        a.jump(failed)
+        a.begin(failed)
+        with a.loop(a.get(made)) as index:
+            a.do(f"call void @croton_Py_DecRef(ptr {a.load(self.frame.views, index, 'ptr')})")
+        a.fork(a.compare("eq", a.get(self.frame.status[0]), 0), done, self.frame.finish)
+        a.begin(done)
+        with a.when(a.get(self.frame.mode_changed, "i1")):
+            rounding.flush(a, self.frame.mode, self.frame.flush_mode)
+        with a.when(released):
+            a.set(self.frame.thread, a.value("call ptr @croton_PyEval_SaveThread()"), "ptr")
+
+
+def kernel_part() -> str:
+    """A thread's part of a kernel's outermost loop, cut at multiples of the grain."""
+    a = Assembler("internal void @croton_kernel_part(ptr %context, i64 %part, i64 %parts)")
+    function, pointers, sizes, record, count, grain = (a.load("%context", index) for index in range(6))
+    grains = a.value(f"sdiv i64 {a.add(count, a.subtract(grain, 1))}, {grain}")
+    each = a.multiply(a.value(f"sdiv i64 {a.add(grains, a.subtract('%parts', 1))}, %parts"), grain)
+    low = a.smaller(a.multiply(each, "%part"), count)
+    high = a.smaller(a.add(low, each), count)
+    with a.when(a.compare("slt", low, high)):
+        tables = ", ".join(f"ptr {a.pointer(word)}" for word in (pointers, sizes, record))
+        a.do(f"call void {a.pointer(function)}({tables}, i64 {low}, i64 {high})")
+    a.do("ret void")
+    return a.text()
