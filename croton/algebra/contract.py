@@ -23,6 +23,8 @@ from croton.dtypes import DType, bool_
 MOST_FACTORS = 16
 """A product of more factors is not taken apart again, so that a long chain of products stays linear."""
 
+MINUS_ONE = Coef(-1)
+
 Factors = dict[tuple[Node, tuple[Label, ...]], int]
 
 
@@ -283,10 +285,15 @@ def _partial_sums(merged: Factors, private: dict[tuple, list[Label]], sums: set[
 def _seal(merged: Factors, coef: Coef, sums: set[Label], dtype: DType) -> Use:
     if not merged:
         return Use(intern("contract", (), dtype, (), Coef(1) if dtype is bool_ else coef), ())
-    if len(merged) == 1 and not sums and coef == ONE:
+    if len(merged) == 1 and not sums:
         (key, exponent), *_ = merged.items()
-        if exponent == 1 and key[0].dtype is dtype:
+        if exponent == 1 and coef == ONE and key[0].dtype is dtype:
             return Use(*key)
+        if exponent == 1 and key[0].kind == "add" and coef == MINUS_ONE:
+            # -(z - x) is x - z; other numbers stay outside, where they cost one product.
+            node, labels = key
+            terms = [(child, tuple([labels[i] for i in places]), multiply(MINUS_ONE, c)) for child, places, c in node.args]
+            return seal_unordered("add", dtype, terms)
     if dtype is bool_ and coef != ONE:
         coef = ONE
     return seal_unordered("contract", dtype, [(node, labels, exponent) for (node, labels), exponent in merged.items()], coef, sums)

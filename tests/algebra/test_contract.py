@@ -69,6 +69,12 @@ def test_coefficients_of_merged_and_separate_axes_meet() -> None:
     assert x.merge(0).mean(0).same(x.mean((0, 1)))
 
 
+def test_a_negated_difference_is_the_other_difference() -> None:
+    x, z = array("x", N), array("z", N)
+    assert (-(z - x)).same(x - z)
+    assert (-(-(z - x))).same(z - x)
+
+
 def test_a_sum_over_an_empty_label_is_zero() -> None:
     i, j = Label(0), Label(2)
     x = input_("x", [i, j], float64)
