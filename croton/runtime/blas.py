@@ -10,7 +10,6 @@ import importlib.util
 import os
 from pathlib import Path
 
-from croton.runtime import engine
 from croton.runtime.once import once
 
 PREFIX = "scipy_"
@@ -29,32 +28,19 @@ def _file() -> Path:
     return found[0]
 
 
-def _settings() -> dict[str, str]:
-    """What the library reads from the environment while loading."""
-    # Setting the number of threads afterwards would leave the started threads behind.
-    settings = {"OPENBLAS_NUM_THREADS": "1"}
-    # The library takes an AVX-512 machine of another maker for an older one and runs products at half the speed (measured on AMD Zen 5:
-    # 830 us and 460 us for a 128 x 784 x 500 product). LLVM knows what the machine can do.
-    features = set(engine.host()[2].split(","))
-    if {"+avx512f", "+avx512bw", "+avx512dq", "+avx512vl"} <= features and "OPENBLAS_CORETYPE" not in os.environ:
-        settings["OPENBLAS_CORETYPE"] = "SKYLAKEX"
-    return settings
-
-
 @once
 def library() -> ctypes.CDLL:
     """The library, with one thread: sharing out is done by our own pool, whose threads would fight with those of OpenBLAS."""
-    settings = _settings()
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"  # read while loading; setting the number afterwards would leave the started threads behind
     try:
         opened = ctypes.CDLL(str(_file()))
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
     opened[PREFIX + "openblas_set_num_threads"](1)
     return opened
 
