@@ -32,6 +32,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 if THREADS == 1 and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # XLA keeps its own pool whatever the flag says
 os.environ.setdefault("CROTON_THREADS", str(THREADS))
+# A core type forced from outside holds back those who use OpenBLAS and nobody else.
+for _name in [name for name in os.environ if name.startswith("OPENBLAS_CORETYPE")]:
+    del os.environ[_name]
 
 
 def _optional(name: str) -> Any:
