@@ -82,6 +82,11 @@ class Memory:
                 name = f"llvm.masked.load.{b.suffix}.p0"
                 self.sink.declare(name, f"declare {b.type} @{name}(ptr, i32, {b.mask}, {b.type})")
                 value = self.sink.emit(f"call {b.type} @{name}(ptr {pointer}, i32 {align}, {b.mask} {mask}, {b.type} zeroinitializer)")
+        elif access.stride == "-1" and access.kind == STRIDED and mask is None:
+            first = self.function.add(self.function.multiply(index, "-1"), str(1 - self.lanes))
+            ahead = self.sink.emit(f"load {b.type}, ptr {self._at(access, first)}, align {align}")
+            order = ", ".join(f"i32 {lane}" for lane in reversed(range(self.lanes)))
+            value = self.sink.emit(f"shufflevector {b.type} {ahead}, {b.type} poison, <{self.lanes} x i32> <{order}>")
         else:
             pointers = self._places(access, index, variables)
             name = f"llvm.masked.gather.{b.suffix}.v{self.lanes}p0"

@@ -19,19 +19,22 @@ from croton.dtypes import float32, float64
 from croton.kernel.language import Const, For, Index, Lanes, Let, Load, Stmt, Store, Var
 
 ROWS = 4
+MOST = 6
+"""A loop known to have no more rows than this takes them all in one pass."""
 BLOCK = 64
 TILE = 1024
 
 
 def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     """Emit the loop if it is a column reduction and nothing else; otherwise emit nothing and say so."""
-    if not _reduces_columns(loop) or (is_number(high) and int(high) < ROWS):
+    if not _reduces_columns(loop):
         return False
+    known = int(high) - int(low) if is_number(low) and is_number(high) else None
     lanes = loop.body[-1]
     assert isinstance(lanes, Lanes)
     extent = function.extent(lanes.extent)
     sums = [s for s in lanes.body if isinstance(s, Store) and s.op == "sum" and function.buffers[s.buffer].dtype is float32]
-    if not sums:
+    if not sums or (known is not None and known <= BLOCK):
         _all_rows(function, loop, lanes.body, low, high, "0", extent)
         return True
     tile = f"{lanes.label}.tile"
@@ -137,6 +140,9 @@ def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, h
 
         return emit
 
+    if is_number(low) and is_number(high) and 1 < int(high) - int(low) <= MOST:
+        rows(int(high) - int(low))(low, [])
+        return
     counted_loop(sink, low, middle, ROWS, [], rows(ROWS))
     counted_loop(sink, middle, high, 1, [], rows(1))
 

@@ -162,6 +162,45 @@ def test_column_reductions_take_rows_together(target: Target | None, count: int,
 
 
 @TARGETS
+@pytest.mark.parametrize("window", [1, 2, 3, 5, 7, 100])
+def test_windows_of_known_length(target: Target | None, window: int) -> None:
+    body = (
+        Load("v0", float32, "b1", (at("i0"),)),
+        Lanes(
+            "i1",
+            "n1",
+            (
+                Load("v1", float32, "b0", (at("i0", "i1"),)),
+                Let("v2", float32, "mul", (Var("v0"), Var("v1"))),
+                Store("b2", (at("i1"),), Var("v2"), "sum"),
+            ),
+        ),
+    )
+    buffers = (Buffer("b0", float32, ("n0",)), Buffer("b1", float32, (window,)), Buffer("b2", float32, ("n1",)))
+    kernel = Kernel(buffers, ("n0", "n1"), (For("i0", window, body),))
+    generator = np.random.default_rng(window)
+    x, w = generator.standard_normal(150 + window - 1).astype(np.float32), generator.standard_normal(window).astype(np.float32)
+    result = np.zeros(150, np.float32)
+    compile_kernel(kernel, target)([x, w, result], [len(x), 150])
+    np.testing.assert_allclose(result, np.correlate(x, w, "valid"), rtol=1e-5, atol=1e-5)
+
+
+@TARGETS
+@pytest.mark.parametrize("count", [0, 1, 31, 64, 200])
+def test_reading_backwards(target: Target | None, count: int) -> None:
+    for dtype in (float32, bool_, int64):
+        kernel = Kernel(
+            (Buffer("b0", dtype, ("n0",)), Buffer("b1", dtype, ("n0",))),
+            ("n0", "n1"),
+            (Lanes("i0", "n0", (Load("v0", dtype, "b0", (at(("i0", -1), const="n1"),)), Store("b1", (at("i0"),), Var("v0")))),),
+        )
+        x = np.random.default_rng(count).integers(0, 2, count).astype(dtype.numpy)
+        result = np.zeros_like(x)
+        compile_kernel(kernel, target)([x, result], [count, count - 1])
+        np.testing.assert_array_equal(result, x[::-1])
+
+
+@TARGETS
 def test_lanes_that_meet_add_up_one_by_one(target: Target | None) -> None:
     kernel = Kernel(
         (Buffer("b0", int64, ("n0",)), Buffer("b1", float32, ("n0",)), Buffer("b2", float32, (4,)), Buffer("b3", float32, (4,))),
