@@ -357,7 +357,9 @@ def _axes_taken(item: Any) -> int:
     if isinstance(item, Expr):
         return item.ndim if item.dtype.is_bool else 1
     if isinstance(item, (bool, np.bool_, list, np.ndarray)):
-        array = np.asarray(item, object) if isinstance(item, list) and any(isinstance(entry, Expr) for entry in item) else np.asarray(item)
+        if isinstance(item, list) and any(isinstance(entry, Expr) for entry in item):
+            return 1
+        array = np.asarray(item)
         return array.ndim if array.dtype == bool else 1
     return 1
 

@@ -109,7 +109,8 @@ def _diagonal_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     down, right = (-offset, 0) if offset < 0 else (0, offset)
     axes = (*x.axes[:-2], along)
     if row.size == column.size == along.size:
-        return Operand(axes, relabel(x.use, {row: along, column: along}))
+        # Through contract, so that reading a product at equal labels is a product.
+        return Operand(axes, contract(axes, [(relabel(x.use, {row: along, column: along}), 1)], dtype=x.dtype))
     factors: list[tuple[Use, int]] = [(x.use, 1), (affine({row: 1, along: -1}, -down), 1), (affine({column: 1, along: -1}, -right), 1)]
     return Operand(axes, contract(axes, factors, summed=(row, column), dtype=x.dtype))
 
