@@ -8,10 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from croton.algebra import Label, Use, add, at_least_zero, constant, contract, delta, derive, input_, interpret, scalar, walk
+from croton.algebra import (
+    Label,
+    Use,
+    add,
+    affine,
+    at_least_zero,
+    constant,
+    contract,
+    delta,
+    derive,
+    input_,
+    interpret,
+    scalar,
+    select,
+    walk,
+)
 from croton.algebra.optimise import Decision, optimise
 from croton.algebra.plan import cost, plan
-from croton.dtypes import bool_, float64
+from croton.dtypes import bool_, float64, int64
 from croton.sizes import symbol
 
 
@@ -256,14 +271,50 @@ def swap(use: Use, names: list[Label], generator: random.Random) -> Use:
     return Use(use.node, tuple(pairs[label] if generator.random() < 0.4 else label for label in use.labels))
 
 
-@pytest.mark.parametrize("seed", range(150))
-def test_random_graphs_keep_their_values(seed: int) -> None:
-    generator = random.Random(seed)
-    *uses, sizes = random_graph(generator, hints=seed % 3 != 0)
-    found, _ = optimise(uses, aggressive=seed % 2 == 0)
-    numbers = {node.param: node.dims for node in walk([use.node for use in uses]) if node.kind == "input"}
-    arrays = np.random.default_rng(seed)
-    environment = {key: arrays.uniform(-1, 1, [sizes.get(d, d) for d in dims]) for key, dims in numbers.items()}
+def related_graph(generator: random.Random, hints: bool) -> tuple[list[Use], dict, dict]:
+    """As `random_graph`, with affine, range and select relations of up to three labels."""
+    sizes = [generator.choice([1, 2, 3, 4, 5]) for _ in range(4)]
+    kinds = [symbol(f"r{size}_{generator.randrange(10**9)}", generator.choice([1, 10, 1000])) if hints else size for size in sizes]
+    known = dict(zip(kinds, sizes)) if hints else {}
+    names = [Label(kind) for kind in kinds for _ in range(2)]
+    arrays = np.random.default_rng(generator.randrange(1000))
+    environment: dict = {}
+
+    def fresh(chosen: list[Label], below: int | None = None) -> Use:
+        key = f"x{len(environment)}"
+        use = input_(key, chosen, float64 if below is None else int64)
+        shape = [known.get(label.size, label.size) for label in use.labels]
+        environment[key] = arrays.uniform(-1, 1, shape) if below is None else arrays.integers(0, below, shape)
+        return use
+
+    pool = [fresh(generator.sample(names, generator.randrange(1, 4))) for _ in range(3)]
+    for _ in range(generator.randrange(2, 8)):
+        x, y = generator.choices(pool[-5:], k=2)
+        every = list(dict.fromkeys([*x.labels, *y.labels]))
+        kind = generator.randrange(6)
+        if kind == 4:
+            pool.append(add([(x, 1.0), (y, generator.choice([1.0, -1.0]))]))
+            continue
+        if kind == 5:
+            pool.append(scalar("tanh", x))
+            continue
+        factors = [(x, generator.choice([1, 1, 2])), (y, 1)]
+        for _ in range(generator.choice([0, 1, 1, 2])):
+            chosen = generator.sample(names, generator.randrange(2, 4))
+            row = {label: generator.choice([1, 1, -1, 2, -3]) for label in chosen}
+            relation = generator.choice([affine, at_least_zero, None])
+            if relation is None:
+                factors.append((select(chosen[0], fresh(chosen[1:2], known.get(chosen[0].size, chosen[0].size))), 1))
+            else:
+                factors.append((relation(row, generator.randrange(-2, 3)), 1))
+        every = list(dict.fromkeys([*every, *[label for use, _ in factors for label in use.labels]]))
+        over = [label for label in every if generator.random() < 0.5]
+        if len(every) - len(over) < 5:
+            pool.append(contract(set(every) - set(over), factors, generator.choice([1.0, -0.5]), over, float64))
+    return pool[-2:], environment, known
+
+
+def agree(uses: Sequence[Use], found: Sequence[Use], environment: dict, sizes: dict) -> None:
     expected = interpret(uses, environment, sizes)
     values = interpret(found, environment, sizes)
     for use, before, new, after in zip(uses, expected, found, values):
@@ -272,3 +323,20 @@ def test_random_graphs_keep_their_values(seed: int) -> None:
         after = after.transpose([other.index(label) for label in own if label in other])
         shape = [before.shape[place] if label in other else 1 for place, label in enumerate(own)]
         np.testing.assert_allclose(np.broadcast_to(after.reshape(shape), before.shape), before, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_graphs_with_relations_keep_their_values(seed: int) -> None:
+    uses, environment, sizes = related_graph(random.Random(seed), hints=seed % 2 == 0)
+    agree(uses, optimise(uses, aggressive=seed % 3 == 0)[0], environment, sizes)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_random_graphs_keep_their_values(seed: int) -> None:
+    generator = random.Random(seed)
+    *uses, sizes = random_graph(generator, hints=seed % 3 != 0)
+    found, _ = optimise(uses, aggressive=seed % 2 == 0)
+    numbers = {node.param: node.dims for node in walk([use.node for use in uses]) if node.kind == "input"}
+    arrays = np.random.default_rng(seed)
+    environment = {key: arrays.uniform(-1, 1, [sizes.get(d, d) for d in dims]) for key, dims in numbers.items()}
+    agree(uses, found, environment, sizes)
