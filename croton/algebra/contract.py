@@ -82,8 +82,14 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
             sums = set(readers)
             if coef.number == 0:
                 return zero(dtype)
-        if not sums or len(merged) < 2:
+        if not sums:
             break
+        if len(merged) < 2:
+            inner = _sum_of_sum(merged, sums)
+            if inner is None:
+                break
+            factors = inner
+            continue
         if related:
             parts = _parts(merged, out, sums, dtype)
             if parts is not None:
@@ -237,6 +243,17 @@ def _is_outer(key: tuple[Node, tuple[Label, ...]], count: dict[Label, int]) -> b
 def _merges(key: tuple[Node, tuple[Label, ...]], label: Label, inner: list[Label]) -> bool:
     coefficients, _ = row_of(Use(*key))
     return is_unit(coefficients.get(label)) and radix(inner, coefficients, {digit: digit.size for digit in inner}) is not None
+
+
+def _sum_of_sum(merged: Factors, sums: set[Label]) -> list[tuple[Use, int]] | None:
+    """A sum of nothing but a sum of one factor is one sum: x.sum(0).sum(). Whether a sum of products is worth opening is a matter of cost."""
+    ((node, labels), exponent), *_ = merged.items()
+    if node.kind != "contract" or exponent != 1 or node.param != ONE or len(node.args) != 1:
+        return None
+    fresh = tuple([Label(size) for size in node.sums])
+    sums.update(fresh)
+    labels = labels + fresh
+    return [(Use(child, tuple([labels[i] for i in positions])), inner) for child, positions, inner in node.args]
 
 
 def _private(readers: dict[Label, list[tuple]]) -> dict[tuple, list[Label]]:
