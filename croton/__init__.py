@@ -155,10 +155,11 @@ from croton.ops.joining import array_split, column_stack, concatenate, hstack, s
 from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, norm, outer, tensordot, trace, vecdot
 from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
 from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
-from croton.ops.selection import one_hot, take_along_axis
-from croton.ops.shape import atleast_1d, atleast_2d, diag, flatten, ravel, reshape, tile
+from croton.ops.selection import argwhere, compress, nonzero, one_hot, take_along_axis, unique
+from croton.ops.shape import atleast_1d, atleast_2d, diag, diagonal_matrix, flatten, ravel, reshape, tile
 from croton.ops.sorting import argsort, searchsorted, sort, top_k
 from croton.ops.sugar import install_operators
+from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from croton.transforms.vmap import map, vmap
 from croton.util.config import config
