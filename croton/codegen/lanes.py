@@ -43,10 +43,15 @@ def emit_lanes(function: Function, loop: Lanes, low: str, high: str) -> None:
 
 
 class VectorLoop:
-    """Emits one lanes loop, for one or several instances of the values around it: rows that are reduced column by column go together."""
+    """Emits one lanes loop, for one or several instances of the values around it: rows that are reduced column by column go together.
+    A `compact` loop has one masked body where it can: for work that is done seldom.
+    """
 
-    def __init__(self, function: Function, loop: Lanes, low: str, high: str, instances: list[dict[str, str]]) -> None:
+    def __init__(
+        self, function: Function, loop: Lanes, low: str, high: str, instances: list[dict[str, str]], compact: bool = False
+    ) -> None:
         self.function = function
+        self.compact = compact
         self.sink = function.sink
         self.loop = loop
         self.low = low
@@ -166,7 +171,7 @@ class VectorLoop:
         elif target.masked:
             if self.extent is not None and self.extent < lanes:
                 state = self._once(state)
-            elif weight >= HEAVY:
+            elif weight >= HEAVY or self.compact:
                 state = self._stage(self.low, self.high, 1, True, state, True)
             else:
                 middle = self._middle(step)

@@ -47,7 +47,7 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     def columns(start: str, end: str) -> None:
         def each(statements: Callable[[Store], Sequence[Stmt]]) -> None:
             inner = tuple([statement for store in sums for statement in statements(store)])
-            VectorLoop(function, lanes._replace(body=inner), start, end, [function.values]).emit()
+            VectorLoop(function, lanes._replace(body=inner), start, end, [function.values], compact=True).emit()
 
         function.values[tile] = start
         each(lambda store: [Store(f"{store.buffer}.wide", here, Const(0.0))])
@@ -135,7 +135,7 @@ def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, h
                     function.statement(statement)
                 instances.append(function.values)
             function.values = outer
-            VectorLoop(function, lanes._replace(body=body), start, end, instances).emit()
+            VectorLoop(function, lanes._replace(body=body), start, end, instances, compact=count == 1).emit()
             return []
 
         return emit
