@@ -212,3 +212,12 @@ def test_adjoints_carry_the_line_they_come_from() -> None:
     origin.current = None
     gradient = jacobian(y.sum(), x)
     assert gradient.use.node.origin == "line 1" and origin.current is None
+
+
+@pytest.mark.parametrize(("reverse", "exclusive"), [(False, False), (True, False), (False, True), (True, True)])
+def test_the_running_product_of_what_does_not_change_is_a_power(reverse: bool, exclusive: bool) -> None:
+    x, along = array("x", N), Label(M)
+    use = algebra.cumulate("prod", x.use, along, reverse, exclusive)
+    found = value(Array((x.axes[0], along), use), {"x": np.array([2.0, 3.0])}, {"N": 2, "M": 3})
+    count = np.arange(3) + (0 if exclusive else 1)
+    np.testing.assert_array_equal(found, np.array([[2.0], [3.0]]) ** (count[::-1] if reverse else count))

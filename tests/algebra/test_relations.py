@@ -266,3 +266,23 @@ def test_compression_of_a_jacobian_with_a_sum() -> None:
     assert len(jac.axes) == 4
     assert any(arg[0].kind == "affine" for arg in jac.use.node.args)
     assert max(len(node.dims) for node in walk(arg[0] for arg in jac.use.node.args)) == 3
+
+
+def test_sums_under_one_relation_meet_whichever_label_they_were_read_at() -> None:
+    i, j = Label(N), Label(N)
+    x, y = algebra.input_("x", [i], float64), algebra.input_("y", [j], float64)
+    terms = [(contract([i, j], [(x, 1), (delta(i, j), 1)]), 1), (contract([i, j], [(y, 1), (delta(j, i), 1)]), 2)]
+    total = algebra.add(terms)
+    assert kinds(total.node) == ["add", "affine"] and len(total.node.args[0][0].dims) == 1
+    # Three equal labels, each term written with stars around another of them.
+    k = Label(N)
+    z = algebra.input_("z", [k], float64)
+    first = contract([i, j, k], [(x, 1), (delta(i, j), 1), (delta(i, k), 1)])
+    second = contract([i, j, k], [(z, 1), (delta(k, j), 1), (delta(j, i), 1)])
+    both = algebra.add([(first, 1), (second, 1)])
+    assert len(both.node.args[0][0].dims) == 1
+    values = {"x": np.array([1.0, 2.0]), "z": np.array([10.0, 20.0])}
+    found = interpret([algebra.Operand((i, j, k), both)], values, {"N": 2})[0]
+    expected = np.zeros((2, 2, 2))
+    expected[0, 0, 0], expected[1, 1, 1] = 11, 22
+    np.testing.assert_array_equal(found, expected)
