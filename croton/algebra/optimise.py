@@ -1,4 +1,4 @@
-"""Cheaper programs of the same value: one pass, arguments first, that prices a few forms of every product.
+"""Cheaper programs of the same value: a pass, arguments first, that prices a few forms of every product.
 
 The forms of a product are: as it is; with sums among its factors opened up and multiplied out in another order (R8); with a sum of
 terms distributed over (R6, R7); with a running sum computed first. Everything not said here, the constructors do.
@@ -20,7 +20,7 @@ from croton.algebra.coefficient import multiply, power
 from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.plan import cost
-from croton.algebra.rebuild import rebuild
+from croton.algebra.rebuild import construct, rebuild
 from croton.algebra.sign import never_negative
 
 MOST_FACTORS = 14
@@ -34,6 +34,8 @@ MOST_REGION = 24
 
 LEAST_GAIN = 2.0
 """A rewrite that may cancel must save this factor, even when it is asked for."""
+
+MOST_PASSES = 3
 
 NOTICEABLE = 0.95
 """A rewrite must save more than the rest of this, or the program stays as it was written."""
@@ -65,20 +67,31 @@ def optimise(uses: Sequence[Use], aggressive: bool = False) -> tuple[list[Use], 
 
     `aggressive` also allows rewrites that may cancel.
     """
-    work = _Optimiser(uses, aggressive)
-    return rebuild(uses, work.visit), work.decisions
+    kept: set[Node] = set()
+    for _ in range(MOST_PASSES):
+        work = _Optimiser(uses, aggressive, kept)
+        result = rebuild(uses, work.visit)
+        # Whoever opened up a value that another reader kept has saved nothing by it, and did not know: again, knowing it.
+        conflicts = work.opened.intersection(walk([use.node for use in result])) if work.opened else ()
+        origins = {origin for node in conflicts for origin in work.origins.get(node, ())} - kept
+        if not origins:
+            break
+        kept |= origins
+    return result, work.decisions
 
 
 class _Optimiser:
-    __slots__ = ("aggressive", "alive", "committed", "decisions", "readers")
+    __slots__ = ("aggressive", "alive", "committed", "decisions", "opened", "origins", "readers")
 
-    def __init__(self, uses: Sequence[Use], aggressive: bool) -> None:
+    def __init__(self, uses: Sequence[Use], aggressive: bool, kept: set[Node]) -> None:
         self.decisions: list[Decision] = []
+        self.opened: set[Node] = set()
+        self.origins: dict[Node, list[Node]] = {}
         self.aggressive = aggressive
         self.committed: set[Node] = set()
         order = list(walk([use.node for use in uses]))
         self.readers: dict[Node, int] = dict.fromkeys(order, 0)
-        self.alive: set[Node] = {use.node for use in uses}
+        self.alive: set[Node] = {*kept, *[use.node for use in uses]}
         for node in reversed(order):
             kept = node.kind not in ("contract", "add") or (node.kind == "add" and node in self.alive)
             for arg in node.args:
@@ -88,27 +101,22 @@ class _Optimiser:
                 if kept or (node.kind == "contract" and arg[2] not in (1, 2)):
                     self.alive.add(child)
 
-    def visit(self, node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use | None:
+    def visit(self, node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use:
         """The cheapest form of a node on its new arguments."""
-        if node.kind != "contract" or node.dtype.is_bool or not node.args:
-            result = None
-            if node.kind == "contract":
-                result = Use(node, labels[: len(node.dims)])
+        axes = labels[: len(node.dims)]
+        if all(use[0] is arg[0] for use, arg in zip(uses, node.args)):
+            result = Use(node, axes)
         else:
-            rank = len(node.dims)
-            if all(use[0] is arg[0] for use, arg in zip(uses, node.args)):
-                result = Use(node, labels[:rank])
-            else:
-                factors = [(use, arg[2]) for use, arg in zip(uses, node.args)]
-                result = contract(labels[:rank], factors, node.param, labels[rank:], node.dtype)
-            if result.node.kind == "contract" and result.node.args:
-                result = self._cheapest(node, result)
-        if result is not None:
-            self._commit(node, result.node)
+            result = construct(node, labels, uses)
+        made = result.node
+        if made.kind == "contract" and made.args and not made.dtype.is_bool:
+            result = self._cheapest(node, result)
+        self._commit(node, result.node)
         return result
 
     def _commit(self, origin: Node, chosen: Node) -> None:
         """What was chosen is paid for. Whoever reads a node now counts as its reader."""
+        self.origins.setdefault(chosen, []).append(origin)
         if chosen is not origin:
             self.readers[chosen] = self.readers.get(chosen, 0) + self.readers.get(origin, 0)
             if origin in self.alive:
@@ -137,6 +145,7 @@ class _Optimiser:
             # What others read too stays whole here, so they have it for nothing.
             self.alive.update([child for child in shares if self.readers.get(child, 1) > 1])
             return atomic
+        self.opened.update(shares)
         self.decisions.append(Decision(best.rule, origin, before, least))
         return best.use
 

@@ -129,6 +129,17 @@ def test_what_somebody_else_needs_is_not_opened() -> None:
         assert found == uses and not decisions
 
 
+def test_opening_what_another_product_keeps_saves_nothing() -> None:
+    """sum over b of (D W)[b, i] is D summed, times W, only if nobody computes D W anyway; here a product does that is best left whole."""
+    b, i, o, j = labels(128, 256, 256, 256)
+    matrix = product(array("d", b, o), array("w", i, o), o)
+    mean = contract([i], [(matrix, 1)], 1 / 128, [b])
+    gradient = product(array("x", b, j), contract([b, i], [(matrix, 1), (scalar("tanh", array("s", b, i)), 1)]), b)
+    for uses in ([mean, gradient], [gradient, mean]):
+        found, decisions = optimise(uses)
+        assert found == uses and not decisions
+
+
 def test_contractive_penalty_is_two_small_products() -> None:
     b, v, h = labels(128, 784, 512)
     use = contract([], [(array("w", v, h), 2), (array("g", b, h), 2)], 1.0, [b, v, h])
