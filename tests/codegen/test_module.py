@@ -7,7 +7,8 @@ import pytest
 from native import compile_kernel
 
 from croton import dtypes
-from croton.codegen.target import AVX2, BASELINE, Target
+from croton.codegen.module import compile_text
+from croton.codegen.target import AVX2, AVX512, BASELINE, Target
 from croton.dtypes import bool_, float32, float64, int64
 from croton.kernel.language import Acc, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Store, Update, Var
 
@@ -320,3 +321,19 @@ def test_the_error_of_a_column_sum_does_not_grow(target: Target | None, shape: t
     result = np.zeros(shape[1], np.float32)
     compile_kernel(kernel, target)([values, result], list(shape))
     np.testing.assert_allclose(result, np.full(shape[1], float(np.float32(0.1)) * shape[0]), rtol=1e-6)
+
+
+def test_the_text_of_a_loop() -> None:
+    """What is fixed is computed before the loop; a division by it becomes a multiplication; odd ends run under a mask if the target has masks."""
+    body = (
+        Load("v1", float32, "b0", (at("i0"),)),
+        Let("v2", float32, "div", (Var("v1"), Var("v0"))),
+        Store("b0", (at("i0"),), Var("v2")),
+    )
+    kernel = Kernel((Buffer("b0", float32, ("n0",)), Buffer("b1", float32, ())), ("n0",), (Load("v0", float32, "b1", ()), Lanes("i0", "n0", body)))
+    masked = compile_text([("k", kernel)], AVX512)
+    assert masked.count("fdiv") == 1 and masked.index("fdiv") < masked.index("load <32 x float>")
+    assert masked.count("call void @llvm.masked.store.v32f32.p0") == 1 and masked.count("store <32 x float>") == 1
+    plain = compile_text([("k", kernel)], AVX2)
+    assert "masked" not in plain and plain.count("store <16 x float>") == 1 and plain.count("fdiv") == 2
+    assert "alloca" not in masked + plain
