@@ -93,12 +93,12 @@ class _Optimiser:
         self.readers: dict[Node, int] = dict.fromkeys(order, 0)
         self.alive: set[Node] = {*kept, *[use.node for use in uses]}
         for node in reversed(order):
-            kept = node.kind not in ("contract", "add") or (node.kind == "add" and node in self.alive)
+            whole = node.kind not in ("contract", "add") or (node.kind == "add" and node in self.alive)
             for arg in node.args:
                 child = arg[0]
                 self.readers[child] += 1
                 # A value that somebody needs whole is computed anyway: opening it up elsewhere saves nothing.
-                if kept or (node.kind == "contract" and arg[2] not in (1, 2)):
+                if whole or (node.kind == "contract" and arg[2] not in (1, 2)):
                     self.alive.add(child)
 
     def visit(self, node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use:
