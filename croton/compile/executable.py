@@ -62,7 +62,7 @@ def executable(inputs: Sequence[Expr], results: Sequence[Expr], replaced: Sequen
 
 def _key(inputs: Sequence[Expr], results: Sequence[Expr], replaced: Sequence[SharedVariable | None], structure: str) -> tuple[str | None, list[Any]]:
     variables = [variable for variable in replaced if variable is not None]
-    settings = (structure, [variable is not None for variable in replaced], config.strict_order, config.flush_subnormals, config.threads > 1)
+    settings = (structure, [variable is not None for variable in replaced], config.strict_order, config.flush_subnormals)
     try:
         key, shared, _ = fingerprint(inputs, [*results, *variables], settings)
     except Unkeyed:

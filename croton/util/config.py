@@ -60,7 +60,7 @@ def _cache_directory() -> str:
 
 FLAGS: tuple[Flag, ...] = (
     Flag("float_dtype", "float64", _one_of("float32", "float64"), "dtype of float arrays that name none"),
-    Flag("threads", os.cpu_count() or 1, _count, "threads that one call may use"),
+    Flag("threads", 0, _count, "threads that one call may use; 0 is one for each processor available"),
     Flag("cache_directory", _cache_directory(), str, "where compiled code is kept between runs"),
     Flag("cache", True, _truth, "keep compiled code between runs"),
     Flag("check", False, _truth, "check every stage of the compiler against the one before (slow)"),
