@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from croton.dtypes import bool_
 from croton.kernel.functions import unit
 from croton.kernel.language import Acc, Const, For, Index, Kernel, Lanes, Stmt, Store, Update, Var
 from croton.schedule.emit import Emitted, GroupEmitter, Scope
@@ -20,8 +19,8 @@ def emit_scatter(group: Group, stored: set[Value]) -> Emitted:
     names = emitter.names
     out = step.out
     before: list[Stmt] = []
-    if detail.fill:
-        before.append(_fill(emitter, out, unit("any" if out.dtype is bool_ else "sum", out.dtype)))
+    if detail.fill is not None:
+        before.append(_fill(emitter, out, unit(detail.fill, out.dtype)))
     inner = Scope(names.head)
     numbers = emitter.evaluate(member, inner, {})
     buffer, index = emitter.place(out, detail.index, member, numbers)

@@ -16,7 +16,7 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.cost import Tree, extent, search
 from croton.algebra.node import ONE, RELATIONS, Coef, Node, Operand, walk
 from croton.dtypes import DType, bool_, float32, float64, int64
-from croton.schedule.relation import lower_relations, pairs_of, prefers_mask
+from croton.schedule.relation import lower_relations, lower_scattered_reduction, pairs_of, prefers_mask
 from croton.schedule.step import (
     Body,
     BodyBuilder,
@@ -137,6 +137,10 @@ class Lowering:
     def source(self, node: Node) -> Source:
         """The value of a node, or the node itself where readers write it out."""
         return self._sources[node]
+
+    def stand_in(self, node: Node, source: Source) -> None:
+        """Lower a node that is not of the graph as a source that is."""
+        self._sources[node] = source
 
     def read(self, body: BodyBuilder, source: Source, labels: Sequence[int]) -> int:
         """The instruction that reads a source at labels."""
@@ -459,7 +463,7 @@ class Lowering:
             index[label] = moved(detail.index[axis], numbers, None)
         guard = numbers[detail.guard] if detail.guard >= 0 else -1
         found = Value(node.dims, node.dtype)
-        into = Scatter(result, tuple(index), guard, "sum", base, False)
+        into = Scatter(result, tuple(index), guard, "sum", base, None)
         self.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, self.origin))
         found.step.last = True
         return found
@@ -498,6 +502,9 @@ class Lowering:
         return self.emit(node.dims, len(node.dims), None, body.finish(result))
 
     def _reduce(self, node: Node) -> Source:
+        scattered = lower_scattered_reduction(self, node)
+        if scattered is not None:
+            return scattered
         child, labels = node.args[0][:2]
         rank, dims = len(node.dims), node.dims + node.sums
         function, dtype = node.param, node.dtype

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from croton.algebra.coefficient import multiply, of_size
+from croton.algebra.constant import number_of
 from croton.algebra.cost import Tree
-from croton.algebra.node import ONE, Coef, Node
+from croton.algebra.node import ONE, Coef, Node, intern
 from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
 from croton.dtypes import DType, bool_, int64
+from croton.kernel.functions import unit
 from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
 from croton.sizes import Size
 
@@ -47,8 +49,40 @@ def lower_relations(lowering: Any, node: Node) -> Value:
     return _Lowering(lowering, node, solved).value()
 
 
+def lower_scattered_reduction(lowering: Any, node: Node) -> Value | None:
+    """The value of a max, min or prod of where(selects, x, unit): x reduced into where the indices say. None where it is nothing of the kind.
+
+    Element by element it would compare every index with every position.
+    """
+    child, labels = node.args[0][:2]
+    if node.param not in REDUCED_INTO or child.kind != "map" or child.param != "where":
+        return None
+    (condition, among), (value, at), (other, _) = [arg[:2] for arg in child.args]
+    if number_of(other) != unit(node.param, node.dtype):
+        return None
+    if condition.kind == "select":
+        selects = [(condition, among)]
+    elif condition.kind == "contract" and not condition.sums and all(arg[0].kind == "select" for arg in condition.args):
+        selects = [(arg[0], tuple([among[i] for i in arg[1]])) for arg in condition.args]
+    else:
+        return None
+    # `identity` keeps what x is made of from being taken for a part of the product.
+    whole = intern("map", value.dims, value.dtype, ((value, tuple(range(len(value.dims)))),), "identity")
+    lowering.stand_in(whole, lowering.source(value))
+    factors = [(select, tuple([labels[i] for i in positions]), 1) for select, positions in selects]
+    product = intern("contract", node.dims, node.dtype, (*factors, (whole, tuple([labels[i] for i in at]), 1)), ONE, node.sums)
+    solved = solve(product)
+    if solved.plain or solved.predicates or solved.repeat or set(solved.loop) != set(solved.kept):
+        return None
+    return _Lowering(lowering, product, solved, node.param).copied()
+
+
+REDUCED_INTO = ("max", "min", "prod")
+
+
 class _Lowering:
-    def __init__(self, lowering: Any, node: Node, solved: Solved) -> None:
+    def __init__(self, lowering: Any, node: Node, solved: Solved, function: str | None = None) -> None:
+        self.function = function or ("any" if node.dtype is bool_ else "sum")
         self.lowering = lowering
         self.node = node
         self.solved = solved
@@ -287,8 +321,8 @@ class _Lowering:
         if len(labels) != len(place):
             raise AssertionError("a scatter whose position depends on a summed label")
         value = Value(self.node.dims, dtype)
-        op = None if solved.injective else "any" if dtype is bool_ else "sum"
-        detail = Scatter(result, index, guard, op, None, not solved.covers)
+        op = None if solved.injective else self.function
+        detail = Scatter(result, index, guard, op, None, None if solved.covers else self.function)
         self.lowering.add(Step(value, "scatter", dims, op, tuple(body.instructions), detail, self.lowering.origin))
         return value
 

@@ -81,7 +81,7 @@ class Inline(NamedTuple):
 class Scatter(NamedTuple):
     """What a scatter does with its instruction `result`: buffer[index] op= result where the guard (an instruction or -1) holds.
 
-    The buffer starts as a copy of `base`, whose memory it takes over, or with the unit of the operation where `fill` says so.
+    The buffer starts as a copy of `base`, whose memory it takes over, or with the unit of the reduction that `fill` names.
     """
 
     result: int
@@ -89,7 +89,7 @@ class Scatter(NamedTuple):
     guard: int
     op: str | None
     base: Value | None
-    fill: bool
+    fill: str | None
 
 
 class Scan(NamedTuple):
