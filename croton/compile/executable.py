@@ -78,7 +78,8 @@ def _stored(job: Job, shared: Sequence[Expr]) -> Stored:
 
 
 def _loaded(stored: Stored, shared: Sequence[Any], seconds: dict[str, float]) -> Executable:
-    cells = [shared[place].cell for place in stored.shared] + [[array] for array in stored.constants]
+    # An array that was pickled has a dtype object of its own; the entry compares dtypes by identity with NumPy's.
+    cells = [shared[place].cell for place in stored.shared] + [[array.view(np.dtype(array.dtype.str))] for array in stored.constants]
     keep: tuple[Any, ...] = ()
     kernels: tuple[int, ...] = ()
     if stored.kernels:
