@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.algebra.node import Coef
+from croton.compile.routines import Placement, named
 from croton.dtypes import DType
 from croton.kernel.parallelise import parallel_loop
 from croton.runtime.program import (
@@ -267,12 +268,21 @@ class _Assembly:
                 count = count * extent
             return Check(value.dtype.name, self.pointer(call.value), index(count), index(0), index(call.bound), number)
         assert isinstance(call, RoutineCall)
-        self.routines.append((call.routine, call.params))
+        self.routines.append(named(call.routine, self._placement(call)))
         arrays = []
         for place in (*call.inputs, *call.outputs):
             value = self.plan.values[place]
             arrays.append((self.pointer(place), value.dtype.name, tuple(map(index, value.shape))))
         return Routine(len(self.routines) - 1, tuple(arrays))
+
+    def _placement(self, call: RoutineCall) -> Placement:
+        """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""
+        place, shapes = call.params
+        inputs = []
+        for number, shape in zip(call.inputs, shapes):
+            ones = tuple([axis for axis, size in enumerate(shape) if isinstance(size, int) and size == 1])
+            inputs.append((_inverse(self.plan.values[number].order), ones))
+        return Placement(place, tuple(inputs), tuple(self.plan.values[call.outputs[0]].order))
 
     def _kernel(self, call: KernelCall) -> Kernel:
         kernel = self.plan.kernels[call.kernel]
@@ -328,3 +338,7 @@ def _leading(matrix: Matrix) -> tuple[Size, bool]:
 
 def _scale(alpha: Coef) -> tuple[float, tuple[tuple[Size, int], ...]]:
     return float(alpha.number), alpha.sizes
+
+
+def _inverse(order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
