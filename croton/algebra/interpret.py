@@ -114,12 +114,17 @@ class _Meaning:
         if node.dtype is bool_:
             product = np.broadcast_to(guard, shape) & (node.param.number != 0)
             return product.any(axis=tuple(range(rank, len(shape))))
-        product = np.where(guard, product, dtype.type(0)) if not guard.all() else product
+        number = self.number(node.param, node.dtype)
+        guarded = not guard.all()
+        if guarded and not np.isfinite(number):
+            # where a guard is 0 the product is 0, also for an infinite coefficient
+            product, number = product * number, dtype.type(1)
+        product = np.where(guard, product, dtype.type(0)) if guarded else product
         product = np.broadcast_to(product, shape)
         total = product.sum(axis=tuple(range(rank, len(shape))), dtype=dtype)
-        if node.param.number == 1 and not node.param.sizes:
+        if number == 1:
             return np.asarray(total)
-        return np.asarray(total * self.number(node.param, node.dtype)).astype(dtype, copy=False)
+        return np.asarray(total * number).astype(dtype, copy=False)
 
     def _add(self, node: Node, args: list[Array]) -> Array:
         labels = range(len(node.dims))

@@ -174,10 +174,20 @@ def unit(function: str, kind: DType) -> bool | int | float:
     return int(limits.min if function == "max" else limits.max)
 
 
+def _of_equal(function: str, value: Use, selects: list[tuple[Use, int]], places: Sequence[Label], out: Sequence[Label]) -> Use:
+    """The reduction of updates that are all the same value: it depends on how many meet, or on whether there is one."""
+    dtype = value.dtype
+    if function == "prod" and any(label.size != 1 for label in places):
+        return scalar("pow", value, contract(out, selects, summed=places, dtype=dtype))
+    return scalar("where", contract(out, selects, summed=places), value, algebra_constant(unit(function, dtype), dtype))
+
+
 def _reduce_record(function: str, ufunc: np.ufunc) -> Op:
     def meaning(operands: Sequence[Operand], params: tuple) -> Operand:
         (updates, *indices), (shape, axes, position) = operands, params
         out, value, places, selects = _target(shape, axes, position, updates, indices)
+        if not set(places).intersection(value.labels):
+            return Operand(out, _of_equal(function, value, selects, places, out))
         guard = contract({label for use, _ in selects for label in use.labels}, selects)
         candidates = scalar("where", guard, value, algebra_constant(unit(function, updates.dtype), updates.dtype))
         return Operand(out, reduce(function, candidates, [label for label in places if label.size != 1]))

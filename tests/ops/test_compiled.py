@@ -21,7 +21,7 @@ def chosen() -> Iterator[Sample]:
     yield from (*rearranging_samples(), *writing_samples(), *window_samples())[::10]
 
 
-@pytest.mark.parametrize("sample", chosen(), ids=lambda sample: sample.name)
+@pytest.mark.parametrize("sample", list(chosen()), ids=lambda sample: sample.name)
 def test_compiled_values_are_numpys(sample: Sample) -> None:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
