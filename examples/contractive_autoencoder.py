@@ -38,21 +38,28 @@ def digits() -> np.ndarray:
         return (load_digits().data / 16.0).astype("float32")
 
 
-def tensor_penalty(x: cr.Expr, code: cr.Expr, slope: cr.Expr, weights: cr.Expr) -> cr.Expr:
-    """The Jacobian of every example written out: a (batch, visible, hidden) tensor."""
+def encode(x: cr.Expr, weights: cr.Expr, bias: cr.Expr) -> cr.Expr:
+    return cr.sigmoid(x @ weights + bias)
+
+
+def tensor_penalty(x: cr.Expr, weights: cr.Expr, bias: cr.Expr) -> cr.Expr:
+    """The Jacobian of every example written out by hand: a (batch, visible, hidden) tensor."""
+    code = encode(x, weights, bias)
+    slope = code * (1 - code)
     jacobians = weights[None, :, :] * slope[:, None, :]
     return (jacobians**2).sum(axis=(1, 2)).mean()
 
 
-def jacobian_penalty(x: cr.Expr, code: cr.Expr, slope: cr.Expr, weights: cr.Expr) -> cr.Expr:
-    """The per-example Jacobian as reverse mode gives it: one backward pass for each hidden unit, all of them at once."""
-    per_example = cr.einsum("bh,vh->bhv", slope, weights)
-    return cr.sum(cr.square(per_example), axis=(1, 2)).mean()
+def jacobian_penalty(x: cr.Expr, weights: cr.Expr, bias: cr.Expr) -> cr.Expr:
+    """The definition: differentiate the code of each example with respect to the example."""
+    jacobians = cr.vmap(lambda example: cr.jacobian(encode(example, weights, bias), example))(x)
+    return (jacobians**2).sum(axis=(1, 2)).mean()
 
 
-def factored_penalty(x: cr.Expr, code: cr.Expr, slope: cr.Expr, weights: cr.Expr) -> cr.Expr:
-    """What one derives by hand: |J|^2 = sum_h slope_h^2 * sum_v W_vh^2."""
-    return ((slope**2) @ (weights**2).sum(axis=0)).mean()
+def factored_penalty(x: cr.Expr, weights: cr.Expr, bias: cr.Expr) -> cr.Expr:
+    """What one derives on paper: |J|^2 = sum_h slope_h^2 * sum_v W_vh^2."""
+    code = encode(x, weights, bias)
+    return (((code * (1 - code)) ** 2) @ (weights**2).sum(axis=0)).mean()
 
 
 PENALTIES = {"tensor": tensor_penalty, "jacobian": jacobian_penalty, "factored": factored_penalty}
@@ -61,18 +68,16 @@ PENALTIES = {"tensor": tensor_penalty, "jacobian": jacobian_penalty, "factored":
 def build(visible: int, hidden: int, penalty: str, weight: float, seed: int) -> tuple[cr.Function, cr.SharedVariable]:
     """The training step with the named spelling of the penalty: x, learning rate -> (reconstruction, penalty)."""
     rng = np.random.default_rng(seed)
-    scale = 4 * np.sqrt(6.0 / (visible + hidden))
+    scale = np.sqrt(6.0 / (visible + hidden))
     weights = cr.shared(rng.uniform(-scale, scale, (visible, hidden)).astype("float32"), name="weights")
     bias_hidden = cr.shared(np.zeros(hidden, "float32"), name="bias_hidden")
     bias_visible = cr.shared(np.zeros(visible, "float32"), name="bias_visible")
     x = cr.matrix("x", dtype="float32", shape=(None, visible))
     rate = cr.scalar("rate", dtype="float32")
 
-    code = cr.sigmoid(x @ weights + bias_hidden)
-    logits = code @ weights.T + bias_visible
+    logits = encode(x, weights, bias_hidden) @ weights.T + bias_visible
     reconstruction = (cr.softplus(logits) - x * logits).sum(axis=1).mean()
-    slope = code * (1 - code)
-    contraction = PENALTIES[penalty](x, code, slope, weights)
+    contraction = PENALTIES[penalty](x, weights, bias_hidden)
     parameters = [weights, bias_hidden, bias_visible]
     gradients = cr.grad(reconstruction + weight * contraction, parameters)
     updates = {parameter: parameter - rate * gradient for parameter, gradient in zip(parameters, gradients)}

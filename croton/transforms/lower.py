@@ -4,8 +4,9 @@ Derivatives are nodes of the user's graph that ask for something (`gradient`, `j
 answered by one reverse sweep, whether the user made them in one call or in many. The order is stabilise, derive: a derivative of an
 unstable formula cannot be repaired afterwards.
 
-What is differentiated with respect to an intermediate value needs that value to stay a node of its own, so it is anchored by
-`identity`, a function that nothing looks through; the anchors are removed at the end.
+A derivative with respect to an intermediate value needs that value to stay a node of its own. So what lies between the value and the output is lowered once
+more with the value anchored by `identity`, a function that nothing looks through; the anchor is taken away from the derivative as soon as it is there, and
+everything meets in one normal form.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any, NamedTuple
 from croton import algebra
 from croton.algebra.node import Label, Node, Operand, Use, origin
 from croton.algebra.stabilise import stabilise
+from croton.dtypes import DType
 from croton.expr.expr import Constant, Expr
 from croton.expr.op import Op
 from croton.expr.walk import walk
-from croton.dtypes import DType
 from croton.sizes import Poly, Size, Symbol, substitute
 from croton.transforms.release import release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
@@ -69,7 +70,22 @@ class _Lowering:
         self.shapes: dict[Expr, tuple[Size, ...]] = {}
         self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
-        self.anchored = {w for members in self.requests.values() for w in _variables(members) if w.inputs or isinstance(w, Constant)}
+        self.anchored: frozenset[Expr] = frozenset()
+
+    def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
+        """A lowering of the same outputs in which the variables are anchored; what does not depend on them is shared."""
+        order = list(walk(outputs))
+        inner = _Lowering(order, self.sizes)
+        inner.mapped = self.mapped
+        inner.anchored = self.anchored.union(variables)
+        dependent = set(variables)
+        for node in order:
+            if node in dependent or any(x in dependent for x in node.inputs):
+                dependent.add(node)
+            else:
+                inner.operands[node] = self.operands[node]
+        inner.run()
+        return inner
 
     def run(self) -> None:
         for node in self.order:
@@ -79,8 +95,8 @@ class _Lowering:
             if node.op is None:
                 self.operands[node] = self.leaf(node)
             elif node.op in REQUESTS:
-                self.answer(node)
-                continue
+                # All requests about the same outputs are answered in one sweep.
+                REQUESTS[node.op](self, self.requests[_key(node)])
             elif node.op is LANE or node.op is COLLECT:
                 self.operands[node] = self.lane(node) if node.op is LANE else self.collect(node)
             else:
@@ -130,22 +146,29 @@ class _Lowering:
             return type(params)(*items) if hasattr(params, "_fields") else tuple(items)
         return params
 
-    def answer(self, node: Expr) -> None:
-        """Answer this request and all others about the same outputs in one sweep."""
-        members = self.requests[_key(node)]
-        REQUESTS[node.op](self, members)  # type: ignore[index]
 
-    def stable(self, operands: Sequence[Operand], anchors: Sequence[Expr]) -> tuple[list[Operand], list[Node]]:
-        """Operands in stable form, and the nodes that stand for `anchors` in it."""
-        variables = [self.operands[w].use for w in anchors]
-        uses = stabilise([operand.use for operand in operands] + variables)
-        found = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
-        return found, [use.node for use in uses[len(operands) :]]
+class _Question:
+    """Requests about the same outputs, lowered so that their variables are nodes, in stable form."""
 
-    def put(self, request: Expr, seeds: Sequence[Label], variable: Expr, found: tuple[Use, tuple[Label, ...]] | None) -> None:
-        """Record a derivative: its axes are the seeds and then those of the variable."""
-        derivative = _of_variable(self.operands[variable], found, request.dtype)
-        self.operands[request] = Operand((*seeds, *derivative.axes), derivative.use)
+    def __init__(self, lowering: _Lowering, members: Sequence[Expr], count: int) -> None:
+        self.lowering = lowering
+        # A variable that is not lowered yet cannot be below the outputs; it is asked for later.
+        self.members = [node for node in members if node.inputs[-1] in lowering.operands and node not in lowering.operands]
+        outputs = self.members[0].inputs[:count]
+        variables = [node.inputs[-1] for node in self.members]
+        hidden = [w for w in variables if (w.inputs or isinstance(w, Constant)) and w not in lowering.anchored]
+        context = lowering.within(outputs, hidden) if hidden else lowering
+        self.variables = [context.operands[w] if w in context.operands else lowering.operands[w] for w in variables]
+        operands = [context.operands[x] for x in outputs]
+        uses = stabilise([operand.use for operand in operands + self.variables])
+        self.outputs = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
+        self.wrt = [use.node for use in uses[len(operands) :]]
+        self.anchors = frozenset(node for w, node in zip(variables, self.wrt) if w not in lowering.anchored and node.kind == "map")
+
+    def put(self, node: Expr, seeds: Sequence[Label], derivative: Operand) -> None:
+        """Answer a request: the axes are the seeds and then those of the variable. The anchors of this question have served."""
+        use = release([derivative.use], self.anchors)[0] if self.anchors else derivative.use
+        self.lowering.operands[node] = Operand((*seeds, *derivative.axes), use)
 
 
 def _key(node: Expr) -> tuple:
@@ -163,36 +186,27 @@ def _group(order: Iterable[Expr]) -> dict[tuple, list[Expr]]:
     return groups
 
 
-def _variables(members: Iterable[Expr]) -> list[Expr]:
-    return [node.inputs[-1] for node in members]
-
-
-def _ready(lowering: _Lowering, members: Sequence[Expr]) -> list[Expr]:
-    """The requests whose variable is lowered already. A variable that is not cannot be below the outputs, and is asked for later."""
-    return [node for node in members if node.inputs[-1] in lowering.operands and node not in lowering.operands]
-
-
 def answer_gradients(lowering: _Lowering, members: Sequence[Expr]) -> None:
     """sum_i <cotangent_i, output_i> differentiated with respect to each variable."""
-    members = _ready(lowering, members)
     count = len(members[0].inputs) // 2
-    outputs = [lowering.operands[x] for x in members[0].inputs[:count]]
+    question = _Question(lowering, members, count)
     cotangents = [lowering.operands[x] for x in members[0].inputs[count:-1]]
-    outputs, wrt = lowering.stable(outputs, _variables(members))
-    pulled = [_pulled(_at(cotangent, output.axes), output) for cotangent, output in zip(cotangents, outputs)]
-    for node, derivative in zip(members, _derive(outputs, pulled, wrt)):
-        lowering.put(node, (), node.inputs[-1], derivative)
+    pulled = [_pulled(_at(cotangent, output.axes), output) for cotangent, output in zip(cotangents, question.outputs)]
+    found = _derive(question.outputs, pulled, question.wrt)
+    for node, variable, derivative in zip(question.members, question.variables, found):
+        question.put(node, (), _of_variable(variable, derivative, node.dtype))
 
 
 def answer_jacobians(lowering: _Lowering, members: Sequence[Expr]) -> None:
     """Every element of an output differentiated with respect to each variable: reverse mode seeded with deltas."""
-    members = _ready(lowering, members)
-    (output,), wrt = lowering.stable([lowering.operands[members[0].inputs[0]]], _variables(members))
+    question = _Question(lowering, members, 1)
+    (output,) = question.outputs
     seeds = tuple(Label(axis.size) for axis in output.axes)
     factors = [(algebra.delta(seed, axis), 1) for seed, axis in zip(seeds, output.axes)]
     cotangent = algebra.contract({*seeds, *output.axes}, factors, dtype=output.dtype)
-    for node, derivative in zip(members, _derive([output], [_pulled(cotangent, output)], wrt)):
-        lowering.put(node, seeds, node.inputs[-1], derivative)
+    found = _derive([output], [_pulled(cotangent, output)], question.wrt)
+    for node, variable, derivative in zip(question.members, question.variables, found):
+        question.put(node, seeds, _of_variable(variable, derivative, node.dtype))
 
 
 def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
@@ -201,19 +215,18 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
     A pullback is linear in its cotangent, and its derivative with respect to that cotangent is the pushforward; so forward mode needs no rule
     of its own.
     """
-    members = _ready(lowering, members)
-    (output,), wrt = lowering.stable([lowering.operands[members[0].inputs[0]]], _variables(members))
+    question = _Question(lowering, members, 1)
+    (output,) = question.outputs
     axes = tuple(Label(axis.size) for axis in output.axes)
     probe = Operand(axes, algebra.input_(("probe", members[0].id), axes, output.dtype))
-    pulled = _derive([output], [_pulled(_at(probe, output.axes), output)], wrt)
-    for node, derivative in zip(members, pulled):
-        tangent, variable = lowering.operands[node.inputs[1]], lowering.operands[node.inputs[2]]
+    pulled = _derive([output], [_pulled(_at(probe, output.axes), output)], question.wrt)
+    for node, variable, derivative in zip(question.members, question.variables, pulled):
         result = None
         if derivative is not None:
             pullback = _of_variable(variable, derivative, node.dtype)
-            cotangent = _pulled(_at(tangent, pullback.axes), pullback)
+            cotangent = _pulled(_at(lowering.operands[node.inputs[1]], pullback.axes), pullback)
             (result,) = _derive([pullback], [cotangent], [probe.use.node])
-        lowering.operands[node] = _of_variable(probe, result, node.dtype)
+        question.put(node, (), _of_variable(probe, result, node.dtype))
 
 
 def _derive(outputs: Sequence[Operand], cotangents: Sequence[Use], wrt: Sequence[Node]) -> list[tuple[Use, tuple[Label, ...]] | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.rebuild import rebuild
@@ -10,13 +10,13 @@ from croton.algebra.rebuild import rebuild
 MARKS = frozenset({"identity", "stop"})
 
 
-def release(uses: Sequence[Use]) -> list[Use]:
-    """The uses without `identity` and `stop`."""
-    return rebuild(uses, _visit)
+def release(uses: Sequence[Use], only: Collection[Node] | None = None) -> list[Use]:
+    """The uses without `identity` and `stop`; or without these nodes, if `only` names some."""
 
+    def visit(node: Node, labels: tuple[Label, ...], arguments: list[Use]) -> Use | None:
+        if node.kind != "map" or node.param not in MARKS or (only is not None and node not in only):
+            return None
+        # The identity of a read with a repeated label is a node for a reason: it takes the diagonal.
+        return arguments[0] if len(set(arguments[0].labels)) == len(arguments[0].labels) else None
 
-def _visit(node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use | None:
-    # The identity of a read with a repeated label is a node for a reason: it takes the diagonal.
-    if node.kind == "map" and node.param in MARKS and len(set(uses[0].labels)) == len(uses[0].labels):
-        return uses[0]
-    return None
+    return rebuild(uses, visit)
