@@ -5,7 +5,7 @@ batch. Written down as it is defined, the Jacobian of every example, it is a ten
 This script writes it three ways, trains on the first, and leaves a report: the loss curve, the learned filters, and the
 compiler's account of the training step, which shows that the three are the same program and that the tensor never existed.
 
-    python examples/contractive_autoencoder.py [--epochs 20] [--hidden 256] [--report report]
+    python examples/contractive_autoencoder.py [--epochs 60] [--hidden 256] [--report report]
 """
 
 from __future__ import annotations
@@ -116,10 +116,10 @@ def plot_filters(weights: np.ndarray, path: Path, count: int = 100) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train a contractive autoencoder on handwritten digits.")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--rate", type=float, default=0.1)
+    parser.add_argument("--rate", type=float, default=0.3)
     parser.add_argument("--weight", type=float, default=0.1, help="weight of the contractive penalty")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--report", type=Path, default=Path("report"))
