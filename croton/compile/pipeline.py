@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +64,7 @@ def optimise_contractions(job: Job) -> None:
 
 def schedule_calls(job: Job) -> None:
     """There are kernels, library calls, an order and a place in memory for every value."""
-    donated = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
+    donated: dict[Hashable, int] = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
     job.plan = build_plan(job.operands, donated)
 
 
