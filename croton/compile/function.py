@@ -19,6 +19,7 @@ from croton.compile.finite import check_finite
 from croton.compile.report import Report, report, sizes_of
 from croton.compile.signature import Param, Signature
 from croton.expr.expr import Expr, Input, SharedVariable
+from croton.expr.types import describe
 from croton.expr.walk import substitute, walk
 from croton.ops.casting import asarray
 from croton.runtime.function import call_native, load
@@ -205,7 +206,7 @@ class _Caller:
             composite = len(self.executable.program.size_checks) - len(account.checks)
             if status.place >= composite:
                 left, right, line = account.checks[status.place - composite]
-                return ShapeError(f"sizes {left} and {right} must be equal, but they are {status.detail} and {status.value}", line)
+                return ShapeError(f"{describe(left, right, status.detail, status.value)}; {self._shapes(arguments, values)}", line)
             return ShapeError(f"the sizes of the arguments do not fit together: {status.detail} and {status.value} must be equal; {self._shapes(arguments, values)}")
         if status.reason == "index":
             entry = account.entries[status.place]

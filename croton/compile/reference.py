@@ -14,6 +14,7 @@ import numpy as np
 from croton import algebra
 from croton.compile.convert import as_argument
 from croton.expr.expr import Constant, Expr, Input, SharedVariable
+from croton.expr.types import describe
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.sizes import evaluate as size_value
@@ -78,7 +79,7 @@ class _Environment:
         for left, right in node.constraints:
             a, b = self.size(left), self.size(right)
             if a != b:
-                raise ShapeError(f"{node.op.name if node.op else node}: sizes {left} and {right} must be equal, but they are {a} and {b}", node.line)
+                raise ShapeError(f"{node.op.name if node.op else node}: {describe(left, right, a, b)}", node.line)
 
     def size(self, size: Size) -> int:
         return size_value(size, self.sizes)

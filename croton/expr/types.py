@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from croton.dtypes import DType
-from croton.sizes import Size
+from croton.sizes import Poly, Quotient, Size, nonnegative, quotient
 
 
 class TensorType(NamedTuple):
@@ -27,3 +27,32 @@ class Constrained(NamedTuple):
 
     type: TensorType
     constraints: tuple[tuple[Size, Size], ...]
+
+
+_BEYOND = 1 << 62
+
+
+def at_least_zero(size: Size) -> tuple[Size, Size] | None:
+    """The constraint that says size >= 0, None where it always holds.
+
+    Constraints are equations; the floor quotient by more than any size is 0 exactly for what is not negative.
+    """
+    return None if nonnegative(size) else (quotient(size, _BEYOND), 0)
+
+
+def describe(left: Size, right: Size, a: int, b: int) -> str:
+    """What a constraint wants and does not get, its sides having the values a and b."""
+    size = _bounded(left) if right == 0 else None
+    if size is None:
+        return f"sizes {left} and {right} must be equal, but they are {a} and {b}"
+    return f"an axis is too short for what is taken of it (a slice, an index, a window): {size} must be at least 0"
+
+
+def _bounded(left: Size) -> Size | None:
+    """The size that `at_least_zero` made this of."""
+    for monomial, coefficient in left.terms if isinstance(left, Poly) else ():
+        atom = monomial[0] if len(monomial) == 1 and coefficient == 1 else None
+        if isinstance(atom, Quotient) and atom.denominator == _BEYOND:
+            rest = left - Poly(((monomial, 1),))  # type: ignore[operator]
+            return atom.numerator + rest * _BEYOND
+    return None

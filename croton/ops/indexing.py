@@ -15,12 +15,12 @@ import numpy as np
 from croton.algebra import Label, Operand
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.ops.arguments import axis_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
 from croton.ops.casting import asarray, converted
-from croton.ops.reading import Row, at_least_zero_pair, read
+from croton.ops.reading import Row, read
 from croton.ops.selection import filled, gather, in_mode, index_of
 from croton.ops.shape import ravel
 from croton.sizes import Poly, Size, nonnegative
@@ -54,7 +54,7 @@ def _conditions(shape: Sequence[Size], entries: Sequence[Entry]) -> Pairs:
             # An empty slice may stand anywhere, so only a known length binds both ends; `slice_entry` says what an unknown one needs.
             needed = [first, n - 1 - last] if isinstance(length, int) else [length]
         for size in needed:
-            pair = at_least_zero_pair(size)
+            pair = at_least_zero(size)
             if pair is not None:
                 pairs.append(pair)
     return pairs
@@ -63,7 +63,7 @@ def _conditions(shape: Sequence[Size], entries: Sequence[Entry]) -> Pairs:
 def _slice_infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
     (x,), (entries, conditions) = types, params
     pairs = _conditions(x.shape, entries)
-    pairs += [pair for pair in map(at_least_zero_pair, conditions) if pair is not None]
+    pairs += [pair for pair in map(at_least_zero, conditions) if pair is not None]
     return typed(x.dtype, _kept_sizes(x.shape, entries), list(dict.fromkeys(pairs)))
 
 

@@ -5,23 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from croton.algebra import Label, Operand, Use, affine, contract, relabel
-from croton.sizes import Size, nonnegative, quotient
+from croton.sizes import Size
 
 Row = tuple[Mapping[Label, Size], Size]
 """Coefficients of labels and a constant: [sum of coefficient * label + constant == 0]."""
-
-_BEYOND = 1 << 62
-
-
-def at_least_zero_pair(size: Size) -> tuple[Size, Size] | None:
-    """The equation that says size >= 0, None where it always holds.
-
-    Constraints are equations; a floor quotient by more than any size is 0 exactly for what is not negative.
-    """
-    if nonnegative(size):
-        return None
-    return quotient(size, _BEYOND), 0
-
 
 def read(x: Operand, axes: Sequence[Label], rows: Sequence[Row]) -> Operand:
     """The array at `axes` whose elements are those of x that the rows tie to them, 0 where there is none."""

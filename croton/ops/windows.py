@@ -12,7 +12,7 @@ from croton.algebra import Label, Operand
 from croton.dtypes import float64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.ops.arguments import axes_in_order, count_of, size_of
 from croton.ops.arranging import pad
 from croton.ops.broadcasting import Pairs, show, typed
@@ -20,7 +20,7 @@ from croton.ops.casting import asarray, promoted, size
 from croton.ops.creation import ones
 from croton.ops.elementwise import divide
 from croton.ops.linalg import einsum
-from croton.ops.reading import at_least_zero_pair, read
+from croton.ops.reading import read
 from croton.ops.reductions import max as max_
 from croton.ops.reductions import sum as sum_
 from croton.ops.selection import unit
@@ -49,7 +49,7 @@ def _infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrain
             f"a window that reaches over {_span(window, dilation)} elements does not fit axis {axis} of shape {show(x.shape)}"
             f"{f' with {before} and {after} elements of padding' if before or after else ''}; a smaller window, or padding, does"
         )
-    pair = at_least_zero_pair(room)
+    pair = at_least_zero(room)
     pairs: Pairs = [] if pair is None else [pair]
     shape = (*x.shape[:axis], _count(n, window, stride, dilation, before, after), *x.shape[axis + 1 :], window)
     return typed(x.dtype, shape, pairs)

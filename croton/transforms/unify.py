@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from croton.expr.expr import Expr
+from croton.expr.types import describe
 from croton.sizes import Poly, Size, Symbol, substitute, symbols
 from croton.util.errors import ShapeError
 from croton.util.provenance import Line
@@ -51,7 +52,7 @@ def _solve(check: Check, mapping: dict[Symbol, Size], pending: list[Check]) -> N
     if left == right:
         return
     if isinstance(left, int) and isinstance(right, int):
-        raise ShapeError(f"sizes {check.left} and {check.right} must be equal, but they are {left} and {right}", check.line)
+        raise ShapeError(describe(check.left, check.right, left, right), check.line)
     for size, other in ((left, right), (right, left)):
         symbol = _alone(size)
         if symbol is not None and symbol not in symbols(other):
