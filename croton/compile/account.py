@@ -89,7 +89,7 @@ def account(plan: Plan, interface: Interface, decisions: Sequence[Any], checks: 
             entries.append(Entry("check", f"indices within {call.bound}", -1, 0, 0, lines))
     results = []
     for number, result in enumerate(interface.results):
-        if plan.values[plan.outputs[number]].home[0] == "output" or result.shared < 0:
+        if plan.values[plan.outputs[number]].home[0] == "output" or (result.shared < 0 and not interface.in_donor(plan, number)):
             size: Size = result.dtype.itemsize
             for extent in result.shape:
                 size = size * extent

@@ -49,11 +49,15 @@ class Leaf(NamedTuple):
 
 
 class Result(NamedTuple):
-    """An array that goes out: its dtype and shape; an update names the shared variable it replaces, by position."""
+    """An array that goes out: its dtype and shape; an update names the shared variable it replaces, by position.
+
+    `donor` is the input whose memory it may be, by position; -1 for none.
+    """
 
     dtype: DType
     shape: tuple[Size, ...]
     shared: int = -1
+    donor: int = -1
 
 
 class Interface(NamedTuple):
@@ -65,6 +69,11 @@ class Interface(NamedTuple):
     size_checks: tuple[tuple[Size, Size], ...]
     structure: str
 
+    def in_donor(self, plan: Plan, number: int) -> bool:
+        """Whether a plan puts a result into the memory of the input that was donated to it."""
+        donor = self.results[number].donor
+        return donor >= 0 and plan.values[plan.outputs[number]].home == ("input", self.inputs[donor].key)
+
 
 class Assembled(NamedTuple):
     """A program, the constant arrays that it reads as shared variables after the real ones, and the routines that it calls by name and params."""
@@ -74,13 +83,13 @@ class Assembled(NamedTuple):
     routines: tuple[tuple[Any, Any], ...]
 
 
-def assemble(plan: Plan, interface: Interface, release_work: Size = -1) -> Assembled:
+def assemble(plan: Plan, interface: Interface, release_work: Size = -1, flush_subnormals: bool = False) -> Assembled:
     """The program of a plan. Raises ShapeError for a size that no argument determines."""
     # The table of sizes begins with its constants, which are known once everything has been asked for: so everything is asked for twice.
     first = _Assembly(plan, interface, SizeTable(()))
-    first.assemble(release_work)
+    first.assemble(release_work, flush_subnormals)
     second = _Assembly(plan, interface, SizeTable(tuple(first.sizes.constants)))
-    return second.assemble(release_work)
+    return second.assemble(release_work, flush_subnormals)
 
 
 class SizeTable:
@@ -162,7 +171,7 @@ class _Assembly:
         self.shared_index = {leaf.key: i for i, leaf in enumerate(interface.shared)}
         self.returned = sum(result.shared < 0 for result in interface.results)
 
-    def assemble(self, release_work: Size) -> Assembled:
+    def assemble(self, release_work: Size, flush_subnormals: bool) -> Assembled:
         index = self.sizes.index
         composite: list[tuple[int, Size]] = []
         inputs = [Array(leaf.dtype.name, self._bound(leaf, composite)) for leaf in self.interface.inputs]
@@ -181,7 +190,9 @@ class _Assembly:
         self.update_index: dict[int, int] = {}
         for number, result in enumerate(self.interface.results):
             places = tuple(map(index, result.shape))
-            if result.shared < 0:
+            if self.interface.in_donor(self.plan, number):
+                outputs.append(Output("input", result.dtype.name, places, result.donor))
+            elif result.shared < 0:
                 outputs.append(Output("new", result.dtype.name, places))
             elif result.shared not in written:
                 self.update_index[number] = len(updates)
@@ -200,6 +211,7 @@ class _Assembly:
             size_checks=tuple(checks),
             structure=self.interface.structure,
             work=work if release_work != -1 else -1,
+            flush_subnormals=flush_subnormals,
         )
         return Assembled(program, tuple(self.constants), tuple(self.routines))
 
@@ -229,6 +241,8 @@ class _Assembly:
             kind, key = self.plan.values[self.plan.outputs[number]].home
             if result.shared >= 0 and kind == "input" and self.shared_index.get(key) == result.shared:
                 written.add(result.shared)
+            elif self.interface.in_donor(self.plan, number):
+                continue
             elif (kind, key) != ("output", number):
                 copied.append(number)
         return written, copied

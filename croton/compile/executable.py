@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -12,9 +11,10 @@ from croton.compile.account import Account
 from croton.compile.fingerprint import Unkeyed, fingerprint
 from croton.compile.pipeline import Job, run
 from croton.compile.routines import routine
-from croton.expr.expr import Expr, SharedVariable
+from croton.compile.store import Stored, read, write
+from croton.expr.expr import Expr, Input, SharedVariable
+from croton.expr.walk import walk
 from croton.runtime.engine import load_object
-from croton.runtime.objectcache import get, package_identity, put
 from croton.runtime.pool import set_threads
 from croton.runtime.program import Program
 from croton.runtime.stream import Limits
@@ -34,40 +34,52 @@ class Executable(NamedTuple):
     seconds: dict[str, float]
 
 
-class Stored(NamedTuple):
-    """What a cache keeps of a compilation: plain data."""
+def executable(
+    inputs: Sequence[Input],
+    results: Sequence[Expr],
+    replaced: Sequence[SharedVariable | None],
+    structure: str,
+    donated: Sequence[Input] = (),
+) -> Executable:
+    """The program for these results.
 
-    program: Program
-    constants: tuple[np.ndarray, ...]
-    routines: tuple[tuple[Any, Any], ...]
-    shared: tuple[int, ...]
-    account: Account
-    object_code: bytes
-    kernels: int
-
-
-def executable(inputs: Sequence[Expr], results: Sequence[Expr], replaced: Sequence[SharedVariable | None], structure: str) -> Executable:
-    """The program for these results. `replaced` names for each the shared variable that it becomes the value of, or None."""
+    `replaced` names for each result the shared variable that it becomes the value of, or None; `donated` are the inputs whose memory results may take.
+    The `seconds` of what was found and not compiled are empty.
+    """
     set_threads(config.threads)
-    key, shared = _key(inputs, results, replaced, structure)
-    stored = _read(key)
+    key, shared = _key(inputs, results, replaced, structure, donated)
+    stored = None if key is None else read(key)
     seconds: dict[str, float] = {}
     if stored is None:
-        job = run(Job(inputs, results, replaced, structure))
+        job = run(Job(inputs, results, replaced, structure, donated))
         seconds = job.seconds
         stored = _stored(job, shared)
-        _write(key, stored)
+        if key is not None:
+            write(key, stored)
     return _loaded(stored, shared, seconds)
 
 
-def _key(inputs: Sequence[Expr], results: Sequence[Expr], replaced: Sequence[SharedVariable | None], structure: str) -> tuple[str | None, list[Any]]:
+def _key(
+    inputs: Sequence[Input],
+    results: Sequence[Expr],
+    replaced: Sequence[SharedVariable | None],
+    structure: str,
+    donated: Sequence[Input],
+) -> tuple[str | None, list[Any]]:
+    """The key, None for what has none, and the shared variables in the order of the key."""
     variables = [variable for variable in replaced if variable is not None]
-    settings = (structure, [variable is not None for variable in replaced], config.strict_order, config.flush_subnormals)
+    positions = [_position(inputs, leaf) for leaf in donated]
+    settings = (structure, [variable is not None for variable in replaced], positions, config.strict_order, config.flush_subnormals)
     try:
         key, shared, _ = fingerprint(inputs, [*results, *variables], settings)
     except Unkeyed:
-        return None, variables
+        return None, [node for node in walk([*results, *variables]) if isinstance(node, SharedVariable)]
     return key, shared
+
+
+def _position(inputs: Sequence[Input], leaf: Input) -> int:
+    """Where an input is, by identity: `==` of expressions compares elements."""
+    return next(i for i, other in enumerate(inputs) if other is leaf)
 
 
 def _stored(job: Job, shared: Sequence[Expr]) -> Stored:
@@ -88,18 +100,3 @@ def _loaded(stored: Stored, shared: Sequence[Any], seconds: dict[str, float]) ->
         kernels = tuple(code.address(f"k{i}") for i in range(stored.kernels))
     routines = tuple(routine(name, params) for name, params in stored.routines)
     return Executable(stored.program, kernels, tuple(cells), routines, keep, Limits(), stored.account, seconds)
-
-
-def _read(key: str | None) -> Stored | None:
-    data = None if key is None else get("program", f"{package_identity()} {key}")
-    return None if data is None else pickle.loads(data)
-
-
-def _write(key: str | None, stored: Stored) -> None:
-    if key is None:
-        return
-    try:
-        data = pickle.dumps(stored, protocol=pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return  # a routine of the user's own has no name that another process knows
-    put("program", f"{package_identity()} {key}", data)

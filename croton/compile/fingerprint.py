@@ -67,7 +67,7 @@ def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Seque
 
     parts: list[str] = [repr(settings)]
     for leaf in inputs:
-        parts.append(f"input {position[leaf]} {leaf.name!r} {leaf.dtype.name}[{shape(leaf)}]")
+        parts.append(f"input {position[leaf]} {leaf.name!r} {leaf.dtype.name}[{shape(leaf)}] {leaf.line}")
         number[leaf] = len(number)
     for node in walk(outputs):
         if node in number:
@@ -82,7 +82,7 @@ def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Seque
         elif isinstance(node, Input):
             parts.append(f"free {node.name!r}")
         else:
-            parts.append(f"shared {len(shared)} {node.name!r} {node.dtype.name}[{shape(node)}]")
+            parts.append(f"shared {len(shared)} {node.name!r} {node.dtype.name}[{shape(node)}] {node.line}")
             shared.append(node)
         number[node] = len(number)
     parts.append(",".join([str(number[x]) for x in outputs]))

@@ -102,12 +102,17 @@ def function(
     updates: Mapping[SharedVariable, Any] | Sequence[tuple[SharedVariable, Any]] | None = None,
     givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
     name: str | None = None,
+    donate: Sequence[Input] = (),
 ) -> Function:
     """Compile a graph into a function of its inputs.
 
     `inputs` is a list of inputs (or nested lists and dicts of them, each one argument; `Param(x, default=...)` gives a default value). `outputs` is one
     expression, or a list, tuple or dict of them, nested as you like: results come in the same structure, as NumPy arrays. `updates` gives shared variables
     new values, computed from the old ones, all at once at the end of each call. `givens` replaces expressions by others before compiling.
+
+    `donate` names inputs whose arrays the caller gives away: each may be overwritten with the first result of its dtype and shape, which then is that very
+    array and takes no memory of its own. After the call (also one that fails) use only what it returns. An array that cannot be
+    written, has to be converted, or shares memory with another argument is copied first and stays as it was.
     """
     signature = Signature(list(inputs) if isinstance(inputs, list | tuple) else [inputs], name or "function")
     leaves, structure = flatten(outputs)
@@ -118,8 +123,9 @@ def function(
         roots = substitute(roots, _givens(givens))
     _check_inputs(signature.inputs, roots)
     replaced = [None] * len(results) + [variable for variable, _ in pairs]
-    found = executable(signature.inputs, roots, replaced, _native_structure(structure))
-    return _Caller(signature, structure, found, roots, replaced, name or "function").made()
+    donated = _donated(donate, signature)
+    found = executable(signature.inputs, roots, replaced, _native_structure(structure), [signature.inputs[place] for place in donated])
+    return _Caller(signature, structure, found, roots, replaced, name or "function", donated).made()
 
 
 def _native_structure(structure: Structure) -> str:
@@ -149,6 +155,7 @@ class _Caller:
         roots: Sequence[Expr],
         replaced: Sequence[SharedVariable | None],
         name: str,
+        donated: Sequence[int],
     ) -> None:
         self.signature = signature
         self.structure = structure
@@ -157,7 +164,8 @@ class _Caller:
         self.replaced = replaced
         self.name = name
         self.checked = config.check_finite
-        self.direct = _flat(structure) and not self.checked
+        self.donated = donated
+        self.direct = _flat(structure) and not self.checked and not donated
 
     def made(self) -> Any:
         """The function object."""
@@ -178,6 +186,8 @@ class _Caller:
         inputs = self.signature.inputs
         values = self.signature.bind(args, kwargs)
         arrays = [as_argument(value, leaf.type, _label(leaf, i)) for i, (value, leaf) in enumerate(zip(values, inputs))]
+        for place in self.donated:
+            arrays[place] = self.given_away(place, arrays)
         if self.checked:
             check_finite(self.roots, self.replaced, inputs, arrays)
         try:
@@ -187,6 +197,14 @@ class _Caller:
         if self.structure is Single.LEAF or (_flat(self.structure)):
             return result
         return unflatten(self.structure, result)
+
+    def given_away(self, place: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """A donated array, or a copy where writing to it would change another array that the call reads, or cannot be."""
+        array = arrays[place]
+        others = [*arrays[:place], *arrays[place + 1 :], *[cell[0] for cell in self.executable.cells]]
+        if not array.flags.writeable or any(np.may_share_memory(array, other) for other in others):
+            return array.copy()
+        return array
 
     def error(self, status: Status, arrays: Sequence[np.ndarray]) -> Exception:
         """What a refused call means to the user."""
@@ -233,6 +251,19 @@ class _Caller:
 
 def _label(leaf: Expr, position: int) -> str:
     return repr(leaf.name) if leaf.name else str(position)
+
+
+def _donated(donate: Any, signature: Signature) -> list[int]:
+    """The positions of the donated inputs."""
+    positions = {leaf: i for i, leaf in enumerate(signature.inputs)}
+    found: list[int] = []
+    for leaf in [donate] if isinstance(donate, Expr) else donate:
+        if not isinstance(leaf, Expr) or leaf not in positions:
+            raise ArgumentError(f"donate names inputs of the function, got {leaf!r}; a shared variable is reused by giving it an update")
+        if positions[leaf] in found:
+            raise ArgumentError(f"donate: {leaf!r} is donated twice; its memory can become one result only")
+        found.append(positions[leaf])
+    return found
 
 
 def _check_inputs(inputs: Sequence[Expr], roots: Sequence[Expr]) -> None:

@@ -15,25 +15,29 @@ from croton.algebra.stabilise import stabilise
 from croton.codegen.module import compile_text
 from croton.compile.account import Account, account
 from croton.compile.assemble import Assembled, Interface, Leaf, Result, assemble
-from croton.expr.expr import Expr, SharedVariable
+from croton.expr.expr import Expr, Input, SharedVariable
 from croton.runtime.engine import compile_object
 from croton.schedule.build import build_plan
 from croton.schedule.plan import Plan
 from croton.transforms.lower import Lowered, lower
+from croton.util.config import config
+from croton.util.errors import ArgumentError
 
 
 @dataclass
 class Job:
     """One compilation: what was asked for, and what each pass has made of it."""
 
-    inputs: Sequence[Expr]
+    inputs: Sequence[Input]
     results: Sequence[Expr]
     replaced: Sequence[SharedVariable | None]
     structure: str
+    donated: Sequence[Input] = ()
     lowered: Lowered = field(init=False)
     operands: list[Operand] = field(init=False)
     decisions: list[Any] = field(default_factory=list)
     shared: list[SharedVariable] = field(init=False)
+    donors: dict[int, Input] = field(init=False)
     plan: Plan = field(init=False)
     assembled: Assembled = field(init=False)
     object_code: bytes = b""
@@ -48,6 +52,23 @@ def lower_expressions(job: Job) -> None:
     read = [leaf for leaf in job.lowered.leaves if isinstance(leaf, SharedVariable)]
     written = [variable for variable in job.replaced if variable is not None]
     job.shared = list(dict.fromkeys([*read, *written]))
+    job.donors = _donors(job)
+
+
+def _donors(job: Job) -> dict[int, Input]:
+    """For each donated input the first result of its type that no other has: the result that may be written in its memory."""
+    donors: dict[int, Input] = {}
+    for leaf in job.donated:
+        shape = job.lowered.shapes.get(leaf, leaf.shape)
+        fitting = [
+            number
+            for number, (operand, variable) in enumerate(zip(job.operands, job.replaced))
+            if variable is None and number not in donors and operand.dtype is leaf.dtype and operand.shape == shape
+        ]
+        if not fitting:
+            raise ArgumentError(f"donate: no result is left that has the type {leaf.type} of {leaf!r} and could take its memory; do not donate it", leaf.line)
+        donors[fitting[0]] = leaf
+    return donors
 
 
 def stabilise_values(job: Job) -> None:
@@ -65,6 +86,7 @@ def optimise_contractions(job: Job) -> None:
 def schedule_calls(job: Job) -> None:
     """There are kernels, library calls, an order and a place in memory for every value."""
     donated: dict[Hashable, int] = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
+    donated |= {leaf.id: number for number, leaf in job.donors.items()}
     job.plan = build_plan(job.operands, donated)
 
 
@@ -78,13 +100,19 @@ def assemble_program(job: Job) -> None:
 
     inputs = tuple(leaf(node, repr(node.name) if node.name else str(i)) for i, node in enumerate(job.inputs))
     shared = tuple(leaf(node, repr(node.name) if node.name else f"shared variable {i}") for i, node in enumerate(job.shared))
+    place = {node: i for i, node in enumerate(job.inputs)}
     results = tuple(
-        Result(operand.dtype, tuple(axis.size for axis in operand.axes), -1 if variable is None else position[variable])
-        for operand, variable in zip(job.operands, job.replaced)
+        Result(
+            operand.dtype,
+            operand.shape,
+            -1 if variable is None else position[variable],
+            place[job.donors[number]] if number in job.donors else -1,
+        )
+        for number, (operand, variable) in enumerate(zip(job.operands, job.replaced))
     )
     checks = tuple((check.left, check.right) for check in job.lowered.checks)
     interface = Interface(inputs, shared, results, checks, job.structure)
-    job.assembled = assemble(job.plan, interface, job.plan.flops)
+    job.assembled = assemble(job.plan, interface, job.plan.flops, config.flush_subnormals)
     job.account = account(job.plan, interface, job.decisions, job.lowered.checks)
 
 
