@@ -33,6 +33,7 @@ from croton.dtypes import (
 )
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.ops.arranging import flip, pad, repeat, roll
+from croton.ops.at import put_along_axis
 from croton.ops.axes import (
     broadcast_arrays,
     broadcast_to,

@@ -13,14 +13,14 @@ import numpy as np
 
 from croton.dtypes import bool_, uint8
 from croton.expr.expr import Constant, Expr
-from croton.ops.arguments import count_of
+from croton.ops.arguments import axis_of, count_of
 from croton.ops.axes import expand_dims, squeeze
 from croton.ops.broadcasting import broadcast_shapes, show, stretch
 from croton.ops.casting import asarray, astype, converted
 from croton.ops.creation import arange
 from croton.ops.elementwise import add, divide, equal, greater_equal, logical_and, logical_or, maximum, minimum, multiply, subtract, where
 from croton.ops.indexing import Plan, place, plan, read_plan
-from croton.ops.selection import SCATTER, SCATTER_MAX, SCATTER_MIN, SCATTER_PROD, gather, in_mode, scatter, unit
+from croton.ops.selection import SCATTER, SCATTER_MAX, SCATTER_MIN, SCATTER_PROD, gather, in_mode, index_of, scatter, unit
 from croton.ops.shape import reshape
 from croton.sizes import Size
 from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
@@ -240,6 +240,25 @@ def _chosen(condition: Expr, value: Expr, otherwise: Expr) -> Expr:
     if value.dtype is bool_:
         return where(condition, value, otherwise)
     return add(value, where(condition, converted(0, value.dtype), otherwise))
+
+
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int) -> Expr:
+    """x with values written, for every index, to the entry along the axis that it names: the other way round of `take_along_axis`.
+
+    The axes of the indices but `axis` have the sizes of those of x, or size 1. Where an entry is named more than once the last value wins.
+    """
+    x = asarray(x)
+    along = axis_of(axis, x.ndim, "put_along_axis")
+    index = index_of(indices, "put_along_axis", x.shape[along])
+    if index.ndim != x.ndim:
+        raise ShapeError(f"put_along_axis: array and indices have as many axes, got shapes {show(x.shape)} and {show(index.shape)}; add axes of size 1")
+    grid = [index if i == along else _numbered(x.shape[i], i, x.ndim) for i in range(x.ndim)]
+    return At(x)[tuple(grid)].set(values)
+
+
+def _numbered(n: Size, axis: int, ndim: int) -> Expr:
+    """0 .. n-1 along one of many axes."""
+    return expand_dims(arange(n), tuple([i for i in range(ndim) if i != axis]))
 
 
 def no_assignment(x: Expr, item: Any, value: Any) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from rearranging_samples import at, span
 from samples import EVERY, Sample, values
 
+from croton.ops.at import put_along_axis
+
 _ = builtins.slice(None)
 
 
@@ -79,6 +81,15 @@ def _writing_samples() -> Iterator[Sample]:
         )
     number = np.array(-2)
     yield Sample("at.set by a number", lambda a, i: a.at[:, i].set(0.5), lambda a, i: assigned("set", (_, i))(a, 0.5), (x, number), smooth=True)
+
+    def put(a: np.ndarray, i: np.ndarray, v: np.ndarray) -> np.ndarray:
+        result = a.copy()
+        np.put_along_axis(result, i, v, 1)
+        return result
+
+    for i in (np.array([[[0, 2, 1, 0]], [[2, 2, -1, 1]]]), np.array([[[0], [2]]]), np.array([[[1, 2, 0, 0], [1, 0, 0, 2]]] * 2)):
+        name = f"put_along_axis {i.shape}"
+        yield Sample(name, lambda a, i, v: put_along_axis(a, i, v, 1), put, (x, i, values("float64", (2, i.shape[1], 4), 9)), smooth=True)
     special = np.array([np.nan, np.inf, -np.inf, 1.0])
     yield Sample("at.set special", lambda a, i: a.at[i].set(0.0), lambda a, i: assigned("set", i)(a, 0.0), (special, np.array([0, 1, 1])))
     yield Sample("at.set of special", lambda a, v, i: a.at[i].set(v), lambda a, v, i: assigned("set", i)(a, v), (special, special[:3], np.array([3, 3, 0])))
