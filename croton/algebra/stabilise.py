@@ -102,8 +102,18 @@ def _one_and(use: Use) -> tuple[Use, Coef] | None:
 
 
 def _is_shifted(use: Use) -> bool:
-    """Whether a value is something minus a constant to the derivative: an exponent that cannot overflow."""
-    return use.node.kind == "add" and any(child.kind == "map" and child.param == "stop" for child, *_ in use.node.args)
+    """Whether a value is something minus a constant to the derivative, or minus its own maximum: an exponent that cannot overflow."""
+    node = use.node
+    if node.kind != "add":
+        return False
+    for place, (child, _, coef) in enumerate(node.args):
+        if child.kind == "map" and child.param == "stop":
+            return True
+        if child.kind == "reduce" and child.param == "max" and coef == Coef(-1.0):
+            rest = [term for other, term in enumerate(_terms(use)) if other != place]
+            if add(rest, node.dtype).node is child.args[0][0]:
+                return True
+    return False
 
 
 def _exponent_of_sum(node: Node) -> tuple[Node, tuple[int, ...]] | None:
@@ -296,9 +306,14 @@ def exp_of_difference_to_lse(use: Use) -> Use | None:
 
 def _softmax(x: Use, over: list[Label]) -> Use:
     """exp(x - m) / sum exp(x - m) with m the maximum, a constant to the derivative."""
-    top = scalar("stop", reduce("max", x, over))
-    numerator = scalar("exp", add([(x, 1), (top, -1)]))
+    numerator = scalar("exp", add([(x, 1), (_top(x, over), -1)]))
     return contract(set(x.labels), [(numerator, 1), (_sum_over(numerator, over), -1)])
+
+
+def _top(x: Use, over: list[Label]) -> Use:
+    """The maximum, a constant to the derivative; 0 where it is infinite, as in lse, so that both share their exponentials."""
+    top = reduce("max", x, over)
+    return scalar("stop", scalar("where", scalar("isfinite", top), top, constant(0.0, x.dtype)))
 
 
 def _sum_over(use: Use, over: list[Label]) -> Use:
@@ -327,7 +342,7 @@ def quotient_by_sum_of_exponentials(use: Use) -> Use | None:
             inner, outer = _argument(summed), _argument(numerator)
             if _is_shifted(outer) or not set(own) <= set(inner.labels):
                 continue
-            top = scalar("stop", reduce("max", inner, own))
+            top = _top(inner, own)
             times = min(p, -q)
             shifted = _sum_over(scalar("exp", add([(inner, 1), (top, -1)])), own)
             factors[i], factors[j] = (numerator, p - times), (total, q + times)

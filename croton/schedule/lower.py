@@ -496,6 +496,11 @@ class Lowering:
     # ---- functions and reductions -------------------------------------------------------------------------------
 
     def _map(self, node: Node) -> Source:
+        if node.param in ("identity", "stop") and node.args[0][1] == tuple(range(len(node.dims))):
+            # marks for derivatives; a product or a scatter stays apart, since others may add to it
+            source = self._sources[node.args[0][0]]
+            if type(source) is not Value or source.step is None or source.step.kind == "map":
+                return source
         body = BodyBuilder()
         arguments = [self.read(body, self._sources[a[0]], a[1]) for a in node.args]
         result = body.call(node.param, node.dtype, *arguments)
