@@ -86,7 +86,7 @@ class _Assembly:
     def plan(self) -> Plan:
         """The plan."""
         lowering = self.lowering
-        memory = plan_memory(self.uses, lowering.outputs, self.donated, lowering.inputs, self.taken)
+        memory = plan_memory(self.uses, lowering.outputs, self.donated, lowering.inputs, self.taken, self._settled())
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory
@@ -106,6 +106,17 @@ class _Assembly:
         inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
         outputs = tuple([self._number(value) for value in lowering.outputs])
         return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), memory.slots, inputs, outputs)
+
+    def _settled(self) -> int:
+        """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""
+        checked = {memory_of(value) for value, _, _ in self.checks}
+        settled = -1
+        for position, (use, (group, _)) in enumerate(zip(self.uses, self.parts)):
+            made = [value for value in map(memory_of, use.values) if value in checked and value.home is None]
+            checked.difference_update(made)
+            if made or group.kind == "routine":
+                settled = position
+        return settled
 
     def _with_checks(self, calls: list[Call], checks: list[BoundsCheck]) -> list[Call]:
         """Checks as early as their values are known."""

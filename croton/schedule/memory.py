@@ -84,10 +84,12 @@ def plan_memory(
     donated: Mapping[Hashable, int],
     inputs: Mapping[Hashable, Value],
     updated: Mapping[Value, Value],
+    settled: int = -1,
 ) -> Memory:
     """Give every temporary a slot, and donated inputs' memory to the outputs that replace them where no element is needed afterwards.
 
-    `updated` are the outputs that are added into the memory of an input.
+    `updated` are the outputs that are added into the memory of an input. `settled` is the position of the last call that the program may stop at with an
+    error: an error leaves the inputs as they were, so that nothing is written to them before.
     """
     alias: dict[Value, Value] = {}
     for call in reversed(calls):
@@ -125,7 +127,7 @@ def plan_memory(
         dying = {value: None for value in owners if last[value] == position and value in slot and value not in pinned}
         for place, value in enumerate(call.values):
             top = owners[place]
-            if top in pinned and top in heirs and top not in taken and value is top and call.kernel is not None:
+            if position > settled and top in pinned and top in heirs and top not in taken and value is top and call.kernel is not None:
                 _inherit(call, place, heirs[top], last, position, taken, memory_of_kernel)
             if top.home is not None or top in pinned or top in slot:
                 continue
