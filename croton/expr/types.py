@@ -29,7 +29,8 @@ class Constrained(NamedTuple):
     constraints: tuple[tuple[Size, Size], ...]
 
 
-_BEYOND = 1 << 62
+_BEYOND = 1 << 40
+"""More than any axis has elements. Times the denominators of quotients of sizes, which may multiply it, it is still an int64."""
 
 
 def at_least_zero(size: Size) -> tuple[Size, Size] | None:
@@ -52,7 +53,7 @@ def _bounded(left: Size) -> Size | None:
     """The size that `at_least_zero` made this of."""
     for monomial, coefficient in left.terms if isinstance(left, Poly) else ():
         atom = monomial[0] if len(monomial) == 1 and coefficient == 1 else None
-        if isinstance(atom, Quotient) and atom.denominator == _BEYOND:
+        if isinstance(atom, Quotient) and isinstance(atom.denominator, int) and atom.denominator % _BEYOND == 0:
             rest = left - Poly(((monomial, 1),))  # type: ignore[operator]
-            return atom.numerator + rest * _BEYOND
+            return quotient(atom.numerator, atom.denominator // _BEYOND) + rest * _BEYOND
     return None

@@ -112,7 +112,8 @@ def _gather_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray
     return np.moveaxis(moved[tuple(indices)], range(count), range(position, position + count))
 
 
-GATHER = Op("gather", _gather_infer, _gather_meaning, _gather_reference, (True, False), ("axes", "position"))
+# However many there are, index arrays are integers, and integers carry no derivative.
+GATHER = Op("gather", _gather_infer, _gather_meaning, _gather_reference, True, ("axes", "position"))
 
 
 # Scatter: the transpose of gather. params (shape, axes, position)
@@ -158,7 +159,7 @@ def _scatter_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarra
     return _scattered(np.add, 0, arrays, params)
 
 
-SCATTER = Op("scatter", _scatter_infer, _scatter_meaning, _scatter_reference, (True, False), ("shape", "axes", "position"))
+SCATTER = Op("scatter", _scatter_infer, _scatter_meaning, _scatter_reference, True, ("shape", "axes", "position"))
 
 
 # Scatter with max, min or prod: where several updates meet they are reduced, where there is none the unit stands.
@@ -195,7 +196,7 @@ def _reduce_record(function: str, ufunc: np.ufunc) -> Op:
     def reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
         return _scattered(ufunc, unit(function, dtype_of(arrays[0].dtype)), arrays, params)
 
-    return Op(f"scatter_{function}", _scatter_infer, meaning, reference, (True, False), ("shape", "axes", "position"))
+    return Op(f"scatter_{function}", _scatter_infer, meaning, reference, True, ("shape", "axes", "position"))
 
 
 SCATTER_MAX, SCATTER_MIN, SCATTER_PROD = _reduce_record("max", np.maximum), _reduce_record("min", np.minimum), _reduce_record("prod", np.multiply)

@@ -75,3 +75,20 @@ def test_a_computed_index_out_of_range_raises() -> None:
         for bad in (3, -4):
             with pytest.raises(IndexError):
                 f(np.zeros(3), np.array([0, bad]))
+
+
+def test_gradients_through_several_indices() -> None:
+    x, i = cr.matrix("x"), cr.tensor("i", (None,), "int64")
+    array, index = np.arange(6.0).reshape(2, 3), np.array([0, 1, 0])
+    wanted = np.zeros((2, 3))
+    np.add.at(wanted, (index, index), 2 * array[index, index])
+    np.testing.assert_allclose(cr.function([x, i], cr.grad((x[i, i] ** 2).sum(), x))(array, index), wanted)
+    np.testing.assert_allclose(cr.function([x, i], cr.grad(x.at[i, i].add(x[i, i]).sum(), x))(array, index), [[3, 1, 1], [1, 2, 1]])
+
+
+def test_a_slice_of_halves_says_what_it_needs() -> None:
+    x = cr.vector("x")
+    f = cr.function([x], x.reshape(-1, 2)[:3][::2])
+    np.testing.assert_array_equal(f(np.arange(8.0)), [[0, 1], [4, 5]])
+    with pytest.raises(cr.ShapeError, match="x_0[^ ]* // 2 - 3 must be at least 0"):
+        f(np.arange(4.0))
