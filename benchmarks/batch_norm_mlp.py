@@ -84,7 +84,7 @@ def compile_seconds(layers: int, cache: str) -> tuple[float, float]:
         f"import time; t = time.perf_counter(); import croton; u = time.perf_counter(); from benchmarks.batch_norm_mlp import build_croton\n"
         f"v = time.perf_counter(); f, a = build_croton({layers}); f(*a); w = time.perf_counter(); print(w - v, w - v + u - t)"
     )
-    environment = {**__import__("os").environ, "CROTON_CACHE_DIR": cache}
+    environment = {**__import__("os").environ, "CROTON_CACHE_DIRECTORY": cache}
     out = subprocess.run([sys.executable, "-c", code, "--threads", "1"], capture_output=True, text=True, env=environment, check=True).stdout
     seconds, with_import = out.split()[-2:]
     return float(seconds), float(with_import)
