@@ -97,6 +97,7 @@ from croton.ops.elementwise import (
     equal,
     erf,
     erfc,
+    erfinv,
     exp,
     exp2,
     expm1,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.dtypes import DType, bool_
+from croton.util.special import inverse_erf
 
 FLAT = "flat"
 Derivative = Callable[..., Any] | str | None
@@ -59,6 +60,10 @@ def _erf(x: np.ndarray) -> np.ndarray:
 
 def _erfc(x: np.ndarray) -> np.ndarray:
     return np.vectorize(math.erfc, otypes=[np.float64])(x).astype(x.dtype)
+
+
+def _erfinv(x: np.ndarray) -> np.ndarray:
+    return np.vectorize(inverse_erf, otypes=[np.float64])(x).astype(x.dtype)
 
 
 def _lgamma_one(x: float) -> float:
@@ -214,6 +219,7 @@ FUNCTIONS: dict[str, Function] = {
         # special functions
         _unary("erf", _erf, lambda x, y: apply("exp", -(x**2)) * (2 / math.sqrt(math.pi)), DEAR),
         _unary("erfc", _erfc, lambda x, y: apply("exp", -(x**2)) * (-2 / math.sqrt(math.pi)), DEAR),
+        _unary("erfinv", _erfinv, lambda x, y: apply("exp", y**2) * (math.sqrt(math.pi) / 2), DEAR),
         _unary("sigmoid", _sigmoid, lambda x, y: y - y**2, DEAR),
         _unary("softplus", _softplus, lambda x, y: apply("sigmoid", x), DEAR),
         _unary("lgamma", _lgamma, lambda x, y: apply("digamma", x), DEAR),

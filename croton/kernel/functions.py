@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.dtypes import DType, bool_
+from croton.util.special import inverse_erf
 
 
 class Function(NamedTuple):
@@ -93,7 +94,7 @@ def _rows() -> list[Function]:
                     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2,
                     "log10": np.log10, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin,
                     "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
-                    "acosh": np.arccosh, "atanh": np.arctanh, "erf": _array(math.erf), "erfc": _array(math.erfc), "sigmoid": _sigmoid,
+                    "acosh": np.arccosh, "atanh": np.arctanh, "erf": _array(math.erf), "erfc": _array(math.erfc), "erfinv": _array(inverse_erf), "sigmoid": _sigmoid,
                     "softplus": lambda x: np.logaddexp(np.zeros_like(x), x), "lgamma": _array(_lgamma), "digamma": _digamma,
                     "xlogx": lambda x: _xlogy(x, x), "safe_reciprocal": lambda x: np.where(x == 0, 0, 1 / np.where(x == 0, 1, x)),
                 },

@@ -82,7 +82,7 @@ _FLOATING: dict[str, Op] = {
         "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt,
         "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
         "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
-        "erf": None, "erfc": None, "sigmoid": None, "softplus": None, "lgamma": None, "digamma": None,
+        "erf": None, "erfc": None, "erfinv": None, "sigmoid": None, "softplus": None, "lgamma": None, "digamma": None,
     }.items()
 }  # fmt: skip
 _ISNAN, _ISINF = _map("isnan", np.isnan), _map("isinf", np.isinf)
@@ -376,6 +376,11 @@ def erf(x: Any) -> Expr:
 def erfc(x: Any) -> Expr:
     """1 - erf(x), accurate where that is small."""
     return _floating("erfc", x)
+
+
+def erfinv(x: Any) -> Expr:
+    """The inverse of erf: infinite at -1 and 1, NaN beyond."""
+    return _floating("erfinv", x)
 
 
 def sigmoid(x: Any) -> Expr:

@@ -63,7 +63,7 @@ PREDICATES: dict[str, Callable[..., Any]] = {
     "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit, "logical_not": np.logical_not,
 }  # fmt: skip
 SPECIAL_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "erf": special.erf, "erfc": special.erfc, "sigmoid": special.expit, "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
+    "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "sigmoid": special.expit, "softplus": lambda x: np.logaddexp(np.zeros_like(x), x),
     "lgamma": special.gammaln, "digamma": special.digamma, "logit": special.logit,
 }  # fmt: skip
 BINARY: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
@@ -456,7 +456,7 @@ def network_samples() -> Iterator[Sample]:
     yield Sample("elu", nn.elu, lambda a: np.where(a > 0, a, np.expm1(a)), (x,), smooth=True)
     yield Sample("silu", nn.silu, lambda a: a * special.expit(a), (x,), smooth=True)
     yield Sample("gelu", nn.gelu, lambda a: a * special.ndtr(a), (x,), smooth=True)
-    tanh_form = lambda a: 0.5 * a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))  # noqa: E731
+    tanh_form = lambda a: 0.5 * a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
     yield Sample("gelu tanh", lambda a: nn.gelu(a, "tanh"), tanh_form, (x,), smooth=True)
     yield Sample("log_sigmoid", nn.log_sigmoid, special.log_expit, (np.array([-800.0, -1, 0, 2, 800]),))
 
