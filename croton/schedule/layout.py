@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from croton.schedule.step import Step, Value, plain_labels
+from croton.schedule.step import Instruction, Step, Value, plain_labels
 
 Order = tuple[int, ...]
 
@@ -18,11 +18,14 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
     classes = _Classes()
     pinned: list[Value] = list(inputs)
     wanted: list[Value] = []
+    added: list[tuple[Value, Order]] = []
     for step in steps:
         if step.out.order is not None:
             pinned.append(step.out)
         if step.kind == "view" and len(step.detail[0].dims) > 1:
             wanted.append(step.detail[0])
+        if step.kind == "scatter":
+            added += _added(step)
         for group in _alike(step):
             first, labels = group[0]
             for other, other_labels in group[1:]:
@@ -38,6 +41,11 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
         root, places = classes.find(value)
         ballot = votes.setdefault(root, {})
         ballot[places] = ballot.get(places, 0) + 2
+    for value, order in added:
+        root, places = classes.find(value)
+        ballot = votes.setdefault(root, {})
+        moved = tuple([places[axis] for axis in order])
+        ballot[moved] = ballot.get(moved, 0) + 1
     chosen = {root: max(ballot, key=ballot.__getitem__) for root, ballot in votes.items()}
     for step in steps:
         value = step.out
@@ -114,6 +122,18 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
+def _added(step: Step) -> Iterable[tuple[Value, Order]]:
+    """What a scatter adds to rows should be stored in rows."""
+    index = step.detail.index
+    lane = index[-1] if index else None
+    if type(lane) is not int:
+        return
+    for instruction in step.body:
+        if instruction[0] == "load" and len(instruction[3]) > 1 and plain_labels(instruction[3]) and lane in instruction[3]:
+            along = instruction[3].index(lane)
+            yield instruction[2], (*[axis for axis in range(len(instruction[3])) if axis != along], along)
+
+
 def _default(step: Step) -> Order:
     """The order that suits the operands of a step."""
     rank = len(step.out.dims)
@@ -129,10 +149,32 @@ def _default(step: Step) -> Order:
             return tuple(batch + others + mine)
         return tuple(batch + mine + others)
     best: list[int] = []
+    behind: list[list[int]] = []
     for instruction in step.body:
-        if instruction[0] == "load" and plain_labels(instruction[3]):
-            found = [instruction[3][axis] for axis in instruction[2].order]
-            found = [label for label in found if label < rank]
-            if len(found) > len(best):
-                best = found
+        found = [label for label in _walked(instruction, behind) if label < rank]
+        behind.append(found)
+        if instruction[0] == "load" and len(found) > len(best):
+            best = found
     return tuple([label for label in range(rank) if label not in best] + best)
+
+
+def _walked(instruction: Instruction, behind: Sequence[Sequence[int]]) -> list[int]:
+    """The labels that an instruction depends on, those of a load as it walks through memory; `behind` are those of the instructions before it."""
+    kind = instruction[0]
+    if kind == "index":
+        return [instruction[2]]
+    if kind in ("const", "coef"):
+        return []
+    found: dict[int, None] = {}
+    if kind != "load":
+        for argument in instruction[2]:
+            found.update(dict.fromkeys(behind[argument]))
+        return list(found)
+    for axis in instruction[2].order:
+        entry = instruction[3][axis]
+        if type(entry) is int:
+            found[entry] = None
+            continue
+        for term, _ in entry.terms:
+            found.update(dict.fromkeys([term] if term >= 0 else behind[~term]))
+    return list(found)

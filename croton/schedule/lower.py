@@ -438,9 +438,9 @@ class Lowering:
         result = numbers[detail.result]
         if any(i[0] == "load" and self._is_donated(i[2]) for i in step.body):
             # what is added must be known before any donated memory is written
-            summand = BodyBuilder()
-            same = summand.splice(step.body[: detail.result + 1], range(len(step.dims)))
-            value = self.emit(step.dims, len(step.dims), None, summand.finish(same), own=True)
+            apart = BodyBuilder()
+            same = apart.splice(step.body[: detail.result + 1], range(len(step.dims)))
+            value = self.emit(step.dims, len(step.dims), None, apart.finish(same), own=True)
             result = body.load(value, tuple(range(len(step.dims))))
             kept = {argument for entry in detail.index if type(entry) is not int for term, _ in entry.terms if term < 0 for argument in (~term,)}
             if detail.guard >= 0:
@@ -456,12 +456,17 @@ class Lowering:
             for number in sorted(needed):
                 numbers[number] = body.add(renumbered(step.body[number], numbers, None))
             result = body.load(value, tuple(range(len(step.dims))))
+        guard = numbers[detail.guard] if detail.guard >= 0 else -1
+        summand = body.instructions[result]
+        if summand[0] == "where" and body.instructions[summand[2][2]][0] == "const" and body.instructions[summand[2][2]][2] == 0:
+            # where nothing is added nothing is written
+            condition, result, _ = summand[2]
+            guard = condition if guard < 0 else body.call("logical_and", bool_, guard, condition)
         if coef != ONE:
             result = body.call("mul", node.dtype, result, body.coef(node.dtype, coef))
         index: list = [0] * len(labels)
         for axis, label in enumerate(labels):
             index[label] = moved(detail.index[axis], numbers, None)
-        guard = numbers[detail.guard] if detail.guard >= 0 else -1
         found = Value(node.dims, node.dtype)
         into = Scatter(result, tuple(index), guard, "sum", base, None)
         self.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, self.origin))

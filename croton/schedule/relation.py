@@ -90,6 +90,7 @@ class _Lowering:
         for size in solved.repeat:
             self.coef = multiply(self.coef, of_size(size))
         self.definitions = {definition.label: definition for definition in solved.definitions}
+        self.checked = {check.argument for check in solved.checks}
         for check in solved.checks:
             select = node.args[check.argument][0]
             lowering.check_bounds(select.args[0][0], check.extent)
@@ -243,7 +244,29 @@ class _Lowering:
                 read = self.lowering.read(body, source, ())
                 return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
             source = self.lowering.materialised(source)
-        return body.load(source, tuple([self._position(body, row, labels) for row in at]), guard)
+        index = tuple([self._position(body, row, labels) for row in at])
+        for label in self._unchecked(at):
+            # a computed index may be checked only after the kernel that computes it, which may read here: it must not fault
+            size = self.node.args[self.definitions[label].argument][0].dims[0]
+            place = self._defined(body, label, labels)
+            above = body.call("ge", bool_, place, body.const(int64, 0))
+            within = body.call("logical_and", bool_, above, body.call("lt", bool_, place, self.lowering.size(body, size)))
+            guard = within if guard < 0 else body.call("logical_and", bool_, guard, within)
+        return body.load(source, index, guard)
+
+    def _unchecked(self, at: Sequence[Row]) -> list[int]:
+        """The labels that positions take from indices which are computed and have to be checked."""
+        found: dict[int, None] = {}
+        pending = [label for row in at for label in row[0]]
+        while pending:
+            definition = self.definitions.get(pending.pop())
+            if isinstance(definition, Digit):
+                pending += definition.row[0]
+            elif definition is not None and definition.argument in self.checked:
+                source = self.lowering.source(self.node.args[definition.argument][0].args[0][0])
+                if type(source) is not Value or source.home is None:
+                    found[definition.label] = None
+        return list(found)
 
     def _position(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int | Position:
         label = _label_of(row)

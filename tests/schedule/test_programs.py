@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from programs import calls_of, kernel_calls, planned, row_passes
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import calls_of, kernel_calls, planned, row_passes, statements, stores
 
 import croton as cr
+from croton.kernel.language import Lanes, Load, Store
+from croton.schedule.plan import KernelCall
 
 
 def test_softmax_is_one_kernel_of_three_passes_whoever_subtracts_the_maximum():
@@ -39,3 +45,56 @@ def test_logsumexp_and_its_gradient_take_one_exponential_an_element():
     assert kernel_calls(plan) == 1
     assert row_passes(plan.kernels[0]) == 3
     assert calls_of(plan.kernels[0], "exp") == 1
+
+
+def embedding_step() -> tuple[list[Any], Any, list[tuple[Any, Any]]]:
+    """Averaged embeddings of padded sentences, and a classifier: inputs, cost and updates."""
+    table, last = cr.shared(np.zeros((1000, 128), "float32")), cr.shared(np.zeros((128, 100), "float32"))
+    words, y = cr.matrix("words", dtype="int64"), cr.vector("y", dtype="int64")
+    mask = (words > 0).astype("float32")
+    mean = (table[words] * mask[:, :, None]).sum(1) / cr.maximum(1.0, mask.sum(1))[:, None]
+    cost = -cr.take_along_axis(cr.log_softmax(mean @ last, axis=-1), y[:, None], axis=1).mean()
+    return [words, y], cost, [(p, p - 0.1 * g) for p, g in zip((table, last), cr.grad(cost, [table, last]))]
+
+
+def test_a_step_on_embeddings_writes_only_rows_that_were_read():
+    inputs, cost, updates = embedding_step()
+    plan = planned(inputs, [cost], updates)
+    table = plan.values[plan.outputs[1]]
+    assert table.home == ("input", updates[0][0].id)
+    assert kernel_calls(plan) == 3
+    writes = [
+        store
+        for call in plan.calls
+        if isinstance(call, KernelCall)
+        for store in stores(plan.kernels[call.kernel])
+        if call.values[int(store.buffer[1:])] == plan.outputs[1]
+    ]
+    # rows at computed places, added to where a word is no padding
+    assert len(writes) == 1 and writes[0].op == "sum" and writes[0].guard is not None
+    row, column = writes[0].index
+    assert row.terms[0][0].startswith("v") and column.terms[0][0].startswith("i")
+
+
+def test_rows_of_a_table_are_gathered_and_added_along_themselves():
+    inputs, cost, updates = embedding_step()
+    for kernel in planned(inputs, [cost], updates).kernels:
+        for loop in (statement for statement in statements(kernel) if isinstance(statement, Lanes)):
+            for access in loop.body:
+                if isinstance(access, Load | Store):
+                    moving = [place for place, index in enumerate(access.index) if any(name == loop.label for name, _ in index.terms)]
+                    assert moving in ([], [len(access.index) - 1])
+
+
+def test_a_kernel_that_computes_an_index_never_reads_beyond_what_is_indexed():
+    x, y = cr.matrix("x", dtype="float32"), cr.vector("y", dtype="int64")
+    picked = cr.take_along_axis(x, y[:, None], axis=1)[:, 0]
+    (kernel,) = planned([x, y], [picked.sum()]).kernels
+    reads = [s for s in statements(kernel) if isinstance(s, Load) and any(name.startswith("v") for i in s.index for name, _ in i.terms)]
+    assert reads and all(read.guard is not None for read in reads)
+    f = cr.function([x, y], picked.sum())
+    values = np.arange(12, dtype="float32").reshape(3, 4)
+    assert f(values, np.array([0, -1, 2])) == 0 + 7 + 10
+    for wrong in (10**15, -(10**15)):
+        with pytest.raises(cr.OutOfRangeError, match="out of range"):
+            f(values, np.array([0, wrong, 2]))
