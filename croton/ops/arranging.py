@@ -65,7 +65,7 @@ def _rolled(x: Expr, shift: Any, axis: int) -> Expr:
 
 
 def _is_negative(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and value < 0
+    return isinstance(value, (int, np.integer)) and bool(value < 0)
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expr:

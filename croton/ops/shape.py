@@ -198,8 +198,8 @@ def tile(x: Any, repetitions: Any) -> Expr:
     given = tuple(repetitions) if isinstance(repetitions, (tuple, list)) else (repetitions,)
     times: list[Size] = [size_of(count, "tile") for count in given]
     rank = max(len(times), x.ndim)
-    times = [1] * (rank - len(times)) + times
-    shape: list[Size] = [1] * (rank - x.ndim) + list(x.shape)
+    times = [*[1] * (rank - len(times)), *times]
+    shape: list[Size] = [*[1] * (rank - x.ndim), *x.shape]
     spread = reshape(x, [size for n in shape for size in (1, n)])
     spread = stretch(spread, [size for count, n in zip(times, shape) for size in (count, n)])
     return reshape(spread, [count * n for count, n in zip(times, shape)])

@@ -66,7 +66,7 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
 def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
     (x,), (axis, window, stride, dilation, before, after) = arrays, params
     x = np.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])
-    places = np.arange(_count(x.shape[axis], window, stride, dilation, 0, 0))
+    places = np.arange(x.shape[axis])[: _count(x.shape[axis], window, stride, dilation, 0, 0)]
     return np.moveaxis(np.take(x, places[:, None] * stride + np.arange(window) * dilation, axis), axis + 1, -1)
 
 
