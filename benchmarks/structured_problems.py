@@ -472,7 +472,8 @@ problem(
     by_hand=two_layers_by_hand,
     # The curvature of each example at its hidden units, then one product (batch) with the pairs of inputs.
     flops=lambda s: 2 * s.b * (s.d * s.h) ** 2 + s.b * (s.d * s.h) * (s.d + s.h) + 3 * s.b * s.h * s.h * s.q,
-    temporaries=lambda s: s.b * (s.d * s.h) + s.b * s.d * s.h,
+    # The pairs of inputs, the curvatures, and the product before its axes are in order.
+    temporaries=lambda s: s.b * (s.d * s.d + s.h * s.h) + (s.d * s.h) ** 2,
     slack=1.5,
 )
 

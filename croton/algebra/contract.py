@@ -126,8 +126,7 @@ def _dtype(factors: list[tuple[Use, int]], wanted: DType | None) -> DType:
 def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype: DType) -> tuple[Factors, Coef, bool]:
     """R1, R2: products inside products are taken apart, equal factors become powers."""
     merged: Factors = {}
-    related = False
-    negative = False
+    related = negative = signed = False
     work = list(factors)
     while work:
         use, exponent = work.pop()
@@ -161,9 +160,31 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
             found = merged.get(key)
             merged[key] = exponent if found is None else found + exponent
             negative = negative or found is not None
+            signed = signed or (node.kind == "add" and node.args[0][2].number < 0)
     if negative:
         merged = {key: exponent for key, exponent in merged.items() if exponent}
+    if signed:
+        merged = _turned(merged)
     return merged, coef, related
+
+
+def _turned(merged: Factors) -> Factors:
+    """(m - x)^2 is (x - m)^2: under an even power a sum is written with a positive first term, where that tells the two apart."""
+    result: Factors = {}
+    for (node, labels), exponent in merged.items():
+        if exponent % 2 == 0 and node.kind == "add" and node.args[0][2].number < 0:
+            turned = _negated(node, labels)
+            if turned[0] is not node:
+                node, labels = turned
+        key = (node, labels)
+        result[key] = result.get(key, 0) + exponent
+    return result
+
+
+def _negated(node: Node, labels: tuple[Label, ...]) -> Use:
+    """Minus a sum of terms, as a sum of terms."""
+    terms = [(child, tuple([labels[i] for i in places]), multiply(MINUS_ONE, c)) for child, places, c in node.args]
+    return seal_unordered("add", node.dtype, terms)
 
 
 def _plain(node: Node) -> bool:
@@ -308,9 +329,7 @@ def _seal(merged: Factors, coef: Coef, sums: set[Label], dtype: DType) -> Use:
             return Use(*key)
         if exponent == 1 and key[0].kind == "add" and coef == MINUS_ONE:
             # -(z - x) is x - z; other numbers stay outside, where they cost one product.
-            node, labels = key
-            terms = [(child, tuple([labels[i] for i in places]), multiply(MINUS_ONE, c)) for child, places, c in node.args]
-            return seal_unordered("add", dtype, terms)
+            return _negated(*key)
     if dtype is bool_ and coef != ONE:
         coef = ONE
     return seal_unordered("contract", dtype, [(node, labels, exponent) for (node, labels), exponent in merged.items()], coef, sums)

@@ -1,33 +1,33 @@
 """Cheaper programs of the same value: a pass, arguments first, that prices a few forms of every product.
 
 The forms of a product are: as it is; with sums among its factors opened up and multiplied out in another order (R8); with a sum of
-terms distributed over (R6, R7); with a running sum computed first. Everything not said here, the constructors do.
+terms distributed over (R6, R7); with a square of differences centred; with a running sum computed first. Those of a sum of terms: as it
+is; with what its terms have in common taken out (R9). Everything not said here, the constructors do.
 
-What may change is rounding. Opening a sum up re-associates it, and cannot cancel more than before. Distributing can, where terms of
-different sign are taken apart: that is done where a relation in a term removes a sum (as in the derivative of a softmax), where all
-terms are known not to be negative, and otherwise only if asked for. Each application is in the list of decisions.
+What may change is rounding, and three policies say how far. `strict` rewrites nothing: programs stay as written, up to the constructors' normal
+form. `default` re-associates, which cannot cancel more than before; centres, which cancels less; and distributes where a relation in a
+term removes a sum (as in the derivative of a softmax) or all terms are known not to be negative. `aggressive` also distributes where terms of different
+sign are taken apart, which may cancel: squared distances as differences of squares, the norm of a sum of outer products by its Gram matrices.
+Each application is in the list of decisions.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
-from croton.algebra.coefficient import multiply, power
+from croton.algebra.coefficient import multiply
+from croton.algebra.common import take_out
 from croton.algebra.contract import contract
+from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
+from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import construct, rebuild
-from croton.algebra.sign import never_negative
 
-MOST_FACTORS = 14
-"""Products are not opened up beyond this."""
-
-MOST_TERMS = 9
-"""Terms that one distribution may make."""
+STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
+"""How far rewriting may change rounding."""
 
 MOST_REGION = 24
 """Nodes below a product that are looked at."""
@@ -51,7 +51,7 @@ class Decision(NamedTuple):
 
     def __str__(self) -> str:
         shape = ", ".join([str(size) for size in self.node.dims])
-        return f"{self.rule}: a product of shape ({shape}) costs {self.after:.3g} where it cost {self.before:.3g}"
+        return f"{self.rule}: a value of shape ({shape}) costs {self.after:.3g} where it cost {self.before:.3g}"
 
 
 class Form(NamedTuple):
@@ -62,14 +62,15 @@ class Form(NamedTuple):
     may_cancel: bool
 
 
-def optimise(uses: Sequence[Use], aggressive: bool = False) -> tuple[list[Use], list[Decision]]:
-    """The same values by cheaper programs, at the hinted sizes of unknown sizes, and the rewrites that were chosen.
-
-    `aggressive` also allows rewrites that may cancel.
-    """
+def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], list[Decision]]:
+    """The same values by cheaper programs, at the hinted sizes of unknown sizes, and the rewrites that were chosen."""
+    if policy not in POLICIES:
+        raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
+    if policy == STRICT:
+        return list(uses), []
     kept: set[Node] = set()
     for _ in range(MOST_PASSES):
-        work = _Optimiser(uses, aggressive, kept)
+        work = _Optimiser(uses, policy, kept)
         result = rebuild(uses, work.visit)
         # Whoever opened up a value that another reader kept has saved nothing by it, and did not know: again, knowing it.
         conflicts = work.opened.intersection(walk([use.node for use in result])) if work.opened else ()
@@ -81,17 +82,18 @@ def optimise(uses: Sequence[Use], aggressive: bool = False) -> tuple[list[Use], 
 
 
 class _Optimiser:
-    __slots__ = ("aggressive", "alive", "committed", "decisions", "opened", "origins", "readers")
+    __slots__ = ("alive", "committed", "decisions", "opened", "origins", "policy", "readers", "whole")
 
-    def __init__(self, uses: Sequence[Use], aggressive: bool, kept: set[Node]) -> None:
+    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node]) -> None:
         self.decisions: list[Decision] = []
         self.opened: set[Node] = set()
         self.origins: dict[Node, list[Node]] = {}
-        self.aggressive = aggressive
+        self.policy = policy
         self.committed: set[Node] = set()
         order = list(walk([use.node for use in uses]))
         self.readers: dict[Node, int] = dict.fromkeys(order, 0)
-        self.alive: set[Node] = {*kept, *[use.node for use in uses]}
+        self.whole: set[Node] = {*kept, *[use.node for use in uses]}
+        self.alive = set(self.whole)
         for node in reversed(order):
             whole = node.kind not in ("contract", "add") or (node.kind == "add" and node in self.alive)
             for arg in node.args:
@@ -107,12 +109,33 @@ class _Optimiser:
         if all(use[0] is arg[0] for use, arg in zip(uses, node.args)):
             result = Use(node, axes)
         else:
-            result = construct(node, labels, uses)
+            result = self._settled(construct(node, labels, uses))
         made = result.node
         if made.kind == "contract" and made.args and not made.dtype.is_bool:
             result = self._cheapest(node, result)
+        elif made.kind == "add":
+            result = self._taken_out(node, result)
         self._commit(node, result.node)
         return result
+
+    def _settled(self, made: Use) -> Use:
+        """A value whose constructor has made sums of its own below it, with these at their cheapest."""
+        node, axes = made
+        fresh = {arg[0] for arg in node.args if arg[0] not in self.committed and arg[0].kind == "contract" and arg[0].sums}
+        if not fresh:
+            return made
+        labels = axes + tuple([Label(size) for size in node.sums])
+        uses = []
+        for child, positions, *_ in node.args:
+            at = tuple([labels[i] for i in positions])
+            if child in fresh:
+                own = fresh_use(child)
+                best = self._cheapest(child, own)
+                self._commit(child, best.node)
+                uses.append(relabel(best, dict(zip(own.labels, at))))
+            else:
+                uses.append(Use(child, at))
+        return construct(node, labels, uses)
 
     def _commit(self, origin: Node, chosen: Node) -> None:
         """What was chosen is paid for. Whoever reads a node now counts as its reader."""
@@ -130,7 +153,7 @@ class _Optimiser:
 
     def _cheapest(self, origin: Node, atomic: Use) -> Use:
         shares = self._shares(atomic.node)
-        if not shares and not _may_distribute(atomic.node) and not any(arg[0].kind == "range" for arg in atomic.node.args):
+        if not shares and not may_distribute(atomic.node) and not any(arg[0].kind == "range" for arg in atomic.node.args):
             return atomic
         before = self._price(atomic.node, shares)
         forms = [*_opened(atomic, shares)]
@@ -148,6 +171,23 @@ class _Optimiser:
         self.opened.update(shares)
         self.decisions.append(Decision(best.rule, origin, before, least))
         return best.use
+
+    def _taken_out(self, origin: Node, terms: Use) -> Use:
+        """What the terms of a sum have in common is multiplied once, where that saves something."""
+        found = take_out(terms)
+        if found is None:
+            return terms
+        shares: dict[Node, float] = {}
+        for child, *_ in terms.node.args:
+            readers = max(1, self.readers.get(child, 1))
+            if child.kind == "contract" and child not in (self.whole if readers == 1 else self.alive):
+                shares[child] = cost(child) / readers
+        before, after = self._price(terms.node, shares), self._price(found.node, shares)
+        if after >= before * NOTICEABLE:
+            return terms
+        self.opened.update(shares)
+        self.decisions.append(Decision("take out common factors", origin, before, after))
+        return found
 
     def _shares(self, node: Node) -> dict[Node, float]:
         """For values below a product that nobody needs whole: the part of their cost that this product bears."""
@@ -185,12 +225,16 @@ class _Optimiser:
     def _distributed(self, base: Form, shares: dict[Node, float]) -> list[Form]:
         if base.use.node.kind != "contract":
             return []
-        found = _distribute(base.use, self.aggressive)
+        forms = []
+        middle = centred(base.use)
+        if middle is not None:
+            forms.append(Form(" + ".join([rule for rule in (base.rule, "centre the square") if rule]), middle, False))
+        found = distribute(base.use, self.policy == AGGRESSIVE)
         if found is None:
-            return []
+            return forms
         name = " + ".join([rule for rule in (base.rule, *found.rules) if rule])
         dtype = base.use.dtype
-        forms = [Form(name, add([(piece, 1) for piece in found.pieces], dtype), found.cancels)]
+        forms.append(Form(name, add([(piece, 1) for piece in found.pieces], dtype), found.cancels))
         better = [self._best_opening(piece, shares) for piece in found.pieces]
         if any(new is not old for new, old in zip(better, found.pieces)):
             forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), found.cancels))
@@ -201,14 +245,6 @@ class _Optimiser:
             return piece
         forms = [form.use for form in _opened(piece, shares)]
         return min([piece, *forms], key=lambda use: self._price(use.node, shares))
-
-
-class Distribution(NamedTuple):
-    """The terms that a product becomes, the rules that made them, and whether rounding may be worse."""
-
-    pieces: list[Use]
-    rules: list[str]
-    cancels: bool
 
 
 def _can_open(node: Node) -> bool:
@@ -293,96 +329,3 @@ def _running(base: Form) -> list[Form]:
             use = contract(axes, [*rest, (running, 1)], node.param, sums, node.dtype)
             found.append(Form(" + ".join([name for name in (base.rule, "running sum") if name]), use, base.may_cancel))
     return found
-
-
-def _may_distribute(node: Node) -> bool:
-    return any(
-        (arg[0].kind == "add" and arg[2] in (1, 2)) or (arg[0].kind == "contract" and arg[0].sums and arg[2] == 2) for arg in node.args
-    )
-
-
-def _distribute(base: Use, aggressive: bool) -> Distribution | None:
-    """R6, R7: a sum of products for a product with sums of terms as factors; None where there is nothing to gain or too much to write."""
-    node, axes = base
-    labels = [*axes, *[Label(size) for size in node.sums]]
-    factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
-    rank = len(axes)
-    if not node.sums and not _reads(node):
-        return None
-    todo = [(factors, node.param, labels[rank:])]
-    done: list[tuple[list[tuple[Use, int]], Coef, list[Label]]] = []
-    rules: list[str] = []
-    cancels = False
-    while todo:
-        current, coef, sums = todo.pop()
-        place = next((i for i, (use, e) in enumerate(current) if _is_sum(use.node, e)), None)
-        if place is None:
-            done.append((current, coef, sums))
-            continue
-        use, exponent = current[place]
-        rest = current[:place] + current[place + 1 :]
-        if use.node.kind == "add":
-            terms = _expanded(use, exponent)
-            if len(terms) * (1 + len(todo)) + len(done) > MOST_TERMS:
-                return None
-            rules.append("distribute" if exponent == 1 else "expand the square")
-            cancels = cancels or not _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
-            todo += [(rest + product, multiply(coef, weight), sums) for product, weight in terms]
-        else:
-            if not node.sums:
-                return None
-            rules.append("write the square as a product")
-            cancels = cancels or not all(never_negative(child) or e % 2 == 0 for child, _, e in use.node.args)
-            product, weight, more = _squared(use)
-            if len(product) + len(rest) > MOST_FACTORS:
-                return None
-            todo.append((rest + product, multiply(coef, weight), sums + more))
-        if cancels and not aggressive:
-            return None
-    if not rules:
-        return None
-    pieces = [contract(axes, product, coef, sums, node.dtype) for product, coef, sums in done]
-    return Distribution(pieces, list(dict.fromkeys(rules)), cancels)
-
-
-def _reads(node: Node) -> bool:
-    """Whether factors are read through relations or along a diagonal, so that distributing may simplify each term."""
-    return any(arg[0].kind in RELATIONS or len(set(arg[1])) < len(arg[1]) for arg in node.args)
-
-
-def _is_sum(node: Node, exponent: int) -> bool:
-    if node.kind == "add":
-        return exponent in (1, 2) and len(node.args) <= MOST_TERMS
-    return node.kind == "contract" and exponent == 2 and bool(node.sums) and not node.dtype.is_bool
-
-
-def _is_safe(node: Node, summed: set[Label], has_sums: bool) -> bool:
-    """Whether taking a sum of terms apart cannot make rounding worse, or pays in structure: a relation that removes a sum."""
-    if not has_sums:
-        return True
-    if any(child.kind in RELATIONS or (child.kind == "contract" and any(arg[0].kind in RELATIONS for arg in child.args)) for child, *_ in node.args):
-        return bool(summed)
-    return all(never_negative(child) and coef.number >= 0 for child, _, coef in node.args)
-
-
-def _expanded(use: Use, exponent: int) -> list[tuple[list[tuple[Use, int]], Coef]]:
-    """The terms of an Add, or of its square, as products."""
-    terms = [(Use(child, tuple([use.labels[i] for i in positions])), coef) for child, positions, coef in use.node.args]
-    found = []
-    for chosen in itertools.combinations_with_replacement(range(len(terms)), exponent):
-        weight = Coef(1 if len(set(chosen)) == 1 else math.factorial(exponent))
-        for i in chosen:
-            weight = multiply(weight, terms[i][1])
-        found.append(([(terms[i][0], 1) for i in chosen], weight))
-    return found
-
-
-def _squared(use: Use) -> tuple[list[tuple[Use, int]], Coef, list[Label]]:
-    """The square of a sum as a product of two copies, each with sums of its own."""
-    product: list[tuple[Use, int]] = []
-    sums: list[Label] = []
-    for _ in range(2):
-        inner = list(use.labels) + [Label(size) for size in use.node.sums]
-        sums += inner[len(use.labels) :]
-        product += [(Use(child, tuple([inner[i] for i in positions])), e) for child, positions, e in use.node.args]
-    return product, power(use.node.param, 2), sums

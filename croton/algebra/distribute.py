@@ -1,0 +1,168 @@
+"""Products of sums as sums of products (R6, R7), and squares of differences as squares of centred values.
+
+Taking terms of different sign apart may cancel, and says so; see `croton.algebra.optimise` for when that is allowed. Centring never cancels.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import NamedTuple
+
+from croton.algebra.add import add
+from croton.algebra.coefficient import multiply, of_size, power
+from croton.algebra.constant import constant
+from croton.algebra.contract import contract
+from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
+from croton.algebra.pointwise import scalar
+from croton.algebra.sign import never_negative
+
+MOST_FACTORS = 14
+"""Products are not multiplied out beyond this."""
+
+MOST_TERMS = 9
+"""Terms that one distribution may make."""
+
+
+class Distribution(NamedTuple):
+    """The terms that a product becomes, the rules that made them, and whether rounding may be worse."""
+
+    pieces: list[Use]
+    rules: list[str]
+    cancels: bool
+
+
+def may_distribute(node: Node) -> bool:
+    return any(
+        (arg[0].kind == "add" and arg[2] in (1, 2)) or (arg[0].kind == "contract" and arg[0].sums and arg[2] == 2) for arg in node.args
+    )
+
+
+def distribute(base: Use, may_cancel: bool) -> Distribution | None:
+    """R6, R7: a sum of products for a product with sums of terms as factors; None where there is nothing to gain or too much to write."""
+    node, axes = base
+    labels = [*axes, *[Label(size) for size in node.sums]]
+    factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+    rank = len(axes)
+    if not node.sums and not _reads(node):
+        return None
+    todo = [(factors, node.param, labels[rank:])]
+    done: list[tuple[list[tuple[Use, int]], Coef, list[Label]]] = []
+    rules: list[str] = []
+    cancels = False
+    while todo:
+        current, coef, sums = todo.pop()
+        place = next((i for i, (use, e) in enumerate(current) if _is_sum(use.node, e)), None)
+        if place is None:
+            done.append((current, coef, sums))
+            continue
+        use, exponent = current[place]
+        rest = current[:place] + current[place + 1 :]
+        if use.node.kind == "add":
+            terms = _expanded(use, exponent)
+            if len(terms) * (1 + len(todo)) + len(done) > MOST_TERMS:
+                return None
+            rules.append("distribute" if exponent == 1 else "expand the square")
+            cancels = cancels or not _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
+            todo += [(rest + product, multiply(coef, weight), sums) for product, weight in terms]
+        else:
+            if not node.sums:
+                return None
+            rules.append("write the square as a product")
+            cancels = cancels or not all(never_negative(child) or e % 2 == 0 for child, _, e in use.node.args)
+            product, weight, more = _squared(use)
+            if len(product) + len(rest) > MOST_FACTORS:
+                return None
+            todo.append((rest + product, multiply(coef, weight), sums + more))
+        if cancels and not may_cancel:
+            return None
+    if not rules:
+        return None
+    pieces = [contract(axes, product, coef, sums, node.dtype) for product, coef, sums in done]
+    return Distribution(pieces, list(dict.fromkeys(rules)), cancels)
+
+
+def _reads(node: Node) -> bool:
+    """Whether factors are read through relations or along a diagonal, so that distributing may simplify each term."""
+    return any(arg[0].kind in RELATIONS or len(set(arg[1])) < len(arg[1]) for arg in node.args)
+
+
+def _is_sum(node: Node, exponent: int) -> bool:
+    if node.kind == "add":
+        return exponent in (1, 2) and len(node.args) <= MOST_TERMS
+    return node.kind == "contract" and exponent == 2 and bool(node.sums) and not node.dtype.is_bool
+
+
+def _is_safe(node: Node, summed: set[Label], has_sums: bool) -> bool:
+    """Whether taking a sum of terms apart cannot make rounding worse, or pays in structure: a relation that removes a sum."""
+    if not has_sums:
+        return True
+    if any(child.kind in RELATIONS or (child.kind == "contract" and any(arg[0].kind in RELATIONS for arg in child.args)) for child, *_ in node.args):
+        return bool(summed)
+    return all(never_negative(child) and coef.number >= 0 for child, _, coef in node.args)
+
+
+def _expanded(use: Use, exponent: int) -> list[tuple[list[tuple[Use, int]], Coef]]:
+    """The terms of an Add, or of its square, as products."""
+    terms = [(Use(child, tuple([use.labels[i] for i in positions])), coef) for child, positions, coef in use.node.args]
+    found = []
+    for chosen in itertools.combinations_with_replacement(range(len(terms)), exponent):
+        weight = Coef(1 if len(set(chosen)) == 1 else math.factorial(exponent))
+        for i in chosen:
+            weight = multiply(weight, terms[i][1])
+        found.append(([(terms[i][0], 1) for i in chosen], weight))
+    return found
+
+
+def _squared(use: Use) -> tuple[list[tuple[Use, int]], Coef, list[Label]]:
+    """The square of a sum as a product of two copies, each with sums of its own."""
+    product: list[tuple[Use, int]] = []
+    sums: list[Label] = []
+    for _ in range(2):
+        inner = list(use.labels) + [Label(size) for size in use.node.sums]
+        sums += inner[len(use.labels) :]
+        product += [(Use(child, tuple([inner[i] for i in positions])), e) for child, positions, e in use.node.args]
+    return product, power(use.node.param, 2), sums
+
+
+def centred(base: Use) -> Use | None:
+    """sum over a of (x[a] + y)^2 = sum over a of (x[a] - m)^2 + n (m + y)^2, with m the mean of the n values of x.
+
+    A table of differences becomes two sums of squares, of which neither can cancel. None where no summed label tells the terms apart.
+    """
+    node, axes = base
+    labels = [*axes, *[Label(size) for size in node.sums]]
+    uses = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+    for place, (square, exponent) in enumerate(uses):
+        if exponent != 2 or square.node.kind != "add" or not node.dtype.is_float or len(square.node.args) > MOST_TERMS:
+            continue
+        rest = uses[:place] + uses[place + 1 :]
+        elsewhere = {label for use, _ in rest for label in use.labels}
+        terms = [(Use(child, tuple([square.labels[i] for i in positions])), coef) for child, positions, coef in square.node.args]
+        for label in labels[len(axes) :]:
+            if label in elsewhere:
+                continue
+            moving = [term for term in terms if label in term[0].labels]
+            still = [term for term in terms if label not in term[0].labels]
+            reach = {other for use, _ in moving for other in use.labels}
+            if not still or all(reach.issuperset(use.labels) for use, _ in still):
+                continue
+            mean = _mean(add(moving, node.dtype), label)
+            sums = labels[len(axes) :]
+            spread = contract(axes, [*rest, (add([*moving, (mean, -1)], node.dtype), 2)], node.param, sums, node.dtype)
+            coef = multiply(node.param, of_size(label.size))
+            left = [other for other in sums if other is not label]
+            return add([(spread, 1), (contract(axes, [*rest, (add([*still, (mean, 1)], node.dtype), 2)], coef, left, node.dtype), 1)], node.dtype)
+    return None
+
+
+def _mean(use: Use, over: Label) -> Use:
+    """The mean over a label, 0 where the label has no values."""
+    kept = [label for label in use.labels if label is not over]
+    factors = [(use, 1)]
+    if not isinstance(over.size, int):
+        count = constant(of_size(over.size), use.dtype)
+        factors.append((scalar("gt", count, constant(0.0, use.dtype)), 1))
+    elif over.size == 0:
+        return constant(0.0, use.dtype)
+    return contract(kept, factors, of_size(over.size, -1), [over], use.dtype)
