@@ -69,7 +69,7 @@ def _key(
     """The key, None for what has none, and the shared variables in the order of the key."""
     variables = [variable for variable in replaced if variable is not None]
     positions = [_position(inputs, leaf) for leaf in donated]
-    settings = (structure, [variable is not None for variable in replaced], positions, config.strict_order, config.flush_subnormals)
+    settings = (structure, [variable is not None for variable in replaced], positions, config.algebra, config.flush_subnormals)
     try:
         key, shared, _ = fingerprint(inputs, [*results, *variables], settings)
     except Unkeyed:

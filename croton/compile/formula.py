@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from croton.algebra.formula import formula as text_of
 from croton.algebra.node import Use
 from croton.algebra.optimise import optimise
-from croton.algebra.formula import formula as text_of
 from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Expr
 from croton.transforms.lower import lower
+from croton.util.config import config
 
 
 def formula(expr: Expr, latex: bool = False, optimised: bool = True) -> str:
@@ -17,5 +18,5 @@ def formula(expr: Expr, latex: bool = False, optimised: bool = True) -> str:
     uses: Sequence[Use] = [operand.use for operand in lower([expr]).outputs]
     uses = stabilise(uses)
     if optimised:
-        uses = optimise(uses)[0]
+        uses = optimise(uses, config.algebra)[0]
     return text_of(uses[0], latex=latex)

@@ -79,7 +79,7 @@ def stabilise_values(job: Job) -> None:
 
 def optimise_contractions(job: Job) -> None:
     """Sums of products are factored: what is left is worth computing as it stands."""
-    uses, job.decisions = optimise([operand.use for operand in job.operands])
+    uses, job.decisions = optimise([operand.use for operand in job.operands], config.algebra)
     job.operands = [Operand(operand.axes, use) for operand, use in zip(job.operands, uses)]
 
 

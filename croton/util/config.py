@@ -66,7 +66,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("check", False, _truth, "check every stage of the compiler against the one before (slow)"),
     Flag("check_finite", False, _truth, "functions compiled now raise where the first NaN or infinity is born, naming the line (slow)"),
     Flag("flush_subnormals", False, _truth, "treat numbers below the smallest normal one as 0"),
-    Flag("strict_order", False, _truth, "never re-associate sums and products"),
+    Flag("algebra", "default", _one_of("strict", "default", "aggressive"), "rewriting: none, what cannot cancel, or also what may cancel"),
     Flag("debug", 0, _count, "each level prints one more stage of the compiler"),
 )
 _ROWS = {flag.name: flag for flag in FLAGS}
