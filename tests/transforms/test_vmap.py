@@ -122,3 +122,14 @@ def test_wrong_maps_are_refused_with_words() -> None:
         cr.vmap(lambda p, q: p)(cr.tensor(shape=(2,)), cr.tensor(shape=(3,)))
     with pytest.raises(ShapeError, match="no place"):
         cr.vmap(lambda p: p.sum(), out_axes=3)(x)
+
+
+def test_the_reference_evaluates_maps() -> None:
+    x, y = cr.matrix("x"), cr.vector("y")
+    a, b = RNG.standard_normal((4, 3)), RNG.standard_normal(2)
+    nested = cr.vmap(lambda row: cr.vmap(lambda number: cr.tanh(row * number).sum())(y))(x)
+    slopes = cr.vmap(lambda row: cr.grad((row**3).sum(), row))(x)
+    found = cr.reference.evaluate([nested, slopes.sum(), cr.grad(nested.sum(), y)], {x: a, y: b})
+    t = np.tanh(a[:, None, :] * b[:, None])
+    for value, wanted in zip(found, [t.sum(2), 3 * (a**2).sum(), ((1 - t**2) * a[:, None, :]).sum((0, 2))]):
+        np.testing.assert_allclose(value, wanted)
