@@ -10,6 +10,7 @@ Array functions follow NumPy's names and the Python array API standard. Only nam
 where it belongs.
 """
 
+from croton import random
 from croton.compile import reference
 from croton.compile.evaluate import install_evaluation
 from croton.compile.finite import NotFiniteError

@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "algebra": LANGUAGES,
     "expr": LANGUAGES,
     "ops": OPERATIONS,
+    "random": TRANSFORMS,
     "transforms": TRANSFORMS,
     "schedule": LANGUAGES | {"algebra", "kernel"},
     "codegen": LANGUAGES | {"kernel"},

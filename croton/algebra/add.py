@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from croton.algebra.coefficient import multiply, of_number
+from croton.algebra.coefficient import multiply, of_number, wrapped
 from croton.algebra.constant import zero
 from croton.algebra.contract import normalise
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
@@ -61,6 +61,8 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
         key = (node, labels, coef.sizes)
         found = collected.get(key)
         collected[key] = coef.number if found is None else found + coef.number
+    if dtype.is_integer:
+        collected = {key: wrapped(number, dtype) for key, number in collected.items()}  # type: ignore[arg-type]
     terms = [(node, labels, Coef(number, sizes)) for (node, labels, sizes), number in collected.items() if number != 0]
     if not terms:
         return zero(dtype)

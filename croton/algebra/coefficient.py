@@ -63,7 +63,18 @@ def of_number(number: bool | int | float | Coef, dtype: DType) -> Coef:
         return Coef(_one_nan(float(value)), number.sizes) if type(value) is not float or value != value else number
     if int(value) != value:
         raise TypeError(f"a value of dtype {dtype} cannot be multiplied with {value}; convert it to a floating dtype first")
-    return Coef(int(value), number.sizes) if type(value) is not int else number
+    whole = wrapped(int(value), dtype)
+    return Coef(whole, number.sizes) if type(value) is not int or whole != value else number
+
+
+def wrapped(number: int, dtype: DType) -> int:
+    """A whole number as an integer dtype holds it: arithmetic is modulo 2**bits."""
+    if dtype.kind not in "iu":
+        return number
+    half = 1 << (dtype.bits - 1)
+    if dtype.kind == "u":
+        return number & (2 * half - 1)
+    return ((number + half) & (2 * half - 1)) - half
 
 
 def _one_nan(number: int | float) -> int | float:
