@@ -321,6 +321,8 @@ def _partial_sums(merged: Factors, private: dict[tuple, list[Label]], sums: set[
 
 
 def _seal(merged: Factors, coef: Coef, sums: set[Label], dtype: DType) -> Use:
+    if dtype.is_integer:
+        coef = of_number(coef, dtype)
     if not merged:
         return Use(intern("contract", (), dtype, (), Coef(1) if dtype is bool_ else coef), ())
     if len(merged) == 1 and not sums:
