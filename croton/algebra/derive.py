@@ -15,6 +15,8 @@ from croton.algebra.call import arguments_of, results_of
 from croton.algebra.coefficient import multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
+from croton.algebra.loop import loop_key
+from croton.algebra.loop_derivative import Received, pull_back
 from croton.algebra.node import ONE, Coef, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import cumulate, reduce
@@ -39,7 +41,7 @@ def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequen
     order = list(walk([output.node for output in outputs]))
     targets = set(wrt)
     reached = _reached(order, targets)
-    sweep = _Sweep(reached)
+    sweep = _Sweep(reached, _first_parts(order))
     for output, cotangent in zip(outputs, cotangents):
         if cotangent is not None and output.node in reached:
             sweep.pull(output, [cotangent], ONE, output.labels)
@@ -73,10 +75,12 @@ def _is_flat(node: Node, place: int) -> bool:
 class _Sweep:
     """Adjoints on their way: what each node has received so far, at labels chosen for its axes."""
 
-    __slots__ = ("axes", "reached", "received")
+    __slots__ = ("axes", "loops", "parts", "reached", "received")
 
-    def __init__(self, reached: set[Node]) -> None:
+    def __init__(self, reached: set[Node], loops: dict[Node, Node]) -> None:
         self.reached = reached
+        self.loops = loops
+        self.parts: dict[Node, list[Received]] = {}
         self.received: dict[Node, list[Use]] = {}
         self.axes: dict[Node, tuple[Label, ...]] = {}
 
@@ -118,17 +122,38 @@ class _Sweep:
         """Sum up what a node has received, and pass it on to its arguments."""
         received = self.received.pop(node, None)
         if received is None:
+            if node.kind == "loop":
+                self.pass_through_loop(node, None)
             return
-        # What a line costs backwards is shown with that line.
-        origin.current = node.origin or line
+        # What a line costs backwards is shown with that line; what comes together at a leaf, with the line that asks for the derivative.
+        origin.current = (node.origin if node.args else None) or line
         adjoint = received[0] if len(received) == 1 else add([(use, 1) for use in received], node.dtype)
-        if number_of(adjoint.node) == 0:
-            return
         axes = self.axes[node]
+        if number_of(adjoint.node) == 0:
+            if node.kind == "loop":
+                self.pass_through_loop(node, None)
+            return
         if node in targets:
             results[node] = (adjoint, axes)
-        if node.args:
+        if node.kind == "loop":
+            self.pass_through_loop(node, Received(node, adjoint, axes))
+        elif node.args:
             _RULES[node.kind](self, node, adjoint, axes)
+
+    def pass_through_loop(self, node: Node, received: Received | None) -> None:
+        """The parts of one loop go back together, when the first of them is reached."""
+        first = self.loops[node]
+        if received is not None:
+            self.parts.setdefault(first, []).append(received)
+        if node is first:
+            for child, adjoint, frame in pull_back(self.parts.pop(first, []), self.reached, derive):
+                self.pull(child, [adjoint], ONE, frame)
+
+
+def _first_parts(order: Sequence[Node]) -> dict[Node, Node]:
+    """For each part of a loop the part of that loop that comes first."""
+    firsts: dict[tuple, Node] = {}
+    return {node: firsts.setdefault(loop_key(node), node) for node in order if node.kind == "loop"}
 
 
 def _contract(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:

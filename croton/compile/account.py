@@ -5,10 +5,11 @@ Plain data, so that a program from the disk cache can explain itself too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from croton.compile.assemble import Interface
+from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, Symbol, evaluate, hint, symbols
@@ -16,14 +17,25 @@ from croton.util.provenance import Line
 
 
 class Entry(NamedTuple):
-    """One call of the program."""
+    """One call of the program.
+
+    kind    "kernel", "product", "routine", "check" or "copy"
+    what    what it does, with {} for each of `sizes`
+    kernel  the number of the kernel, -1 for anything else
+    lines   the user's lines that are computed in it
+    """
 
     kind: str
-    title: str
+    what: str
+    sizes: tuple[Size, ...]
     kernel: int
     flops: Size
     bytes: Size
     lines: tuple[Line, ...]
+
+    def title(self, text: Callable[[Size], str]) -> str:
+        """What it does, with its sizes as `text` has them."""
+        return self.what.format(*map(text, self.sizes))
 
 
 class Argument(NamedTuple):
@@ -44,7 +56,7 @@ class Account(NamedTuple):
     results: tuple[Size, ...]
     arguments: tuple[Argument, ...]
     shared: tuple[Argument, ...]
-    decisions: tuple[str, ...]
+    decisions: tuple[Rewrite, ...]
     checks: tuple[tuple[Size, Size, Line | None], ...]
 
     def flops(self, sizes: dict) -> int:
@@ -60,6 +72,11 @@ class Account(NamedTuple):
         arena = sum(max(_aligned(evaluate(size, sizes)) for size in slot) for slot in self.slots if slot)
         return arena + sum(evaluate(size, sizes) for size in self.results)
 
+    def names(self) -> SizeNames:
+        """How sizes are called."""
+        every = (*self.arguments, *self.shared)
+        return SizeNames((argument.name or f"arg{position}", argument.shape) for position, argument in enumerate(every))
+
     def likely(self) -> dict[Symbol, int]:
         """Sizes to show where nobody gave any: the hints of the arguments' sizes."""
         names = {name for argument in (*self.arguments, *self.shared) for size in argument.shape for name in symbols(size)}
@@ -70,23 +87,30 @@ def _aligned(count: int) -> int:
     return (count + 63) // 64 * 64
 
 
-def account(plan: Plan, interface: Interface, decisions: Sequence[Any], checks: Sequence[Any]) -> Account:
-    """The account of a plan."""
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: Sequence[Any], checks: Sequence[Any]) -> Account:
+    """The account of a plan. `copied` are the results that are copied from where they are when all has been computed."""
     entries = []
     for call in plan.calls:
         lines = tuple(line for line in call.origins if line is not None)
         if isinstance(call, KernelCall):
-            entries.append(Entry("kernel", f"kernel {call.kernel}", call.kernel, call.flops, call.bytes, lines))
+            entries.append(Entry("kernel", f"kernel {call.kernel}", (), call.kernel, call.flops, call.bytes, lines))
         elif isinstance(call, ProductCall):
             shape = call.shape
-            batch = "".join(f"{size} x " for size in shape.batch)
-            title = f"matrix product {batch}({shape.m}, {shape.k}) @ ({shape.k}, {shape.n})"
-            entries.append(Entry("product", title, -1, call.flops, call.bytes, lines))
+            sizes = (*shape.batch, shape.m, shape.k, shape.k, shape.n)
+            what = "matrix product " + "{} x " * len(shape.batch) + "({}, {}) @ ({}, {})"
+            entries.append(Entry("product", what, sizes, -1, call.flops, call.bytes, lines))
         elif isinstance(call, RoutineCall):
-            entries.append(Entry("routine", f"routine {call.routine}", -1, call.flops, call.bytes, lines))
+            entries.append(Entry("routine", f"routine {_escaped(str(call.routine))}", (), -1, call.flops, call.bytes, lines))
         else:
             assert isinstance(call, BoundsCheck)
-            entries.append(Entry("check", f"indices within {call.bound}", -1, 0, 0, lines))
+            entries.append(Entry("check", "check that indices are within {}", (call.bound,), -1, 0, 0, lines))
+    for number in copied:
+        count = plan.values[plan.outputs[number]].bytes
+        entries.append(Entry("copy", "copy to a result", (), -1, 0, count * 2, ()))
     results = []
     for number, result in enumerate(interface.results):
         if plan.values[plan.outputs[number]].home[0] == "output" or (result.shared < 0 and not interface.in_donor(plan, number)):
@@ -101,6 +125,6 @@ def account(plan: Plan, interface: Interface, decisions: Sequence[Any], checks: 
         tuple(results),
         tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.inputs),
         tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.shared),
-        tuple(str(decision) for decision in decisions),
+        tuple(rewrite(decision) for decision in decisions),
         tuple((check.left, check.right, check.line) for check in checks),
     )

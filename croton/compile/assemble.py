@@ -76,11 +76,13 @@ class Interface(NamedTuple):
 
 
 class Assembled(NamedTuple):
-    """A program, the constant arrays that it reads as shared variables after the real ones, and the routines that it calls by name and params."""
+    """A program, the constant arrays that it reads as shared variables after the real ones, the routines that it calls by name and params, and the
+    results that its last calls copy."""
 
     program: Program
     constants: tuple[np.ndarray, ...]
     routines: tuple[tuple[Any, Any], ...]
+    copied: tuple[int, ...]
 
 
 def assemble(plan: Plan, interface: Interface, release_work: Size = -1, flush_subnormals: bool = False) -> Assembled:
@@ -213,7 +215,7 @@ class _Assembly:
             work=work if release_work != -1 else -1,
             flush_subnormals=flush_subnormals,
         )
-        return Assembled(program, tuple(self.constants), tuple(self.routines))
+        return Assembled(program, tuple(self.constants), tuple(self.routines), tuple(copied))
 
     def _bound(self, leaf: Leaf, composite: list[tuple[int, Size]]) -> tuple[int, ...]:
         """Entries for an argument's extents; a size that is an expression is compared once everything is bound."""

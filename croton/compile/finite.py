@@ -20,7 +20,7 @@ class NotFiniteError(CrotonError, FloatingPointError):
     """A value that is NaN or infinite while `config.check_finite` is on."""
 
 
-def check_finite(roots: Sequence[Expr], replaced: Sequence[SharedVariable | None], inputs: Sequence[Expr], arrays: Sequence[np.ndarray]) -> None:
+def check_finite(roots: Sequence[Expr], inputs: Sequence[Expr], arrays: Sequence[np.ndarray]) -> None:
     """Raise NotFiniteError where the first value that is not finite is made. Interprets the whole graph with NumPy: slow."""
     values: dict[Expr, np.ndarray] = dict(zip(inputs, arrays))
     sizes: dict[Symbol, int] = {}

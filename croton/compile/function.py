@@ -16,6 +16,7 @@ from croton.compile.account import Account
 from croton.compile.convert import as_argument
 from croton.compile.executable import Executable, executable
 from croton.compile.finite import check_finite
+from croton.compile.profile import Profile, profile
 from croton.compile.report import Report, report, sizes_of
 from croton.compile.signature import Param, Signature
 from croton.expr.expr import Expr, Input, SharedVariable
@@ -36,6 +37,7 @@ class Function(abc.ABC):
     explain()     its kernels, library calls, flops, bytes, memory and the lines they come from, as a `Report` to print
     flops(...)    operations of a call with arguments of these shapes, by name: `f.flops(x=(128, 784))`
     memory_peak(...)  bytes a call takes beyond its arguments
+    profile(*args)    where the time of a call goes, as a `Profile` to print
     """
 
     name: str
@@ -53,6 +55,9 @@ class Function(abc.ABC):
 
     @abc.abstractmethod
     def memory_peak(self, *shapes: Any, **named: Any) -> int: ...
+
+    @abc.abstractmethod
+    def profile(self, *args: Any, repeat: int = 10, **kwargs: Any) -> Profile: ...
 
 
 class SlowFunction:
@@ -77,12 +82,17 @@ def _memory_peak(self: Any, *shapes: Any, **named: Any) -> int:
     return self.account.memory_peak(sizes_of(self.account, shapes, named))
 
 
+def _profile(self: Any, *args: Any, repeat: int = 10, **kwargs: Any) -> Profile:
+    """Where the time of a call with these arguments goes: each kernel, product and routine with its lines. Shared variables and arguments stay as they are."""
+    return self.caller.profile(args, kwargs, repeat)
+
+
 def _repr(self: Any) -> str:
     signature = getattr(self, "signature", None)
     return f"<croton function {self.name}({signature.describe()})>" if signature is not None else object.__repr__(self)
 
 
-METHODS = {"explain": _explain, "flops": _flops, "memory_peak": _memory_peak, "__repr__": _repr}
+METHODS = {"explain": _explain, "flops": _flops, "memory_peak": _memory_peak, "profile": _profile, "__repr__": _repr}
 _dressed: set[type] = set()
 
 
@@ -175,7 +185,7 @@ class _Caller:
         )
         result: Any = self.native if self.direct else SlowFunction(self.call)
         _dress(type(result))
-        result.name, result.account, result.signature, result.program = self.name, found.account, self.signature, found
+        result.name, result.account, result.signature, result.program, result.caller = self.name, found.account, self.signature, found, self
         return result
 
     def fallback(self, status: tuple[int, int, int, int], *args: Any, **kwargs: Any) -> Any:
@@ -183,13 +193,11 @@ class _Caller:
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """A call with whatever the user gave."""
-        inputs = self.signature.inputs
-        values = self.signature.bind(args, kwargs)
-        arrays = [as_argument(value, leaf.type, _label(leaf, i)) for i, (value, leaf) in enumerate(zip(values, inputs))]
+        arrays = self.arrays(args, kwargs)
         for place in self.donated:
             arrays[place] = self.given_away(place, arrays)
         if self.checked:
-            check_finite(self.roots, self.replaced, inputs, arrays)
+            check_finite(self.roots, self.signature.inputs, arrays)
         try:
             result = call_native(self.native, arrays)
         except Refused as refused:
@@ -197,6 +205,19 @@ class _Caller:
         if self.structure is Single.LEAF or (_flat(self.structure)):
             return result
         return unflatten(self.structure, result)
+
+    def profile(self, args: tuple, kwargs: dict[str, Any], repeat: int) -> Profile:
+        """The profile of a call with whatever the user gave."""
+        arrays = self.arrays(args, kwargs)
+        try:
+            return profile(self.name, self.executable, [np.array(array) if i in self.donated else array for i, array in enumerate(arrays)], repeat)
+        except Refused as refused:
+            raise self.error(refused.status, arrays) from None
+
+    def arrays(self, args: tuple, kwargs: dict[str, Any]) -> list[np.ndarray]:
+        """The arrays of a call."""
+        values = self.signature.bind(args, kwargs)
+        return [as_argument(value, leaf.type, _label(leaf, i)) for i, (value, leaf) in enumerate(zip(values, self.signature.inputs))]
 
     def given_away(self, place: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """A donated array, or a copy where writing to it would change another array that the call reads, or cannot be."""
@@ -219,16 +240,19 @@ class _Caller:
                 if i != status.place and set(other.shape) & {argument.shape[status.detail]}
             ]
             wanted = f"the size {argument.shape[status.detail]}" + (f", as {', '.join(others)}" if others else "")
-            return ShapeError(f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}")
+            return ShapeError(
+                f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}"
+            )
         if status.reason == "relation":
             composite = len(self.executable.program.size_checks) - len(account.checks)
             if status.place >= composite:
                 left, right, line = account.checks[status.place - composite]
                 return ShapeError(f"{describe(left, right, status.detail, status.value)}; {self._shapes(arguments, values)}", line)
-            return ShapeError(f"the sizes of the arguments do not fit together: {status.detail} and {status.value} must be equal; {self._shapes(arguments, values)}")
+            differ = f"{status.detail} and {status.value} must be equal"
+            return ShapeError(f"the sizes of the arguments do not fit together: {differ}; {self._shapes(arguments, values)}")
         if status.reason == "index":
             entry = account.entries[status.place]
-            bound = entry.title.removeprefix("indices within ")
+            bound = account.names().text(entry.sizes[0])
             return OutOfRangeError(
                 f"index {status.value} (element {status.detail} of the indices) is out of range for an axis of size {bound}; "
                 'clip or check the indices, or use take(..., mode="clip")',

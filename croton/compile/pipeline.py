@@ -113,7 +113,7 @@ def assemble_program(job: Job) -> None:
     checks = tuple((check.left, check.right) for check in job.lowered.checks)
     interface = Interface(inputs, shared, results, checks, job.structure)
     job.assembled = assemble(job.plan, interface, job.plan.flops, config.flush_subnormals)
-    job.account = account(job.plan, interface, job.decisions, job.lowered.checks)
+    job.account = account(job.plan, interface, job.assembled.copied, job.decisions, job.lowered.checks)
 
 
 def generate_code(job: Job) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from croton.compile.account import Account, Argument
-from croton.sizes import Poly, Symbol, symbols
+from croton.compile.words import Lines, SizeNames, amount, counted
+from croton.sizes import Poly, Size, Symbol, evaluate, symbols
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -26,28 +27,62 @@ class Report:
         self.account = account
         self.kernels = sum(entry.kind == "kernel" for entry in account.entries)
         self.library_calls = sum(entry.kind in ("product", "routine") for entry in account.entries)
-        self.decisions = account.decisions
+        names = account.names()
+        self.decisions = tuple(decision.text(names) for decision in account.decisions)
 
     def __str__(self) -> str:
-        account = self.account
+        account, names = self.account, self.account.names()
         likely = account.likely()
-        sizes = sorted((symbol.name, value) for symbol, value in likely.items())
+        sizes = sorted((names.name(symbol), value) for symbol, value in likely.items())
         shown = f" with {', '.join(f'{name} = {value}' for name, value in sizes)}" if sizes else ""
-        lines = [
-            f"{self.name}: {self.kernels} kernel calls ({len(account.kernels)} distinct kernels), {self.library_calls} library calls",
-            f"for example{shown}: {_count(account.flops(likely))}flop, {_count(account.bytes(likely))}B of memory traffic, "
-            f"{_count(account.memory_peak(likely))}B beyond the arguments",
-            "",
+        lines = Lines(line for entry in account.entries for line in entry.lines)
+        rows = [
+            f"{self.name}: {counted(self.kernels, 'kernel call')} ({counted(len(account.kernels), 'distinct kernel')}), "
+            f"{counted(self.library_calls, 'library call')}",
+            f"One call{shown}: {amount(account.flops(likely))}flop, {amount(account.bytes(likely))}B of memory traffic, "
+            f"{amount(account.memory_peak(likely))}B taken beyond its arguments",
         ]
-        for number, entry in enumerate(account.entries):
-            lines.append(f"{number:4d}  {entry.title}: {entry.flops} flop, {entry.bytes} bytes")
-            for line, times in Counter(entry.lines).items():
-                text = f"        {line}" + (f"  {line.text}" if line.text else "")
-                lines.append(text + (f"  (x{times})" if times > 1 else ""))
-        if self.decisions:
-            lines += ["", "decisions:"]
-            lines += [f"  {decision}" + (f"  (x{times})" if times > 1 else "") for decision, times in Counter(self.decisions).items()]
-        return "\n".join(lines)
+        if sizes:
+            rows.append(f"In general: {names.text(_total(entry.flops for entry in account.entries))} flop, " + self._memory(names))
+        rows += [text for text in (lines.heading(),) if text]
+        rows.append("")
+        rows += self._calls(names, lines, likely)
+        if account.decisions:
+            rows += ["", "What was rewritten:"]
+            for (decision, line), times in Counter(zip(self.decisions, (d.line for d in account.decisions))).items():
+                rows.append(f"  {decision}" + (f"  (x{times})" if times > 1 else ""))
+                rows += [f"        {row}" for row in lines.rows([line])]
+        return "\n".join(rows)
+
+    def _memory(self, names: SizeNames) -> str:
+        account = self.account
+        slots = [(max(slot),) if all(isinstance(size, int) for size in slot) else slot for slot in account.slots if slot]
+        several = [slot for slot in slots if len(slot) > 1]
+        total = names.text(_total([*[slot[0] for slot in slots if len(slot) == 1], *account.results]))
+        if len(several) > MOST_SLOTS:
+            return f"{total} bytes and {counted(len(several), 'piece')} of memory that several values take in turn"
+        return " + ".join([total, *[f"max({', '.join(map(names.text, slot))})" for slot in several]]) + " bytes taken"
+
+    def _calls(self, names: SizeNames, lines: Lines, likely: dict[Symbol, int]) -> list[str]:
+        """A row for each call, and below it the lines that are fused into it. Calls that say the same are one row."""
+        groups: dict[tuple, list[int]] = {}
+        for number, entry in enumerate(self.account.entries):
+            groups.setdefault((entry.title(names.text), entry.flops, entry.bytes, entry.lines), []).append(number)
+        titles = [title for title, *_ in groups]
+        width = min(max(map(len, titles), default=0), 60)
+        rows = []
+        for (title, flops, traffic, origins), numbers in groups.items():
+            numbered = _ranges(numbers)
+            costs = f"{amount(evaluate(flops, likely))}flop", f"{amount(evaluate(traffic, likely))}B"
+            row = f"{numbered:>4}  {title:{width}}  {costs[0]:>12}  {costs[1]:>10}".rstrip()
+            found = lines.rows(origins)
+            if self.account.entries[numbers[0]].kind == "kernel" and len(found) > 1:
+                row += f"  {len(found)} lines fused"
+            rows.append(row + (f"  (x{len(numbers)})" if len(numbers) > 1 else ""))
+            rows += [f"        {line}" for line in found[:MOST_LINES]]
+            if len(found) > MOST_LINES:
+                rows.append(f"        ... and {counted(len(found) - MOST_LINES, 'more line')}")
+        return rows
 
     def __repr__(self) -> str:
         return str(self)
@@ -55,6 +90,25 @@ class Report:
     def detail(self) -> str:
         """The report with the code of each distinct kernel in the loop language."""
         return "\n\n".join([str(self), *self.account.kernels])
+
+
+MOST_LINES = 8
+"""Lines of the user that are shown with one call."""
+
+MOST_SLOTS = 3
+"""Pieces of memory for values of different sizes that are written out."""
+
+
+def _total(sizes: Iterable[Size]) -> Size:
+    total: Size = 0
+    for size in sizes:
+        total = total + size
+    return total
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """The numbers of calls that say the same: 3, or 3.. for the first of several."""
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}.."
 
 
 def report(name: str, account: Account) -> Report:
@@ -91,10 +145,3 @@ def _match(argument: Argument, shape: Sequence[int], found: dict[Symbol, int]) -
         elif isinstance(size, Poly) and len(names := symbols(size)) == 1 and size == names[0].size:
             if found.setdefault(names[0], extent) != extent:
                 raise ShapeError(f"the size {size} is {found[names[0]]} in one argument and {extent} in {argument.label}")
-
-
-def _count(number: float) -> str:
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= factor:
-            return f"{number / factor:.3g} {prefix}"
-    return f"{number:.0f} "
