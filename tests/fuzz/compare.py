@@ -1,0 +1,178 @@
+"""Does a program compute what its reference says? For the sizes it was made with, and for others with the same compiled function."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import croton as cr
+from croton.compile import pipeline
+from croton.runtime.engine import compile_object
+from croton.util.errors import CrotonError, NotSupportedError
+
+from .programs import Graph, Program, arrays_of, build
+
+
+class Failure(Exception):
+    """A program and its reference disagree."""
+
+
+@contextmanager
+def quick_code() -> Iterator[None]:
+    """Code generation at LLVM's lowest level: most of the time of a small program is LLVM's."""
+    original = pipeline.compile_object
+    pipeline.compile_object = lambda text: compile_object(text, 0)  # type: ignore[assignment]
+    try:
+        with cr.config.use(cache=False, threads=1):
+            yield
+    finally:
+        pipeline.compile_object = original
+
+
+def check(program: Program, seed: int) -> str:
+    """Raise Failure where compiled and reference values differ. Returns what was compared, in a word."""
+    chance = random.Random(seed + 1)
+    arrays = arrays_of(program, program.extents, seed)
+    graph = build(program, arrays)
+    inputs = [v for v, d in zip(graph.variables, program.variables) if not d.shared]
+    roots = [graph.values[o] for o in program.outputs]
+    updates = {} if program.update is None else {graph.variables[0]: graph.values[program.update]}
+    if not roots and not updates:
+        return "empty"
+    try:
+        f = cr.function(inputs, roots, updates=updates)
+    except NotSupportedError:
+        return "not supported"
+    except CrotonError as error:
+        wanted, refused = _reference(graph, roots, arrays)
+        if refused is None:
+            raise Failure(f"compiling raises {type(error).__name__}: {error}\nwhere the reference has values") from error
+        return "refused"
+    word = _run(program, graph, f, roots, arrays, chance)
+    for trial in range(2):
+        extents = {name: chance.choice((0, 1, 2, 3, 4, 6, 11, 18)) for name in program.extents}
+        if extents != program.extents and any(isinstance(n, str) for v in program.variables for n in v.sizes):
+            _run(program, graph, f, roots, arrays_of(program, extents, seed + trial), chance)
+    return word
+
+
+def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[np.ndarray], chance: random.Random) -> str:
+    for variable, array, declared in zip(graph.variables, arrays, program.variables):
+        if declared.shared:
+            variable.set_value(array)
+    everything = [*roots] if program.update is None else [*roots, graph.values[program.update]]
+    wanted, refused = _reference(graph, everything, arrays)
+    given = [_laid_out(a, chance) for a, d in zip(arrays, program.variables) if not d.shared]
+    try:
+        found = list(f(*given))
+    except (CrotonError, ValueError, IndexError) as error:
+        if refused is None:
+            raise Failure(f"the call raises {type(error).__name__}: {error}\nwhere the reference has values; shapes {[a.shape for a in arrays]}") from error
+        return "refused"
+    if refused is not None:
+        if isinstance(refused, CrotonError | IndexError):
+            raise Failure(f"the call gives values where the reference raises {type(refused).__name__}: {refused}; shapes {[a.shape for a in arrays]}")
+        return "refused"
+    if program.update is not None:
+        found.append(np.array(graph.variables[0].get_value()))
+        graph.variables[0].set_value(arrays[0])
+    again = [np.array(x) for x in found]
+    for i, (mine, theirs) in enumerate(zip(again, wanted)):
+        _compare(program, graph, everything, arrays, i, mine, theirs)
+    repeated = list(f(*given))
+    if program.update is not None:
+        graph.variables[0].set_value(arrays[0])
+    for i, (first, second) in enumerate(zip(again, repeated)):
+        if not np.array_equal(first, second, equal_nan=first.dtype.kind == "f"):
+            raise Failure(f"output {i} differs between two calls with the same arguments")
+    return "compared"
+
+
+def _laid_out(array: np.ndarray, chance: random.Random) -> np.ndarray:
+    """The same values, sometimes in another layout."""
+    kind = chance.random()
+    if kind < 0.7 or not array.ndim:
+        return array
+    if kind < 0.8:
+        return np.asfortranarray(array)
+    if kind < 0.9:
+        return np.repeat(array, 2, axis=-1)[..., ::2]
+    return array[::-1].copy()[::-1]
+
+
+def _reference(graph: Graph, roots: list[Any], arrays: list[np.ndarray]) -> tuple[list[np.ndarray], Exception | None]:
+    values = dict(zip(graph.variables, arrays))
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return cr.reference.evaluate(roots, values), None
+    except (CrotonError, ValueError, IndexError) as error:
+        return [], error
+
+
+def _compare(program: Program, graph: Graph, roots: list[Any], arrays: list[np.ndarray], i: int, mine: np.ndarray, theirs: np.ndarray) -> None:
+    where = f"output {i} ({roots[i]!r}), shapes {[a.shape for a in arrays]}"
+    if mine.dtype != theirs.dtype or mine.shape != theirs.shape:
+        raise Failure(f"{where}: got {mine.dtype}{list(mine.shape)}, wanted {theirs.dtype}{list(theirs.shape)}")
+    bad = _far(mine, theirs, _precision(program, theirs))
+    if not bad.any():
+        return
+    # What a small change of the arguments changes as much says nothing.
+    moved = [_reference(graph, [roots[i]], _moved(program, arrays, trial))[0] for trial in range(4)]
+    for other in moved:
+        if not other or other[0].shape != theirs.shape:
+            continue
+        with np.errstate(all="ignore"):
+            if theirs.dtype.kind == "f":
+                unsure = np.abs(other[0] - theirs) * 3 >= np.abs(mine - theirs)
+                unsure |= ~np.isfinite(other[0]) | (np.abs(other[0] - theirs) > 0.1 * (np.abs(theirs) + 1e-3))
+            else:
+                unsure = other[0] != theirs
+        bad &= ~unsure
+    if bad.any() and theirs.dtype.kind == "f" and _singular(graph, arrays):
+        # A sum of nothing times NaN is 0 in one order and NaN in another: only values that are far and finite count.
+        bad &= np.isfinite(mine) & np.isfinite(theirs)
+    if bad.any():
+        place = tuple(int(n) for n in np.argwhere(bad)[0])
+        raise Failure(f"{where}: {int(bad.sum())} of {bad.size} elements differ, first at {place}: got {mine[place]!r}, wanted {theirs[place]!r}")
+
+
+def _singular(graph: Graph, arrays: list[np.ndarray]) -> bool:
+    """Whether some value on the way is not finite."""
+    values, refused = _reference(graph, graph.values, arrays)
+    return refused is not None or any(v.dtype.kind == "f" and not np.isfinite(v).all() for v in values)
+
+
+def _precision(program: Program, array: np.ndarray) -> float:
+    single = array.dtype == np.float32 or any(v.dtype == "float32" for v in program.variables)
+    single |= any(s.operation == "cast" and s.params[0] == "float32" for s in program.steps)
+    return 3e-4 if single else 1e-8
+
+
+def _far(mine: np.ndarray, theirs: np.ndarray, tolerance: float) -> np.ndarray:
+    if theirs.dtype.kind != "f":
+        return np.asarray(mine != theirs)
+    with np.errstate(all="ignore"):
+        a, b = mine.astype(np.float64), theirs.astype(np.float64)
+        size = float(np.max(np.abs(b), where=np.isfinite(b), initial=0.0))
+        near = np.abs(a - b) <= tolerance * (np.abs(b) + 0.1 * size + 1e-2)
+    return ~np.asarray(near | (a == b) | (np.isnan(a) & np.isnan(b)))
+
+
+def _moved(program: Program, arrays: list[np.ndarray], trial: int) -> list[np.ndarray]:
+    """Arguments a little off; values on a lattice all by one factor, so that equal ones stay equal."""
+    generator = np.random.default_rng(trial)
+    found = []
+    for variable, array in zip(program.variables, arrays):
+        if array.dtype.kind != "f":
+            found.append(array)
+            continue
+        step = 3e-5 if _precision(program, array) > 1e-6 else 1e-10
+        shape = () if variable.values == "lattice" and trial % 2 == 0 else array.shape
+        found.append((array * (1 + step * generator.standard_normal(shape))).astype(array.dtype))
+    return found
