@@ -385,7 +385,11 @@ class GroupEmitter:
         for place, number in enumerate(reversed(inner)):
             loop = Lanes if place == 0 else For
             statement = loop(self.labels[number], self.names.extent(self.sizes[number]), (statement,))
-        self.before[depth].append(statement)
+        earlier = self.before[depth][-1] if self.before[depth] else None
+        if type(statement) is Lanes and type(earlier) is Lanes and earlier.label == statement.label and earlier.extent == statement.extent:
+            self.before[depth][-1] = earlier._replace(body=earlier.body + statement.body)
+        else:
+            self.before[depth].append(statement)
 
     def _accumulate(
         self, member: Member, target: list[Stmt], near: list[Stmt], late: list[Stmt], scope: Scope, now: dict[Value, Atom]

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from croton.schedule.fuse import Group
+from croton.schedule.fuse import Group, Member
 from croton.schedule.step import BodyBuilder, Step, Value, cost_of, loads, plain_labels, renumbered
 
 CHEAP_FREE = 8
 CHEAP_READ = 5
-CHEAP_NARROW = 24
+CHEAP_AGAIN = 2
 
 
 def inline_free(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
-    """Values made of values of lower rank only (one-hot codes, outer sums, masks) are no data: they are written into their readers."""
+    """Values made of values of lower rank only (one-hot codes, outer sums, masks) are no data: they are written into their readers.
+
+    So are cheap vectors and scalars made of inputs, such as an index that may be negative: a kernel of their own would be all cost.
+    """
     pinned = pinned_values(steps, kept)
     free: dict[Value, Step] = {}
     for step in steps:
         if free and step.kind == "map":
             _inline(step, free)
         rank = len(step.out.dims)
-        if step.kind != "map" or step.op is not None or step.out in pinned or rank < 1 or cost_of(step.body) >= CHEAP_FREE:
+        if step.kind != "map" or step.op is not None or cost_of(step.body) >= CHEAP_FREE:
+            continue
+        if rank < 2 and _of_inputs(step):
+            free[step.out] = step
+            continue
+        if rank < 1 or step.out in pinned:
             continue
         if all(len(i[3]) < rank and (len(i[3]) < 2 or rank > 2) and plain_labels(i[3]) for i in loads(step.body)):
             free[step.out] = step
     return live_steps(steps, kept)
+
+
+def _of_inputs(step: Step) -> bool:
+    """Whether a step reads a few arrays that are there anyway."""
+    count = 0
+    for instruction in step.body:
+        if instruction[0] == "load":
+            count += 1
+            if instruction[2].home is None or count > 3 or not plain_labels(instruction[3]):
+                return False
+    return True
 
 
 def pinned_values(steps: Iterable[Step], kept: Iterable[Value]) -> set[Value]:
@@ -44,7 +63,7 @@ def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
         if group.kind != "map":
             continue
         for member in group.members:
-            _inline_outside(member.step, group, pinned)
+            _inline_outside(member, group, pinned)
     needed = {memory_of(value) for value in kept}
     remaining: list[Group] = []
     for group in reversed(groups):
@@ -66,7 +85,9 @@ def memory_of(value: Value) -> Value:
     return value
 
 
-def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
+def _inline_outside(member: Member, group: Group, pinned: set[Value]) -> None:
+    step = member.step
+    lane = len(group.dims) - 1
     chosen: dict[Value, Step] = {}
     for instruction in loads(step.body):
         value = instruction[2]
@@ -76,8 +97,9 @@ def _inline_outside(step: Step, group: Group, pinned: set[Value]) -> None:
         if source is None or source.op is not None or source.kind != "map" or not value.dims or not plain_labels(instruction[3]):
             continue
         rank = len(value.dims)
-        # what varies along fewer labels than its reader is evaluated once for many elements only if it is invariant in the lane
-        if cost_of(source.body) > CHEAP_READ:
+        # a vector along the lane would be evaluated again for every row
+        again = rank < len(step.dims) and any(member.labels[label] == lane for label in instruction[3])
+        if cost_of(source.body) > (CHEAP_AGAIN if again else CHEAP_READ):
             continue
         leaves = list(loads(source.body))
         if len({(leaf[2], leaf[3]) for leaf in leaves if len(leaf[3]) == rank}) > 1:

@@ -148,7 +148,9 @@ class Step:
         elif self.kind == "routine":
             found += self.detail[1]
         elif self.kind == "view":
-            found.append(self.detail[0])
+            source, copy = self.detail
+            # the copy that a view may become reads other views, which must not be dropped before that is known
+            found += [source, *[value for value in copy.reads() if value.step is not None and value.step.kind == "view"]]
         elif self.kind == "scatter" and self.detail.base is not None:
             found.append(self.detail.base)
         return found

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 from execute import run
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from croton.algebra.add import add
@@ -167,6 +167,7 @@ def compare(seed: int, steps: int = 8) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(76976)  # a view of a view that has to be copied
 @given(st.integers(0, 10**6))
 def test_random_graphs(seed):
     compare(seed)
