@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 from croton.algebra.add import add
@@ -38,8 +39,11 @@ def may_distribute(node: Node) -> bool:
     )
 
 
-def distribute(base: Use, may_cancel: bool) -> Distribution | None:
-    """R6, R7: a sum of products for a product with sums of terms as factors; None where there is nothing to gain or too much to write."""
+def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "contract")) -> Distribution | None:
+    """R6, R7: a sum of products for a product whose factors are sums of terms ("add") or squares of sums of products ("contract").
+
+    None where there is nothing to gain or too much to write.
+    """
     node, axes = base
     labels = [*axes, *[Label(size) for size in node.sums]]
     factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
@@ -52,7 +56,7 @@ def distribute(base: Use, may_cancel: bool) -> Distribution | None:
     cancels = False
     while todo:
         current, coef, sums = todo.pop()
-        place = next((i for i, (use, e) in enumerate(current) if _is_sum(use.node, e)), None)
+        place = next((i for i, (use, e) in enumerate(current) if use.node.kind in kinds and _is_sum(use.node, e)), None)
         if place is None:
             done.append((current, coef, sums))
             continue

@@ -21,10 +21,12 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.common import take_out
 from croton.algebra.contract import contract
 from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
+from croton.algebra.loop import bodies_of, with_body
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
+from croton.algebra.operand import fresh_use
 from croton.algebra.plan import cost
-from croton.algebra.rebuild import construct, rebuild
+from croton.algebra.rebuild import Memo, construct, read, rebuild
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 """How far rewriting may change rounding."""
@@ -32,7 +34,7 @@ STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 MOST_REGION = 24
 """Nodes below a product that are looked at."""
 
-LEAST_GAIN = 2.0
+LEAST_GAIN = 1.25
 """A rewrite that may cancel must save this factor, even when it is asked for."""
 
 MOST_PASSES = 3
@@ -69,8 +71,9 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], lis
     if policy == STRICT:
         return list(uses), []
     kept: set[Node] = set()
+    bodies, inside = _optimised_bodies(uses, policy)
     for _ in range(MOST_PASSES):
-        work = _Optimiser(uses, policy, kept)
+        work = _Optimiser(uses, policy, kept, bodies)
         result = rebuild(uses, work.visit)
         # Whoever opened up a value that another reader kept has saved nothing by it, and did not know: again, knowing it.
         conflicts = work.opened.intersection(walk([use.node for use in result])) if work.opened else ()
@@ -78,13 +81,26 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], lis
         if not origins:
             break
         kept |= origins
-    return result, work.decisions
+    return result, inside + work.decisions
+
+
+def _optimised_bodies(uses: Sequence[Use], policy: str) -> tuple[Memo, list[Decision]]:
+    """What a step of every loop becomes: a program of its own."""
+    bodies: Memo = {}
+    decisions: list[Decision] = []
+    for wanted in bodies_of(walk([use.node for use in uses])).values():
+        roots = [fresh_use(node) for node in wanted]
+        found, chosen = optimise(roots, policy)
+        decisions += chosen
+        bodies.update({root.node: (root.labels, use) for root, use in zip(roots, found)})
+    return bodies, decisions
 
 
 class _Optimiser:
-    __slots__ = ("alive", "committed", "decisions", "opened", "origins", "policy", "readers", "whole")
+    __slots__ = ("alive", "bodies", "committed", "decisions", "opened", "origins", "policy", "readers", "whole")
 
-    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node]) -> None:
+    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node], bodies: Memo) -> None:
+        self.bodies = bodies
         self.decisions: list[Decision] = []
         self.opened: set[Node] = set()
         self.origins: dict[Node, list[Node]] = {}
@@ -229,15 +245,20 @@ class _Optimiser:
         middle = centred(base.use)
         if middle is not None:
             forms.append(Form(" + ".join([rule for rule in (base.rule, "centre the square") if rule]), middle, False))
-        found = distribute(base.use, self.policy == AGGRESSIVE)
-        if found is None:
-            return forms
-        name = " + ".join([rule for rule in (base.rule, *found.rules) if rule])
+        # Gram matrices of values that are themselves sums of terms: the terms stay together.
+        choices = [("add", "contract"), ("contract",)] if self.policy == AGGRESSIVE else [("add", "contract")]
         dtype = base.use.dtype
-        forms.append(Form(name, add([(piece, 1) for piece in found.pieces], dtype), found.cancels))
-        better = [self._best_opening(piece, shares) for piece in found.pieces]
-        if any(new is not old for new, old in zip(better, found.pieces)):
-            forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), found.cancels))
+        seen: list[list[Use]] = []
+        for choice in choices:
+            found = distribute(base.use, self.policy == AGGRESSIVE, choice)
+            if found is None or found.pieces in seen:
+                continue
+            seen.append(found.pieces)
+            name = " + ".join([rule for rule in (base.rule, *found.rules) if rule])
+            forms.append(Form(name, add([(piece, 1) for piece in found.pieces], dtype), found.cancels))
+            better = [self._best_opening(piece, shares) for piece in found.pieces]
+            if any(new is not old for new, old in zip(better, found.pieces)):
+                forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), found.cancels))
         return forms
 
     def _best_opening(self, piece: Use, shares: dict[Node, float]) -> Use:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from croton.algebra.add import add
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract, is_read
+from croton.algebra.loop import with_body
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
 from croton.algebra.pointwise import scalar
-from croton.algebra.rebuild import construct, rebuild
+from croton.algebra.rebuild import Memo, construct, rebuild
 from croton.algebra.reduce import reduce
 from croton.algebra.sign import positive
 from croton.algebra.solve import has_relations, solve
@@ -27,7 +28,11 @@ MOST_STEPS = 16
 def stabilise(uses: Sequence[Use], applied: dict[str, int] | None = None) -> list[Use]:
     """The same values in forms that lose less to rounding and overflow. `applied` counts the rules that were used, by name."""
 
+    bodies: Memo = {}
+
     def visit(node: Node, labels: tuple[Label, ...], arguments: list[Use]) -> Use | None:
+        if node.kind == "loop":
+            return with_body(node, labels, arguments, lambda roots: rebuild(roots, visit, bodies))
         if node.kind not in RULES or not node.dtype.is_float:
             return None
         if all(use.node is argument[0] for use, argument in zip(arguments, node.args)):
@@ -109,11 +114,22 @@ def _is_shifted(use: Use) -> bool:
     for place, (child, _, coef) in enumerate(node.args):
         if child.kind == "map" and child.param == "stop":
             return True
-        if child.kind == "reduce" and child.param == "max" and coef == Coef(-1.0):
+        greatest = _greatest_of(child) if coef == Coef(-1.0) else None
+        if greatest is not None:
             rest = [term for other, term in enumerate(_terms(use)) if other != place]
-            if add(rest, node.dtype).node is child.args[0][0]:
+            if add(rest, node.dtype).node is greatest:
                 return True
     return False
+
+
+def _greatest_of(node: Node) -> Node | None:
+    """What a value is the maximum of; also of one that is 0 where it is infinite."""
+    if node.kind == "contract" and len(node.args) == 2 and not node.sums and node.param == Coef(1.0):
+        top = next((child for child, _, _ in node.args if child.kind == "reduce"), None)
+        if top is None or not any(child.kind == "map" and child.param == "isfinite" and child.args[0][0] is top for child, _, _ in node.args):
+            return None
+        node = top
+    return node.args[0][0] if node.kind == "reduce" and node.param == "max" else None
 
 
 def _exponent_of_sum(node: Node) -> tuple[Node, tuple[int, ...]] | None:

@@ -179,16 +179,36 @@ class _Assembly:
 
 
 def _flops(group: Group) -> Size:
-    """Predicted operations of a kernel: each step's cost over its labels; a transcendental function counts as twenty."""
+    """Predicted operations of a kernel; a transcendental function counts as twenty.
+
+    An instruction counts for each value of the labels that it depends on: what does not change inside a loop is computed before it.
+    """
     total: Size = 0
     for member in group.members:
         step = member.step
-        cost = 0 if step.op is None else 1
+        everywhere = (1 << len(step.dims)) - 1
+        cost: dict[int, int] = {} if step.op is None else {everywhere: 1}
+        reach: list[int] = []
         for instruction in step.body:
-            cost += COSTS[instruction[0]]
-        size: Size = cost
-        for extent in step.dims:
-            size = size * extent
-        total = total + size
+            kind = instruction[0]
+            labels = 0
+            if kind == "load":
+                for entry in instruction[3]:
+                    for term in (entry,) if type(entry) is int else [term for term, _ in entry.terms]:
+                        labels |= reach[~term] if term < 0 else 1 << term
+                if instruction[4] >= 0:
+                    labels |= reach[instruction[4]]
+            elif kind == "index":
+                labels = 1 << instruction[2]
+            elif kind not in ("const", "coef"):
+                for argument in instruction[2]:
+                    labels |= reach[argument]
+                cost[labels] = cost.get(labels, 0) + COSTS[kind]
+            reach.append(labels)
+        for labels, count in cost.items():
+            size: Size = count
+            for label, extent in enumerate(step.dims):
+                if labels >> label & 1:
+                    size = size * extent
+            total = total + size
     return total
-

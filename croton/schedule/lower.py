@@ -196,6 +196,9 @@ class Lowering:
     def multiplied(self, body: BodyBuilder, factors: Sequence[Factor], coef: Coef, dtype: DType) -> int:
         """The product of the factors at their labels."""
         over, under, guards = [], [], []
+        above: set[int] = set()
+        below: set[int] = set()
+        composite = False
         for source, labels, power in factors:
             read = self.read(body, source, labels)
             if source.dtype is bool_:
@@ -205,6 +208,8 @@ class Lowering:
                 if len(factors) > 1 and last[0] == "load" and last[4] >= 0:
                     guards.append(last[4])
                 (over if power > 0 else under).append(self._power(body, read, abs(power), dtype))
+                (above if power > 0 else below).update(labels)
+                composite = composite or power < -1
         if dtype is bool_:
             if coef != ONE and not coef.number:
                 return body.const(bool_, False)
@@ -215,15 +220,19 @@ class Lowering:
         result = -1
         for factor in over:
             result = factor if result < 0 else body.call("mul", dtype, result, factor)
+        divisor = -1
+        for factor in under:
+            divisor = factor if divisor < 0 else body.call("mul", dtype, divisor, factor)
+        if over and (composite or len(under) > 1) and below < above:
+            # Nobody wrote such a quotient, so that nobody expects its rounding: divide where there are fewer elements.
+            result = body.call("mul", dtype, result, body.call("div", dtype, body.coef(dtype, coef), divisor))
+            coef, divisor = ONE, -1
         if result < 0:
             result = body.coef(dtype, coef)
         elif coef == (-1, ()):
             result = body.call("neg", dtype, result)
         elif coef != ONE:
             result = body.call("mul", dtype, result, body.coef(dtype, coef))
-        divisor = -1
-        for factor in under:
-            divisor = factor if divisor < 0 else body.call("mul", dtype, divisor, factor)
         if divisor >= 0:
             result = body.call("div", dtype, result, divisor)
         if guards:
