@@ -9,9 +9,9 @@ from croton.algebra.node import Coef
 from croton.dtypes import DType, float64, int64
 from croton.kernel.functions import unit
 from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+from croton.kernel.parallelise import marked_parallel
 from croton.schedule.collapse import merged_places
 from croton.schedule.fuse import Group, Member
-from croton.schedule.parallel import marked_parallel
 from croton.schedule.step import COSTS, HEAVY, Body, Position, Value
 from croton.sizes import Size
 
