@@ -110,10 +110,12 @@ def plan_memory(
             root[step] = value
         return value
 
+    first: dict[Value, int] = {}
     last: dict[Value, int] = {}
     for position, call in enumerate(calls):
         for value in call.values:
             last[owner(value)] = position
+            first.setdefault(owner(value), position)
     pinned = set(outputs)
     memory_of_kernel: dict[int, dict[str, list[Access]]] = {}
     slots: list[dict[Size, None]] = []
@@ -127,7 +129,9 @@ def plan_memory(
         dying = {value: None for value in owners if last[value] == position and value in slot and value not in pinned}
         for place, value in enumerate(call.values):
             top = owners[place]
-            if position > settled and top in pinned and top in heirs and top not in taken and value is top and call.kernel is not None:
+            # Only where it is made: calls after that read it too, and the donor may be needed in between.
+            made = value is top and first[top] == position
+            if made and position > settled and top in pinned and top in heirs and top not in taken and call.kernel is not None:
                 _inherit(call, place, heirs[top], last, position, taken, memory_of_kernel)
             if top.home is not None or top in pinned or top in slot:
                 continue
