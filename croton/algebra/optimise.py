@@ -169,7 +169,7 @@ class _Optimiser:
             self.alive.update([child for child in shares if self.readers.get(child, 1) > 1])
             return atomic
         self.opened.update(shares)
-        self.decisions.append(Decision(best.rule, origin, before, least))
+        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.may_cancel else ""), origin, before, least))
         return best.use
 
     def _taken_out(self, origin: Node, terms: Use) -> Use:
