@@ -242,3 +242,14 @@ def test_predictions_are_functions_of_the_sizes() -> None:
     assert isinstance(f, cr.Function)
     text = str(f.explain())
     assert "matrix product" in text and "test_function.py" in text
+
+
+def test_a_new_value_that_is_also_used_does_not_overwrite_the_old_one_early() -> None:
+    a = np.arange(6.0).reshape(3, 2) / 4
+    w = cr.shared(a, name="w")
+    new = cr.cos(w)
+    joined, kept, top = cr.function([], [cr.concatenate([new, w, new]), w, new.max(axis=0)], updates={w: new})()
+    np.testing.assert_allclose(joined, np.concatenate([np.cos(a), a, np.cos(a)]))
+    np.testing.assert_array_equal(kept, a)
+    np.testing.assert_allclose(top, np.cos(a).max(axis=0))
+    np.testing.assert_allclose(w.get_value(), np.cos(a))
