@@ -166,16 +166,22 @@ class _Assembly:
     def _home(self, value: Value) -> tuple:
         top = value = memory_of(value)
         if value in self.memory.taken:
-            return self.memory.taken[value].home
+            return _given(self.memory.taken[value])
         while top.output < 0 and top in self.memory.alias:
             top = self.memory.alias[top]
         if top.output >= 0:
-            return self.memory.taken[top].home if top in self.memory.taken else ("output", top.output)
+            return _given(self.memory.taken[top]) if top in self.memory.taken else ("output", top.output)
         if value.home is None:
             return ("slot", self.memory.slot[value])
         if value.home[0] == "constant":
             return ("constant", array_of(value.home[1]))
         return value.home
+
+
+def _given(value: Value) -> tuple:
+    """Where a value lives that the program is given."""
+    assert value.home is not None, "only inputs give their memory away"
+    return value.home
 
 
 def _flops(group: Group) -> Size:

@@ -40,7 +40,7 @@ def _separate(member: Member, group: Group, apart: list[bool], stored: set[Value
         elif kind == "index":
             _alone(labels[instruction[2]], apart)
     if step.kind in ("scatter", "scan"):
-        _aligned(step.out, step.detail.index, labels, group, apart)
+        _aligned(step.out, step.detail.at, labels, group, apart)
         if step.kind == "scan":
             _alone(count - 1, apart)
     elif rank and (step.out in stored or step.op is not None):
@@ -48,7 +48,6 @@ def _separate(member: Member, group: Group, apart: list[bool], stored: set[Value
 
 
 def _aligned(value: Value, index: tuple, labels: dict[int, int], group: Group, apart: list[bool]) -> None:
-    assert value.order is not None
     _adjacent([index[axis] for axis in value.order], labels, apart, len(group.dims))
     for axis, entry in enumerate(index):
         # The first elements of a row are not next to those of the row that follows.

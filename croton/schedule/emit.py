@@ -267,7 +267,7 @@ class GroupEmitter:
                 terms.append((self.labels[self.number[member.labels[term]]], self.names.integer(coefficient)))
                 continue
             atom = numbers[~term]
-            if type(atom) is Const:
+            if isinstance(atom, Const):
                 const = const + coefficient * int(atom.value)
             else:
                 terms.append((atom.name, self.names.integer(coefficient)))
@@ -375,6 +375,7 @@ class GroupEmitter:
     def _fill(self, member: Member) -> None:
         """Set the memory of a reduction to its unit before the loops that it runs over."""
         step = member.step
+        assert step.op is not None, "a reduction"
         buffer, entries = self.home(step.out, member)
         summed = self._summed(member)
         kept = {self.number[place] for place in (member.labels[label] for label in range(len(step.out.dims)))}
@@ -396,6 +397,7 @@ class GroupEmitter:
     ) -> None:
         """A reduction's statements: the update into `target`, an accumulator of this row into `near`, what follows it into `late`."""
         step, value = member.step, member.step.out
+        assert step.op is not None, "a reduction"
         summand, guard = self._guarded(member, scope, now)
         if self._is_column(member):
             self._fill(member)

@@ -23,13 +23,13 @@ def emit_scatter(group: Group, stored: set[Value]) -> Emitted:
         before.append(_fill(emitter, out, unit(detail.fill, out.dtype)))
     inner = Scope(names.head)
     numbers = emitter.evaluate(member, inner, {})
-    buffer, index = emitter.place(out, detail.index, member, numbers)
+    buffer, index = emitter.place(out, detail.at, member, numbers)
     guard = None
     value = numbers[detail.result]
     skip = False
     if detail.guard >= 0:
         condition = numbers[detail.guard]
-        if type(condition) is Var:
+        if isinstance(condition, Var):
             guard = condition.name
         else:
             skip = not condition.value
@@ -37,7 +37,7 @@ def emit_scatter(group: Group, stored: set[Value]) -> Emitted:
         inner.statements.append(Store(buffer, index, value, detail.op, guard))
     body: tuple[Stmt, ...] = tuple(inner.statements)
     # lanes must not meet in one element: the lane label is an axis of the result by itself
-    lane = emitter.labels[-1] if emitter.labels else None
+    lane = emitter.labels[-1] if emitter.labels else ""
     separate = detail.op is None or any(entry == Index(((lane, 1),)) for entry in index)
     for number in range(emitter.loops - 1, -1, -1):
         extent = names.extent(emitter.sizes[number])
@@ -57,7 +57,7 @@ def emit_scan(group: Group, stored: set[Value]) -> Emitted:
     names = emitter.names
     inner = Scope(names.head)
     numbers = emitter.evaluate(member, inner, {})
-    buffer, entries = emitter.place(step.out, detail.index, member, numbers)
+    buffer, entries = emitter.place(step.out, detail.at, member, numbers)
     total = names.variable()
     update, store = Update(total, numbers[-1]), Store(buffer, entries, Var(total))
     inner.statements += [store, update] if detail.exclusive else [update, store]

@@ -92,13 +92,11 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
             group.add(Member(step, {label: place for place, label in enumerate(order)}, 0, NEVER))
             groups.append(group)
             continue
-        found, candidates = None, _candidates(step, readers)
-        for group in candidates:
-            member = _fit(group, step)
+        for found in _candidates(step, readers):
+            member = _fit(found, step)
             if member is not None:
-                found = group
                 break
-        if found is None:
+        else:
             found, member = _open(step)
             groups.append(found)
         found.add(member)
@@ -134,7 +132,9 @@ def _open(step: Step) -> tuple[Group, Member]:
     level = 1 + max([instruction[2].level for instruction in step.body if instruction[0] == "load"], default=-1)
     group = Group("map", level, tuple([step.dims[label] for label in order]))
     labels = {label: place for place, label in enumerate(order)}
-    return group, _placed(group, step, labels, -2)
+    member = _placed(group, step, labels, -2)
+    assert member is not None, "a step fits where nothing else is"
+    return group, member
 
 
 def _fit(group: Group, step: Step) -> Member | None:
@@ -147,14 +147,14 @@ def _fit(group: Group, step: Step) -> Member | None:
         if instruction[0] != "load":
             continue
         value = instruction[2]
-        place = group.places.get(value)
-        if place is None:
+        made = group.places.get(value)
+        if made is None:
             if value.level >= group.level:
                 return None
             continue
-        if place[1] > latest:
-            latest = place[1]
-        if not _bind(bound, instruction[3], place[0]):
+        if made[1] > latest:
+            latest = made[1]
+        if not _bind(bound, instruction[3], made[0]):
             return None
     if latest >= NEVER:
         return None
@@ -350,7 +350,7 @@ def nest_order(step: Step) -> list[int]:
         along = step.detail.label
         return [label for label in step.out.order if label != along] + [along]
     if step.kind == "scatter" and count > 1:
-        stored = [step.detail.index[axis] for axis in step.out.order]
+        stored = [step.detail.at[axis] for axis in step.out.order]
         order = preferred_order(step)
         if stored and type(stored[-1]) is int:
             # contiguous in the result
@@ -360,6 +360,6 @@ def nest_order(step: Step) -> list[int]:
 
 
 def _entry_labels(entry: int | Position) -> list[int]:
-    if type(entry) is int:
+    if isinstance(entry, int):
         return [entry]
     return [term for term, _ in entry.terms if term >= 0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from croton.schedule.step import Instruction, Step, Value, plain_labels
+from croton.schedule.step import UNDECIDED, Instruction, Step, Value, plain_labels
 
 Order = tuple[int, ...]
 
@@ -20,7 +20,7 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
     wanted: list[Value] = []
     added: list[tuple[Value, Order]] = []
     for step in steps:
-        if step.out.order is not None:
+        if step.out.order is not UNDECIDED:
             pinned.append(step.out)
         if step.kind == "view" and len(step.detail[0].dims) > 1:
             wanted.append(step.detail[0])
@@ -49,20 +49,20 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
     chosen = {root: max(ballot, key=ballot.__getitem__) for root, ballot in votes.items()}
     for step in steps:
         value = step.out
-        if value.order is not None:
+        if value.order is not UNDECIDED:
             continue
         rank = len(value.dims)
         if rank < 2 or step.kind in ("routine", "scatter", "view"):
             value.order = tuple(range(rank))
             continue
         root, places = classes.find(value)
-        order = chosen.get(root)
-        if order is None:
+        stored = chosen.get(root)
+        if stored is None:
             value.order = _default(step)
             chosen[root] = tuple([places[axis] for axis in value.order])
         else:
             axes = {place: axis for axis, place in enumerate(places)}
-            value.order = tuple([axes[place] for place in order])
+            value.order = tuple([axes[place] for place in stored])
     for step in reversed(steps):
         # what is accumulated into shares the memory of the result
         if step.kind == "product" and step.detail.accumulate is not None and step.detail.accumulate.home is None:
@@ -124,7 +124,7 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
 
 def _added(step: Step) -> Iterable[tuple[Value, Order]]:
     """What a scatter adds to rows should be stored in rows."""
-    index = step.detail.index
+    index = step.detail.at
     lane = index[-1] if index else None
     if type(lane) is not int:
         return

@@ -109,9 +109,10 @@ class Lowering:
 
     def materialised(self, source: Source, dims: tuple[Size, ...] | None = None) -> Value:
         """A source as an array in memory."""
-        if type(source) is Value:
+        if isinstance(source, Value):
             return source
         if dims is None:
+            assert isinstance(source, Node), "the axes of what is written into its readers are theirs"
             dims = source.dims
         body = BodyBuilder()
         result = self.read(body, source, tuple(range(len(dims))))
@@ -144,9 +145,9 @@ class Lowering:
 
     def read(self, body: BodyBuilder, source: Source, labels: Sequence[int]) -> int:
         """The instruction that reads a source at labels."""
-        if type(source) is Value:
+        if isinstance(source, Value):
             return body.load(source, tuple(labels))
-        if type(source) is Inline:
+        if isinstance(source, Inline):
             return body.splice(source.body, tuple(labels))
         kind = source.kind
         if kind == "iota":
@@ -195,7 +196,9 @@ class Lowering:
 
     def multiplied(self, body: BodyBuilder, factors: Sequence[Factor], coef: Coef, dtype: DType) -> int:
         """The product of the factors at their labels."""
-        over, under, guards = [], [], []
+        over: list[int] = []
+        under: list[int] = []
+        guards: list[int] = []
         above: set[int] = set()
         below: set[int] = set()
         composite = False
@@ -270,18 +273,20 @@ class Lowering:
 
     def _pointwise(self, node: Node, factors: list[Factor]) -> Source:
         rank = len(node.dims)
-        if len(factors) == 1 and factors[0][1:] == (tuple(range(rank)), 1) and self._sole_product(node.args[0][0]):
-            step = factors[0][0].step
+        step = self._sole_product(node.args[0][0]) if len(factors) == 1 and factors[0][1:] == (tuple(range(rank)), 1) else None
+        if step is not None:
             detail = step.detail._replace(alpha=multiply(step.detail.alpha, node.param))
             return self.product(step.dims, rank, node.dtype, detail)
         body = BodyBuilder()
         return self.emit(node.dims, rank, None, body.finish(self.multiplied(body, factors, node.param, node.dtype)))
 
-    def _sole_product(self, node: Node) -> bool:
+    def _sole_product(self, node: Node) -> Step | None:
+        """The matrix product that a node is, if nothing else uses it and nothing is accumulated into it."""
         value = self._sources[node]
-        if type(value) is not Value or value.step is None or value.step.kind != "product":
-            return False
-        return self._uses[node] == 1 and self._claims[value] == 1 and value.step.detail.accumulate is None
+        step = value.step if isinstance(value, Value) else None
+        if step is None or step.kind != "product" or step.detail.accumulate is not None:
+            return None
+        return step if self._uses[node] == 1 and self._claims[step.out] == 1 else None
 
     def summed(
         self, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType, tree: Tree | None = None
@@ -388,21 +393,25 @@ class Lowering:
             if updated is not None:
                 return updated
         same = tuple(range(rank))
-        products, rest = [], []
+        products: list[tuple[Step, Coef]] = []
+        rest = []
         for child, labels, coef in node.args:
-            sole = labels == same and len(node.args) > 1 and self._sole_product(child)
-            (products if sole else rest).append((child, labels, coef))
+            sole = self._sole_product(child) if labels == same and len(node.args) > 1 else None
+            if sole is None:
+                rest.append((child, labels, coef))
+            else:
+                products.append((sole, coef))
         if products and rest and (rest == [(rest[0][0], same, ONE)] or not any(len(labels) == rank for _, labels, _ in rest)):
             # a lone shared value would only be copied, and a bias is added after the product, with what follows it
             products, rest = [], list(node.args)
-        total = None
+        total: Value | None = None
         if rest:
             body = BodyBuilder()
             total = self.emit(node.dims, rank, None, body.finish(self._sum(body, rest, dtype)), own=bool(products))
-        for child, _, coef in products:
-            step = self._sources[child].step
+        for step, coef in products:
             detail = step.detail._replace(alpha=multiply(step.detail.alpha, coef), accumulate=total)
             total = self.product(step.dims, rank, dtype, detail, own=True)
+        assert total is not None, "a sum has terms"
         return total
 
     def _updated(self, node: Node) -> Value | None:
@@ -415,7 +424,7 @@ class Lowering:
                 axes = [axis for axis in operand.axes if axis.size != 1]
                 if [operand.use.labels[label] for label in labels] != axes:
                     return None
-                base = self._sources[child]
+                base = self.inputs[key]
             else:
                 others.append((child, labels, coef))
         if base is None or len(others) != 1:
@@ -426,12 +435,13 @@ class Lowering:
             return None
         if value.step.kind == "scatter" and value.step.detail.op == "sum" and self._claims.get(value, 1) == 1:
             return self._scattered_into(base, value.step, labels, coef, node)
-        if self._sole_product(child) and labels == tuple(range(len(labels))):
-            detail = value.step.detail
+        step = self._sole_product(child)
+        if step is not None and labels == tuple(range(len(labels))):
+            detail = step.detail
             if not (self._is_donated(detail.left) or self._is_donated(detail.right)):
                 detail = detail._replace(alpha=multiply(detail.alpha, coef), accumulate=base)
-                found = self.product(value.step.dims, len(node.dims), node.dtype, detail, own=True)
-                found.step.last = True
+                found = self.product(step.dims, len(node.dims), node.dtype, detail, own=True)
+                self.steps[-1].last = True
                 return found
         return None
 
@@ -451,7 +461,7 @@ class Lowering:
             same = apart.splice(step.body[: detail.result + 1], range(len(step.dims)))
             value = self.emit(step.dims, len(step.dims), None, apart.finish(same), own=True)
             result = body.load(value, tuple(range(len(step.dims))))
-            kept = {argument for entry in detail.index if type(entry) is not int for term, _ in entry.terms if term < 0 for argument in (~term,)}
+            kept = {argument for entry in detail.at if type(entry) is not int for term, _ in entry.terms if term < 0 for argument in (~term,)}
             if detail.guard >= 0:
                 kept.add(detail.guard)
             needed = set(kept)
@@ -475,11 +485,11 @@ class Lowering:
             result = body.call("mul", node.dtype, result, body.coef(node.dtype, coef))
         index: list = [0] * len(labels)
         for axis, label in enumerate(labels):
-            index[label] = moved(detail.index[axis], numbers, None)
+            index[label] = moved(detail.at[axis], numbers, None)
         found = Value(node.dims, node.dtype)
         into = Scatter(result, tuple(index), guard, "sum", base, None)
         self.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, self.origin))
-        found.step.last = True
+        self.steps[-1].last = True
         return found
 
     def _sum(self, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
@@ -653,9 +663,9 @@ class Lowering:
         node, labels = operand.use
         axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
         source = self._sources[node]
-        own = type(source) is Value and source.home is None and source.step.kind != "view"
-        if own and source not in taken and len(labels) == len(axes) and set(labels) == set(axes):
-            value = source
+        step = source.step if isinstance(source, Value) else None
+        if step is not None and step.kind != "view" and step.out not in taken and len(labels) == len(axes) and set(labels) == set(axes):
+            value = step.out
             value.order = tuple([labels.index(axis) for axis in axes])
         else:
             body = BodyBuilder()

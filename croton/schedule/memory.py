@@ -16,7 +16,7 @@ class Access(NamedTuple):
     position: int
     write: bool
     plain: bool
-    index: tuple[Index, ...]
+    at: tuple[Index, ...]
     loops: tuple[str, ...]
 
 
@@ -39,13 +39,12 @@ def accesses(kernel: Kernel) -> dict[str, list[Access]]:
         for number in range(start, len(statements)):
             statement = statements[number]
             position += 1
-            kind = type(statement)
-            if kind is Load:
+            if type(statement) is Load:
                 found.setdefault(statement.buffer, []).append(Access(position, False, True, statement.index, loops))
-            elif kind is Store:
+            elif type(statement) is Store:
                 plain = statement.op is None and statement.guard is None
                 found.setdefault(statement.buffer, []).append(Access(position, True, plain, statement.index, loops))
-            elif kind in (For, Lanes):
+            elif type(statement) is For or type(statement) is Lanes:
                 stack.append((statements, number + 1, loops))
                 stack.append((statement.body, 0, (*loops, statement.label)))
                 break
@@ -61,12 +60,12 @@ def may_replace(kernel: Kernel, found: dict[str, list[Access]], new: str, old: s
     if not writes:
         return False
     write = writes[0]
-    if any(not access.plain or access.index != write.index or access.loops != write.loops for access in found[new] if access.write):
+    if any(not access.plain or access.at != write.at or access.loops != write.loops for access in found[new] if access.write):
         return False
-    labels = [index.terms[0][0] for index in write.index if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
-    if len(labels) != len(write.index) or sorted(labels) != sorted(write.loops):
+    labels = [index.terms[0][0] for index in write.at if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
+    if len(labels) != len(write.at) or sorted(labels) != sorted(write.loops):
         return False
-    return all(not access.write and access.index == write.index and access.position < write.position for access in found.get(old, ()))
+    return all(not access.write and access.at == write.at and access.position < write.position for access in found.get(old, ()))
 
 
 class CallUse(NamedTuple):
@@ -220,7 +219,7 @@ def _inherit(
 ) -> None:
     """Let an output live in the memory of the input that it replaces, if this call is the last to read it."""
     output = call.values[place]
-    if donor.dims != output.dims or donor.dtype is not output.dtype or last.get(donor, -1) > position or call.values.count(output) > 1:
+    if call.kernel is None or donor.dims != output.dims or donor.dtype is not output.dtype or last.get(donor, -1) > position or call.values.count(output) > 1:
         return
     if last.get(donor, -1) == position:
         if call.values.count(donor) != 1:

@@ -186,8 +186,8 @@ class _Lowering:
     def _factor(self, argument: int, at: Sequence[Row], power: int, guards: Sequence[Predicate], place: dict[int, int]) -> tuple:
         """A data factor as a source over loop labels."""
         source = self.lowering.source(self.node.args[argument][0])
-        plain = [_label_of(row) for row in at]
-        if not guards and all(label is not None and label in place for label in plain):
+        plain = _labels_of(at)
+        if not guards and plain is not None and all(label in place for label in plain):
             return (source, tuple([place[label] for label in plain]), power)
         if not guards and type(source) is Value:
             order = self._axes_of_view(source, at)
@@ -233,8 +233,8 @@ class _Lowering:
     def _read(self, body: BodyBuilder, source: Any, at: Sequence[Row], guard: int, labels: dict[int, int]) -> int:
         """An element of a source at rows over loop labels and defined labels."""
         if type(source) is not Value:
-            plain = [_label_of(row) for row in at]
-            if all(label is not None and label not in self.definitions for label in plain):
+            plain = _labels_of(at)
+            if plain is not None and all(label not in self.definitions for label in plain):
                 read = self.lowering.read(body, source, [self._loop(label, labels) for label in plain])
                 return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
             if source.kind == "iota":
@@ -245,18 +245,18 @@ class _Lowering:
                 return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
             source = self.lowering.materialised(source)
         index = tuple([self._position(body, row, labels) for row in at])
-        for label in self._unchecked(at):
+        for gather in self._unchecked(at):
             # a computed index may be checked only after the kernel that computes it, which may read here: it must not fault
-            size = self.node.args[self.definitions[label].argument][0].dims[0]
-            place = self._defined(body, label, labels)
+            size = self.node.args[gather.argument][0].dims[0]
+            place = self._defined(body, gather.label, labels)
             above = body.call("ge", bool_, place, body.const(int64, 0))
             within = body.call("logical_and", bool_, above, body.call("lt", bool_, place, self.lowering.size(body, size)))
             guard = within if guard < 0 else body.call("logical_and", bool_, guard, within)
         return body.load(source, index, guard)
 
-    def _unchecked(self, at: Sequence[Row]) -> list[int]:
-        """The labels that positions take from indices which are computed and have to be checked."""
-        found: dict[int, None] = {}
+    def _unchecked(self, at: Sequence[Row]) -> list[Gather]:
+        """What gives positions their labels from indices which are computed and have to be checked."""
+        found: dict[int, Gather] = {}
         pending = [label for row in at for label in row[0]]
         while pending:
             definition = self.definitions.get(pending.pop())
@@ -265,8 +265,8 @@ class _Lowering:
             elif definition is not None and definition.argument in self.checked:
                 source = self.lowering.source(self.node.args[definition.argument][0].args[0][0])
                 if type(source) is not Value or source.home is None:
-                    found[definition.label] = None
-        return list(found)
+                    found[definition.label] = definition
+        return list(found.values())
 
     def _position(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int | Position:
         label = _label_of(row)
@@ -379,6 +379,17 @@ def _label_of(row: Row) -> int | None:
         if isinstance(coefficient, int) and coefficient == 1:
             return label
     return None
+
+
+def _labels_of(rows: Sequence[Row]) -> list[int] | None:
+    """The labels that rows consist of, None if one of them is anything else."""
+    found: list[int] = []
+    for row in rows:
+        label = _label_of(row)
+        if label is None:
+            return None
+        found.append(label)
+    return found
 
 
 def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:

@@ -25,6 +25,9 @@ from croton.sizes import Size
 Instruction = tuple
 Body = tuple[Instruction, ...]
 
+Labels = Sequence[Any] | Mapping[int, int]
+"""What stands for the labels of a body: other labels, or a `Position` for one that is read by itself only."""
+
 HEAVY = 20
 """The cost from which on an expression counts as expensive: a transcendental function."""
 
@@ -32,6 +35,10 @@ COSTS = dict.fromkeys(("load", "const", "coef", "index"), 0)
 COSTS.update({name: {"cheap": 1, "moderate": 5}.get(function.cost, HEAVY) for name, function in FUNCTIONS.items()})
 COSTS.update(add=1, sub=1, mul=1, neg=1, div=4)
 """Costs of instructions in additions."""
+
+
+UNDECIDED: Any = (None,)
+"""The order of a value whose layout is not chosen yet."""
 
 
 class Position(NamedTuple):
@@ -59,7 +66,7 @@ class Value:
         self.dims = dims
         self.dtype = dtype
         self.home = home
-        self.order: tuple[int, ...] | None = None if home is None else tuple(range(len(dims)))
+        self.order: tuple[int, ...] = UNDECIDED if home is None else tuple(range(len(dims)))
         self.output = -1
         self.step: Step | None = None
         self.donor: Value | None = None
@@ -79,13 +86,13 @@ class Inline(NamedTuple):
 
 
 class Scatter(NamedTuple):
-    """What a scatter does with its instruction `result`: buffer[index] op= result where the guard (an instruction or -1) holds.
+    """What a scatter does with its instruction `result`: buffer[at] op= result where the guard (an instruction or -1) holds.
 
     The buffer starts as a copy of `base`, whose memory it takes over, or with the unit of the reduction that `fill` names.
     """
 
     result: int
-    index: tuple
+    at: tuple
     guard: int
     op: str | None
     base: Value | None
@@ -93,11 +100,11 @@ class Scatter(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """A running reduction: the value at `index` is the reduction of all up to it (`exclusive`: before it) along the label."""
+    """A running reduction: the value `at` an index is the reduction of all up to it (`exclusive`: before it) along the label."""
 
     op: str
     label: int
-    index: tuple
+    at: tuple
     exclusive: bool
 
 
@@ -188,7 +195,7 @@ class BodyBuilder:
     def call(self, function: str, dtype: DType, *arguments: int) -> int:
         return self.add((function, dtype, arguments))
 
-    def splice(self, body: Body, labels: Sequence[int] | Mapping[int, int]) -> int:
+    def splice(self, body: Body, labels: Labels) -> int:
         """The result of another body whose labels are renamed."""
         numbers: list[int] = []
         for instruction in body:
@@ -232,7 +239,7 @@ def arguments_of(instruction: Instruction) -> Sequence[int]:
     return instruction[2]
 
 
-def renumbered(instruction: Instruction, numbers: Sequence[int], labels: Sequence[int] | Mapping[int, int] | None) -> Instruction:
+def renumbered(instruction: Instruction, numbers: Sequence[int], labels: Labels | None) -> Instruction:
     """The instruction with arguments and labels replaced."""
     kind = instruction[0]
     if kind == "load":
@@ -248,9 +255,9 @@ def renumbered(instruction: Instruction, numbers: Sequence[int], labels: Sequenc
     return (kind, instruction[1], tuple([numbers[argument] for argument in instruction[2]]))
 
 
-def moved(entry: int | Position, numbers: Sequence[int], labels: Sequence[int] | Mapping[int, int] | None) -> int | Position:
+def moved(entry: int | Position, numbers: Sequence[int], labels: Labels | None) -> int | Position:
     """An index entry with instructions and labels replaced."""
-    if type(entry) is int:
+    if isinstance(entry, int):
         return entry if labels is None else labels[entry]
     terms = tuple([(~numbers[~term] if term < 0 else term if labels is None else labels[term], c) for term, c in entry.terms])
     return Position(terms, entry.const)
