@@ -190,6 +190,8 @@ def _piece(node: Node, lettering: Lettering, pieces: dict[Node, _Piece], style: 
         return _Piece(style.total(inner, reads[0].text if reads[0].tightness else style.bracket(reads[0].text), node.param), 0)
     if kind == "cumulate":
         return _Piece(style.call("running " + node.param[0], [*texts, axes[node.param[1]]]), 2)
+    if kind == "loop":
+        return _Piece(style.call("loop", texts), 2)
     return _Piece(style.call(node.param[0].name, texts), 2)
 
 

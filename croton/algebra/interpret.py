@@ -13,6 +13,7 @@ import numpy as np
 
 from croton.algebra import scalar
 from croton.algebra.constant import array_of
+from croton.algebra.loop import open_loop, part_of, results_of
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use, walk
 from croton.dtypes import DType, bool_
 from croton.sizes import Size, evaluate
@@ -197,6 +198,38 @@ class _Meaning:
         results = routine.numpy(*arrays)
         result = results[place] if isinstance(results, tuple) else results
         return np.asarray(result, node.dtype.numpy).reshape(self.shape(node.dims))
+
+    def _loop(self, node: Node, args: list[Array]) -> Array:
+        """A part of a loop, step by step."""
+        loop, part = open_loop(node, [Label(size) for size in node.dims + node.sums]), part_of(node)
+        core, length = loop.core, self.size(loop.core.length)
+        frames = [*loop.carry_axes, *[(loop.step, *axes) for axes in loop.element_axes], *loop.fixed_axes]
+        given = []
+        for use, axes, array in zip(loop.arguments, frames, args):
+            given.append(np.broadcast_to(_at(array, use.labels, axes), self.shape([axis.size for axis in axes])))
+        count = len(core.carries)
+        carries, sequences, fixed = given[:count], given[count : count + len(core.elements)], given[count + len(core.elements) :]
+        results = results_of(loop)
+        roots = [use.node for use in results] + ([part.node] if part.node is not None else [])
+        order = list(walk(roots))
+        rows, taps = [carries], []
+        for step in range(length)[:: -1 if core.reverse else 1]:
+            arrays = [*zip(core.carries, carries), *zip(core.elements, [x[step] for x in sequences]), *zip(core.fixed, fixed)]
+            inner = _Meaning({slot.param: array for slot, array in arrays}, self.sizes)
+            values: dict[Node, Array] = {}
+            for child in order:
+                values[child] = inner.value(child, [values[arg[0]] for arg in child.args])
+            carries = [
+                np.broadcast_to(_at(values[use.node], use.labels, axes), carry.shape)
+                for use, axes, carry in zip(results, loop.carry_axes, carries)
+            ]
+            rows.append(carries)
+            if part.node is not None:
+                taps.append(values[part.node])
+        if part.kind == "final":
+            return carries[part.place]
+        found = taps if part.kind == "tap" else [row[part.place] for row in rows]
+        return np.array(found[:: -1 if core.reverse else 1], node.dtype.numpy).reshape(self.shape(node.dims))
 
     def _row(self, node: Node) -> Array:
         coefficients, constant = node.param

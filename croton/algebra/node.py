@@ -99,7 +99,7 @@ class Operand(NamedTuple):
 
 KINDS = (
     "input", "constant", "iota",
-    "contract", "add", "map", "reduce", "arg", "cumulate", "call",
+    "contract", "add", "map", "reduce", "arg", "cumulate", "call", "loop",
     "affine", "range", "select",
 )  # fmt: skip
 RELATIONS = frozenset({"affine", "range", "select"})

@@ -21,10 +21,12 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.common import take_out
 from croton.algebra.contract import contract
 from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
+from croton.algebra.loop import bodies_of, with_body
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
+from croton.algebra.operand import fresh_use
 from croton.algebra.plan import cost
-from croton.algebra.rebuild import construct, rebuild
+from croton.algebra.rebuild import Memo, construct, read, rebuild
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 """How far rewriting may change rounding."""
@@ -69,8 +71,9 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], lis
     if policy == STRICT:
         return list(uses), []
     kept: set[Node] = set()
+    bodies, inside = _optimised_bodies(uses, policy)
     for _ in range(MOST_PASSES):
-        work = _Optimiser(uses, policy, kept)
+        work = _Optimiser(uses, policy, kept, bodies)
         result = rebuild(uses, work.visit)
         # Whoever opened up a value that another reader kept has saved nothing by it, and did not know: again, knowing it.
         conflicts = work.opened.intersection(walk([use.node for use in result])) if work.opened else ()
@@ -78,13 +81,26 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], lis
         if not origins:
             break
         kept |= origins
-    return result, work.decisions
+    return result, inside + work.decisions
+
+
+def _optimised_bodies(uses: Sequence[Use], policy: str) -> tuple[Memo, list[Decision]]:
+    """What a step of every loop becomes: a program of its own."""
+    bodies: Memo = {}
+    decisions: list[Decision] = []
+    for wanted in bodies_of(walk([use.node for use in uses])).values():
+        roots = [fresh_use(node) for node in wanted]
+        found, chosen = optimise(roots, policy)
+        decisions += chosen
+        bodies.update({root.node: (root.labels, use) for root, use in zip(roots, found)})
+    return bodies, decisions
 
 
 class _Optimiser:
-    __slots__ = ("alive", "committed", "decisions", "opened", "origins", "policy", "readers", "whole")
+    __slots__ = ("alive", "bodies", "committed", "decisions", "opened", "origins", "policy", "readers", "whole")
 
-    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node]) -> None:
+    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node], bodies: Memo) -> None:
+        self.bodies = bodies
         self.decisions: list[Decision] = []
         self.opened: set[Node] = set()
         self.origins: dict[Node, list[Node]] = {}

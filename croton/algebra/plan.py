@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from croton.algebra.cost import Order, Tree, elements, extent, search
-from croton.algebra.node import RELATIONS, Node
+from croton.algebra.node import RELATIONS, Node, walk
 from croton.algebra.rows import Row, is_unit
 from croton.algebra.scalar import FUNCTIONS
 from croton.algebra.solve import Solved, has_relations, solve
@@ -143,4 +143,8 @@ def cost(node: Node) -> float:
         return float(len(node.args) * elements(node.dims))
     if kind in ("reduce", "arg", "cumulate", "call"):
         return 2.0 * elements(node.dims + node.sums)
+    if kind == "loop":
+        core = node.param[0]
+        step = sum([cost(inner) for inner in walk([result for result, _ in core.results])])
+        return extent(core.length) * step / max(1, len(core.results))
     return 0.0

@@ -17,6 +17,9 @@ from croton.algebra.reduce import arg, cumulate, reduce
 from croton.algebra.relation import select
 
 Visit = Callable[[Node, tuple[Label, ...], list[Use]], Use | None]
+CONSTRUCTORS: dict[str, Callable[[Node, Sequence[Label], Sequence[Use]], Use]] = {}
+"""Constructors of kinds that need `rebuild` themselves, by kind."""
+
 Memo = dict[Node, tuple[tuple[Label, ...], Use]]
 """For a node labels for its axes, and what it became at those labels."""
 
@@ -50,7 +53,8 @@ def read(memo: Memo, node: Node, labels: Sequence[Label]) -> Use:
     """What a node became, at these labels for its axes."""
     axes, use = memo[node]
     place = dict(zip(axes, labels))
-    return Use(use.node, tuple([place[label] for label in use.labels]))
+    # What it became may be read at labels around, too.
+    return Use(use.node, tuple([place.get(label, label) for label in use.labels]))
 
 
 def construct(node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> Use:
@@ -76,5 +80,7 @@ def construct(node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> Use
         return cumulate(function, uses[0], axes[position], reverse, exclusive)
     if kind == "call":
         return call_again(node, labels, uses)
+    if kind in CONSTRUCTORS:
+        return CONSTRUCTORS[kind](node, labels, uses)
     assert not node.args or kind in RELATIONS, f"{kind} has arguments but no constructor"
     return Use(node, axes)

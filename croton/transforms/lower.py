@@ -22,8 +22,10 @@ from croton.expr.expr import Constant, Expr
 from croton.expr.op import Op
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, substitute
+from croton.transforms.recurrence import Loops
 from croton.transforms.release import release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
+from croton.transforms.scan import LOOPS
 from croton.transforms.unify import Check, unify
 from croton.transforms.vmap import COLLECT, LANE
 
@@ -71,6 +73,7 @@ class _Lowering:
         self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
         self.anchored: frozenset[Expr] = frozenset()
+        self.loops = Loops(self.operands, self.params, sizes)
 
     def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
         """A lowering of the same outputs in which the variables are anchored; what does not depend on them is shared."""
@@ -97,6 +100,8 @@ class _Lowering:
             elif node.op in REQUESTS:
                 # All requests about the same outputs are answered in one sweep.
                 REQUESTS[node.op](self, self.requests[_key(node)])
+            elif node.op in LOOPS:
+                self.operands[node] = self.loops.lower(node)
             elif node.op is LANE or node.op is COLLECT:
                 self.operands[node] = self.lane(node) if node.op is LANE else self.collect(node)
             else:

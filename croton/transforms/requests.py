@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import Constrained, TensorType
 
 
 def _unreachable(*_: Any) -> Any:
@@ -19,8 +19,15 @@ def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
     return _unreachable()
 
 
-def _gradient_type(types: Sequence[TensorType], params: tuple) -> TensorType:
-    return types[-1]
+def _constrained(kind: TensorType, pairs: Iterable[tuple[TensorType, TensorType]]) -> TensorType | Constrained:
+    """The type where cotangents and tangents have the shapes of what they belong to; known sizes have been compared."""
+    different = [(a, b) for one, other in pairs for a, b in zip(one.shape, other.shape) if a != b]
+    return Constrained(kind, tuple(different)) if different else kind
+
+
+def _gradient_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+    count = len(types) // 2
+    return _constrained(types[-1], zip(types[:count], types[count:]))
 
 
 def _jacobian_type(types: Sequence[TensorType], params: tuple) -> TensorType:
@@ -28,8 +35,9 @@ def _jacobian_type(types: Sequence[TensorType], params: tuple) -> TensorType:
     return TensorType(variable.dtype, output.shape + variable.shape)
 
 
-def _pushforward_type(types: Sequence[TensorType], params: tuple) -> TensorType:
-    return types[0]
+def _pushforward_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+    output, tangent, variable = types
+    return _constrained(output, [(tangent, variable)])
 
 
 GRADIENT = Op("gradient", _gradient_type, _unreachable, _reference)

@@ -6,7 +6,8 @@ No operation needs a rule for this, and nothing is traced twice. Mapping over th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -56,6 +57,17 @@ COLLECT = Op("collect", _collect_type, _resolved, _reference, parameters=("axis"
 """(y): what a vectorised function at this depth gives, for all elements, along a new axis."""
 
 
+@contextmanager
+def deeper() -> Iterator[int]:
+    """The depth of a function that is mapped or looped over, while it is called: what stands for elements in it differs from what does outside."""
+    depth = _depth.get()
+    token = _depth.set(depth + 1)
+    try:
+        yield depth
+    finally:
+        _depth.reset(token)
+
+
 def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
     """A function that applies `function` to every element along an axis of its arguments, at once.
 
@@ -69,9 +81,7 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         axes = in_axes if isinstance(in_axes, list | tuple) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ArgumentError(f"in_axes has {len(axes)} entries for {len(args)} arguments; give one for each, or one number for all")
-        depth = _depth.get()
-        token = _depth.set(depth + 1)
-        try:
+        with deeper() as depth:
             found = [_lanes(argument, axis) for argument, axis in zip(args, axes)]
             sizes = [size for _, _, lanes in found for _, _, size in lanes]
             if not sizes:
@@ -82,8 +92,6 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
                 for structure, leaves, lanes in found
             ]
             results = function(*inside)
-        finally:
-            _depth.reset(token)
         return _collected(results, out_axes, depth, size)
 
     return mapped

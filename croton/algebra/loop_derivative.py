@@ -1,0 +1,141 @@
+"""The derivative of a loop: another loop, which runs the other way.
+
+Its carries are the adjoints of the carries. What an adjoint is multiplied with in a step is known before the loop runs, and the derivative with respect to
+an element or a fixed value is needed by nobody in it: `Recurrence` puts both outside, so that the gradient of a weight is one product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from croton.algebra.add import add
+from croton.algebra.constant import zero
+from croton.algebra.contract import contract
+from croton.algebra.loop import core_of, loop_key, open_loop, part_of, results_of
+from croton.algebra.node import ONE, Label, Node, Use
+from croton.algebra.recurrence import Carry, Element, Recurrence, known_of, mark, read_at
+
+Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node]], list[Any]]
+
+
+class Received(NamedTuple):
+    """A part of a loop and its adjoint, at labels for the axes of the part and at seeds."""
+
+    node: Node
+    adjoint: Use
+    axes: tuple[Label, ...]
+
+
+def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
+    """For each argument of a loop that a derivative goes to: its use, the adjoint, and the labels in which the two are read."""
+    if not parts:
+        return
+    node = parts[0].node
+    core = core_of(node)
+    loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
+    assert all(loop_key(part.node) == loop_key(node) for part in parts)
+    step, count = loop.step, len(core.carries)
+    floats = [place for place, carry in enumerate(core.carries) if carry.dtype.is_float]
+    arguments = [*zip(core.elements, loop.element_axes, loop.sequences), *zip(core.fixed, loop.fixed_axes, loop.fixed)]
+    wanted = [entry for entry in arguments if entry[2].node in reached and entry[0].dtype.is_float]
+
+    outputs, cotangents = [], []
+    marks: list[Use] = []
+    results = results_of(loop)
+    for place in floats:
+        adjoint = mark(loop.carry_axes[place], core.carries[place])
+        marks.append(adjoint)
+        outputs.append(results[place])
+        cotangents.append(_without(adjoint, set(loop.carry_axes[place]) - set(results[place].labels)))
+    taken = _Taken(parts, step, loop.carry_axes, core.reverse)
+    for use, values in taken.taps:
+        stand_in = mark(use.labels, use.node)
+        outputs.append(use)
+        cotangents.append(stand_in)
+        taken.elements.append(Element(stand_in.node, use.labels, values))
+    derivatives = derive(outputs, cotangents, [*[core.carries[place] for place in floats], *[entry[0] for entry in wanted]])
+
+    carries = []
+    for adjoint, place, found in zip(marks, floats, derivatives):
+        axes = loop.carry_axes[place]
+        dtype = core.carries[place].dtype
+        terms = [] if found is None else [_named(found, axes)]
+        if place in taken.rows:
+            stand_in = mark(axes, core.carries[place])
+            taken.elements.append(Element(stand_in.node, axes, taken.before(place)))
+            terms.append(stand_in)
+        new = add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
+        carries.append(Carry(adjoint.node, axes, taken.last(place, dtype), new))
+    elements = [*taken.elements]
+    for place, carry in enumerate(core.carries):
+        row = Label(core.length + 1)
+        states = loop.states(place, row)
+        elements.append(Element(carry, loop.carry_axes[place], read_at(states, row, {step: 1}, int(core.reverse))))
+    elements += [Element(*entry) for entry in arguments]
+    back = Recurrence(step, carries, elements, not core.reverse, known_of(loop))
+
+    for number, place in enumerate(floats):
+        if loop.inits[place].node in reached:
+            yield loop.inits[place], back.final(number), loop.carry_axes[place]
+    for position, ((slot, axes, use), found) in enumerate(zip(wanted, derivatives[len(floats) :])):
+        if found is None:
+            continue
+        lifted = back.lift(_named(found, axes))
+        is_element = any(slot is element for element in core.elements)
+        if not is_element:
+            lifted = contract(set(lifted.labels) - {step}, [(lifted, 1)], ONE, [step])
+        yield use, lifted, ((step, *axes) if is_element else axes)
+    assert count == len(loop.carry_axes)
+
+
+class _Taken:
+    """The adjoints of the parts of a loop: for each carry those of all its rows and of its last value; for taps those of each step."""
+
+    def __init__(self, parts: Sequence[Received], step: Label, carry_axes: Sequence[tuple[Label, ...]], reverse: bool) -> None:
+        self.step = step
+        self.reverse = reverse
+        self.rows: dict[int, tuple[Use, Label]] = {}
+        self.finals: dict[int, Use] = {}
+        self.taps: list[tuple[Use, Use]] = []
+        self.elements: list[Element] = []
+        for node, adjoint, axes in parts:
+            part = part_of(node)
+            if part.kind == "tap":
+                assert part.node is not None
+                own = tuple([Label(size) for size in part.node.dims])
+                place = dict(zip(axes, (step, *own)))
+                self.taps.append((Use(part.node, own), _moved(adjoint, place)))
+            elif part.kind == "final":
+                self.finals[part.place] = _moved(adjoint, dict(zip(axes, carry_axes[part.place])))
+            else:
+                row = Label(axes[0].size)
+                self.rows[part.place] = (_moved(adjoint, dict(zip(axes, (row, *carry_axes[part.place])))), row)
+
+    def before(self, place: int) -> Use:
+        """The adjoint of a carry before each step."""
+        use, row = self.rows[place]
+        return read_at(use, row, {self.step: 1}, int(self.reverse))
+
+    def last(self, place: int, dtype: Any) -> Use:
+        """The adjoint of a carry after the last step."""
+        terms = []
+        if place in self.finals:
+            terms.append(self.finals[place])
+        if place in self.rows:
+            use, row = self.rows[place]
+            terms.append(read_at(use, row, {}, 0 if self.reverse else self.step.size))
+        return add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
+
+
+def _moved(use: Use, place: dict[Label, Label]) -> Use:
+    return Use(use.node, tuple([place.get(label, label) for label in use.labels]))
+
+
+def _named(found: tuple[Use, tuple[Label, ...]], axes: Sequence[Label]) -> Use:
+    use, labels = found
+    return _moved(use, dict(zip(labels, axes)))
+
+
+def _without(use: Use, labels: set[Label]) -> Use:
+    return contract(set(use.labels) - labels, [(use, 1)], ONE, labels) if labels else use

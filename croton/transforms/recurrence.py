@@ -1,0 +1,93 @@
+"""Loops of the user's graph in the algebra: what the operations of `scan` become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from croton import algebra
+from croton.algebra.node import Label, Operand
+from croton.algebra.recurrence import Carry, Element, Recurrence
+from croton.expr.expr import Expr
+from croton.sizes import Size, substitute
+from croton.transforms.scan import CARRY, ELEMENT, STACKED, Shape
+
+
+class Placeholder(NamedTuple):
+    """The key of the input that stands for a carry or an element, by the id of its expression."""
+
+    id: int
+
+
+class Loops:
+    """The loops of one lowering: each is taken apart once, for all its results."""
+
+    def __init__(self, operands: dict[Expr, Operand], params: Callable[[Any], Any], sizes: dict) -> None:
+        self.operands = operands
+        self.params = params
+        self.sizes = sizes
+        self.known: dict[tuple, tuple[Recurrence, Label]] = {}
+
+    def lower(self, node: Expr) -> Operand:
+        """The value of an operation of a loop."""
+        if node.op is CARRY:
+            shape = tuple([substitute(size, self.sizes) for size in node.shape])
+            axes = tuple([Label(size) for size in shape])
+            return Operand(axes, algebra.input_(Placeholder(node.id), axes, node.dtype))
+        if node.op is ELEMENT:
+            return self._element(node)
+        recurrence, step = self._recurrence(node)
+        shape_of = Shape(*node.params)
+        if node.op is STACKED:
+            operand = self.operands[node.inputs[-1]]
+            along = Label(step.size)
+            return Operand((along, *operand.axes), algebra.relabel(recurrence.lift(operand.use), {step: along}))
+        carry = self.operands[node.inputs[shape_of.carries + shape_of.place]]
+        return Operand(carry.axes, recurrence.final(shape_of.place))
+
+    def _element(self, node: Expr) -> Operand:
+        operand = self.operands[node.inputs[0]]
+        first = operand.axes[0]
+        axes = tuple([Label(axis.size) for axis in operand.axes[1:]])
+        place = dict(zip(operand.axes[1:], axes))
+        if first not in operand.use.labels:
+            return Operand(axes, algebra.relabel(operand.use, place))
+        own = [place.get(label, label) for label in dict.fromkeys(operand.use.labels) if label is not first]
+        return Operand(axes, algebra.input_(Placeholder(node.id), own, node.dtype))
+
+    def _recurrence(self, node: Expr) -> tuple[Recurrence, Label]:
+        shape = Shape(*node.params)
+        count, also = shape.carries, shape.sequences
+        inputs = node.inputs[: 3 * count + 2 * also]
+        key = (tuple([x.id for x in inputs]), shape[2:4])
+        found = self.known.get(key)
+        if found is not None:
+            return found
+        length: Size = self.params((shape.length,))[0]
+        step = Label(length, ambient=True)
+        carries = []
+        for first, carry, new in zip(inputs[:count], inputs[count : 2 * count], inputs[2 * count : 3 * count]):
+            stand_in = self.operands[carry]
+            init, following = [_at(self.operands[x], stand_in.axes) for x in (first, new)]
+            # A value that stands for itself may be anchored.
+            node_of, labels = _input_below(stand_in.use)
+            carries.append(Carry(node_of, labels, init, following))
+        elements = []
+        for sequence, element in zip(inputs[3 * count : 3 * count + also], inputs[3 * count + also :]):
+            whole, part = self.operands[sequence], self.operands[element]
+            if whole.axes[0] in whole.use.labels:
+                node_of, labels = _input_below(part.use)
+                elements.append(Element(node_of, labels, algebra.relabel(whole.use, {whole.axes[0]: step, **dict(zip(whole.axes[1:], part.axes))})))
+        found = self.known[key] = (Recurrence(step, carries, elements, shape.reverse), step)
+        return found
+
+
+def _input_below(use: Any) -> Any:
+    while use.node.kind == "map" and use.node.param == "identity":
+        child, positions = use.node.args[0]
+        use = type(use)(child, tuple([use.labels[i] for i in positions]))
+    return use
+
+
+def _at(operand: Operand, axes: tuple[Label, ...]) -> Any:
+    return algebra.relabel(operand.use, dict(zip(operand.axes, axes)))
