@@ -132,7 +132,8 @@ def _squared(use: Use) -> tuple[list[tuple[Use, int]], Coef, list[Label]]:
 def centred(base: Use) -> Use | None:
     """sum over a of (x[a] + y)^2 = sum over a of (x[a] - m)^2 + n (m + y)^2, with m the mean of the n values of x.
 
-    A table of differences becomes two sums of squares, of which neither can cancel. None where no summed label tells the terms apart.
+    A table of differences becomes two sums of squares, of which neither can cancel, and a third that
+    holds what is lost by rounding the mean. None where no summed label tells the terms apart.
     """
     node, axes = base
     labels = [*axes, *[Label(size) for size in node.sums]]
@@ -153,20 +154,27 @@ def centred(base: Use) -> Use | None:
                 continue
             mean = _mean(add(moving, node.dtype), label)
             sums = labels[len(axes) :]
-            spread = contract(axes, [*rest, (add([*moving, (mean, -1)], node.dtype), 2)], node.param, sums, node.dtype)
+            near, far = add([*moving, (mean, -1)], node.dtype), add([*still, (mean, 1)], node.dtype)
+            spread = contract(axes, [*rest, (near, 2)], node.param, sums, node.dtype)
             coef = multiply(node.param, of_size(label.size))
             left = [other for other in sums if other is not label]
-            return add([(spread, 1), (contract(axes, [*rest, (add([*still, (mean, 1)], node.dtype), 2)], coef, left, node.dtype), 1)], node.dtype)
+            distance = contract(axes, [*rest, (far, 2)], coef, left, node.dtype)
+            parts: list[tuple[Use, Coef | int]] = [(spread, 1), (distance, 1)]
+            total = add(parts, node.dtype)
+            if total.node.kind == "add":
+                # What rounding leaves of the sum of x - m, which is 0. Where x is the same as y its square is left, and that is nothing.
+                parts.append((contract(axes, [*rest, (near, 1), (far, 1)], multiply(node.param, Coef(2.0)), sums, node.dtype), 1))
+                total = add(parts, node.dtype)
+            return total
     return None
 
 
 def _mean(use: Use, over: Label) -> Use:
     """The mean over a label, 0 where the label has no values."""
     kept = [label for label in use.labels if label is not over]
-    factors = [(use, 1)]
-    if not isinstance(over.size, int):
-        count = constant(of_size(over.size), use.dtype)
-        factors.append((scalar("gt", count, constant(0.0, use.dtype)), 1))
-    elif over.size == 0:
+    if over.size == 0:
         return constant(0.0, use.dtype)
-    return contract(kept, factors, of_size(over.size, -1), [over], use.dtype)
+    if isinstance(over.size, int):
+        return contract(kept, [(use, 1)], of_size(over.size, -1), [over], use.dtype)
+    count = scalar("maximum", constant(of_size(over.size), use.dtype), constant(1.0, use.dtype))
+    return contract(kept, [(use, 1), (count, -1)], 1, [over], use.dtype)
