@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from croton.algebra.node import Coef
 from croton.algebra.scalar import FUNCTIONS
-from croton.dtypes import DType, int64
+from croton.dtypes import DType, bool_, int64
 from croton.sizes import Size
 
 Instruction = tuple
@@ -195,11 +195,15 @@ class BodyBuilder:
     def call(self, function: str, dtype: DType, *arguments: int) -> int:
         return self.add((function, dtype, arguments))
 
-    def splice(self, body: Body, labels: Labels) -> int:
-        """The result of another body whose labels are renamed."""
+    def splice(self, body: Body, labels: Labels, guard: int = -1) -> int:
+        """The result of another body whose labels are renamed, which reads nothing where the guard is false."""
         numbers: list[int] = []
         for instruction in body:
-            numbers.append(self.add(renumbered(instruction, numbers, labels)))
+            found = renumbered(instruction, numbers, labels)
+            if guard >= 0 and found[0] == "load" and found[3]:
+                both = guard if found[4] < 0 else self.call("logical_and", bool_, found[4], guard)
+                found = (*found[:4], both)
+            numbers.append(self.add(found))
         return numbers[-1]
 
     def finish(self, result: int) -> Body:
