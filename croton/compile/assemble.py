@@ -188,7 +188,8 @@ class _Assembly:
         shared = [Shared(leaf.dtype.name, sizes, i in written) for i, (leaf, sizes) in enumerate(zip(self.interface.shared, shared_sizes))]
         shared += [Shared(array.dtype.name, tuple(map(index, array.shape))) for array in self.constants]
         slots = [tuple(map(index, slot)) for slot in self.plan.slots]
-        outputs, updates = [], []
+        outputs: list[Output] = []
+        updates: list[Update] = []
         self.update_index: dict[int, int] = {}
         for number, result in enumerate(self.interface.results):
             places = tuple(map(index, result.shape))

@@ -279,7 +279,7 @@ def _label(leaf: Expr, position: int) -> str:
 
 def _donated(donate: Any, signature: Signature) -> list[int]:
     """The positions of the donated inputs."""
-    positions = {leaf: i for i, leaf in enumerate(signature.inputs)}
+    positions: dict[Expr, int] = {leaf: i for i, leaf in enumerate(signature.inputs)}
     found: list[int] = []
     for leaf in [donate] if isinstance(donate, Expr) else donate:
         if not isinstance(leaf, Expr) or leaf not in positions:

@@ -56,7 +56,7 @@ class Report:
 
     def _memory(self, names: SizeNames) -> str:
         account = self.account
-        slots = [(max(slot),) if all(isinstance(size, int) for size in slot) else slot for slot in account.slots if slot]
+        slots = [_widest(slot) for slot in account.slots if slot]
         several = [slot for slot in slots if len(slot) > 1]
         total = names.text(_total([*[slot[0] for slot in slots if len(slot) == 1], *account.results]))
         if len(several) > MOST_SLOTS:
@@ -104,6 +104,12 @@ def _total(sizes: Iterable[Size]) -> Size:
     for size in sizes:
         total = total + size
     return total
+
+
+def _widest(slot: Sequence[Size]) -> Sequence[Size]:
+    """The sizes a slot must hold, or the greatest of them where that is known."""
+    numbers = [size for size in slot if isinstance(size, int)]
+    return [max(numbers)] if len(numbers) == len(slot) else slot
 
 
 def _ranges(numbers: Sequence[int]) -> str:

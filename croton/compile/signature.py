@@ -7,7 +7,7 @@ from typing import Any
 
 from croton.expr.expr import Expr, Input
 from croton.util.errors import ArgumentError, KindError
-from croton.util.structure import Structure, flatten
+from croton.util.structure import Structure, flatten, text
 
 
 class Param:
@@ -47,7 +47,7 @@ class Argument:
             return [value]
         leaves, structure = flatten(value)
         if structure != self.structure:
-            raise ArgumentError(f"argument {self.label} wants the structure {_text(self.structure)}, got {_text(structure)}")
+            raise ArgumentError(f"argument {self.label} wants the structure {text(self.structure)}, got {text(structure)}")
         return leaves
 
     @property
@@ -105,15 +105,6 @@ class Signature:
         if not self.arguments:
             return "no arguments"
         return ", ".join(
-            f"{a.name or '_'}: {a.inputs[0].type}" if a.plain else f"{a.name or '_'}: {_text(a.structure)} of {len(a.inputs)} arrays"
+            f"{a.name or '_'}: {a.inputs[0].type}" if a.plain else f"{a.name or '_'}: {text(a.structure)} of {len(a.inputs)} arrays"
             for a in self.arguments
         )
-
-
-def _text(structure: Structure) -> str:
-    if not isinstance(structure, tuple):
-        return structure.value
-    if hasattr(structure, "keys"):
-        return "{" + ", ".join(f"{key!r}: {_text(item)}" for key, item in zip(structure.keys, structure.items)) + "}"
-    inner = ", ".join(_text(item) for item in structure.items)
-    return f"[{inner}]" if structure.cls is list else f"({inner})"

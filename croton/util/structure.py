@@ -68,3 +68,13 @@ def map_structure(function: Callable[[Any], Any], tree: Any) -> Any:
     """The same tree with `function` of each leaf."""
     leaves, structure = flatten(tree)
     return unflatten(structure, map(function, leaves))
+
+
+def text(structure: Structure) -> str:
+    """The structure as it would be typed, with * for a leaf."""
+    if isinstance(structure, Single):
+        return structure.value
+    if isinstance(structure, Mapping):
+        return "{" + ", ".join(f"{key!r}: {text(item)}" for key, item in zip(structure.keys, structure.items)) + "}"
+    inner = ", ".join(text(item) for item in structure.items)
+    return f"[{inner}]" if structure.cls is list else f"({inner})"

@@ -47,4 +47,4 @@ def where_lanes(
     carried = [Carried(vector, value) for vector, value in zip(vectors, fast)]
     if b.lanes == 1:
         return region(b.sink, mask, lambda: slow(b, x), carried)
-    return region(b.sink, any_lane(b, mask), lambda: counted_loop(b.sink, "0", str(b.lanes), "1", carried, lane), carried)
+    return region(b.sink, any_lane(b, mask), lambda: counted_loop(b.sink, "0", str(b.lanes), 1, carried, lane), carried)
