@@ -24,6 +24,7 @@ from croton.algebra.relation import at_least_zero, delta
 from croton.algebra.scalar import FLAT, FUNCTIONS
 from croton.algebra.term import Term
 from croton.dtypes import DType
+from croton.util.errors import NotSupportedError
 
 Derivative = tuple[Use, tuple[Label, ...]]
 
@@ -183,7 +184,7 @@ def _map(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> No
         if argument.use.node not in sweep.reached or derivative == FLAT:
             continue
         if derivative is None:
-            raise NotImplementedError(f"not supported: the derivative of {function.name}")
+            raise NotSupportedError(f"not supported: the derivative of {function.name}", node.origin)
         assert callable(derivative)
         slope = derivative(*arguments, value)
         factors = [adjoint, slope.use] if isinstance(slope, Term) else [adjoint]
@@ -244,7 +245,7 @@ def _cumulate(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) 
 def _call(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:
     routine, place = node.param[:2]
     if routine.vjp is None:
-        raise NotImplementedError(f"not supported: the derivative of {routine.name}; give the routine a vjp")
+        raise NotSupportedError(f"not supported: the derivative of {routine.name}; give the routine a vjp", node.origin)
     labels = axes + tuple([Label(size) for size in node.sums])
     arguments = arguments_of(node, labels)
     # A pullback is linear in the cotangents, so that each result is pulled back by itself.

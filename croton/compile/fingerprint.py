@@ -14,6 +14,7 @@ from croton.dtypes import DType
 from croton.expr.expr import Constant, Expr, Input
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, substitute, symbol, symbols
+from croton.transforms.custom import Rule
 
 
 class _Names:
@@ -44,7 +45,19 @@ class _Names:
             return "(" + ",".join([self.token(item) for item in param]) + ")"
         if param is None or isinstance(param, bool | int | float | str | DType | bytes):
             return f"{type(param).__name__}:{param!r}"
+        if isinstance(param, Rule):
+            return self.rule(param)
         raise Unkeyed(f"a param of type {type(param).__name__}")
+
+    def rule(self, rule: Rule) -> str:
+        """A pullback as text: the key of its graph. Its sizes are those of the arguments, which have been met."""
+        leaves = [*rule.placeholders, *[leaf for leaf in rule.cotangents if leaf is not None]]
+        gradients = [gradient for gradient in rule.gradients if gradient is not None]
+        known = {name for leaf in leaves for size in leaf.shape for name in symbols(size)}
+        if not known.issuperset(rule.symbols):
+            raise Unkeyed("a pullback that names a size which no argument has")
+        shape = [leaf is None for leaf in (*rule.cotangents, *rule.gradients)]
+        return f"rule:{fingerprint(leaves, gradients, [rule.results, *shape])[0]}"
 
 
 class Unkeyed(Exception):

@@ -9,6 +9,7 @@ import numpy as np
 
 from croton.algebra.call import Routine
 from croton.schedule.lower import argsort_routine
+from croton.util.errors import ShapeError
 
 Code = Callable[..., None]
 
@@ -50,6 +51,10 @@ def routine(kept: Any, placement: Placement) -> Code:
         shape = [0] * len(order)
         for extent, axis in zip(out.shape, order):
             shape[axis] = extent
+        if not out.size:
+            return
+        if [extent for extent in value.shape if extent != 1] != [extent for extent in shape if extent != 1]:
+            raise ShapeError(f"the routine {found} gave an array of shape {value.shape} where it should have given {tuple(shape)}")
         out[...] = value.reshape(shape).transpose(order)
 
     return run

@@ -7,7 +7,7 @@ from typing import Any
 
 from croton.expr.expr import Expr, Input
 from croton.util.errors import ArgumentError, KindError
-from croton.util.structure import Structure, flatten, text
+from croton.util.structure import flatten, text
 
 
 class Param:

@@ -223,3 +223,28 @@ def test_open_sizes_of_another_graph_do_not_show() -> None:
         fs.append(cr.function([x], x @ x.T))
     assert not compiled(fs[1])
     assert fs[0].flops(x=(3, 4)) == fs[1].flops(x=(3, 4)) == 72
+
+
+def marked(factor: float) -> cr.Function:
+    x = cr.vector("x")
+    f = cr.custom_vjp(lambda x: x * 1.5, lambda args, y, g: g * factor)
+    return cr.function([x], cr.grad(f(x).sum(), x))
+
+
+def test_pullbacks_of_the_user_are_part_of_the_key() -> None:
+    assert compiled(marked(2.0)) and not compiled(marked(2.0))
+    f = marked(3.0)
+    assert compiled(f)
+    np.testing.assert_array_equal(f(np.zeros(2)), [3, 3])
+
+
+def test_code_of_the_user_has_no_key(folder: Path) -> None:
+    """Two functions of one name may be different code."""
+    found = []
+    for function in (np.sin, np.cos):
+        x = cr.vector("x")
+        f = cr.function([x], cr.routine(function, lambda x: x, name="same")(x))
+        assert compiled(f)
+        found.append(f(np.zeros(1)).item())
+    assert found == [0, 1]
+    assert programs(folder) == 0

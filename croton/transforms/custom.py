@@ -1,0 +1,271 @@
+"""Derivatives that the user gives: a value with a pullback of its own.
+
+`custom_vjp` marks a value. The mark is an operation that stands for the value and knows, as a graph on placeholders, what its cotangent becomes; when
+a derivative passes through it, that graph is lowered with the arguments at hand in place of the placeholders. So a pullback is
+made of expressions like any other, and has a derivative, a vectorised form and an optimised program itself. When all derivatives are worked out the
+marks are gone: they cost nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from croton import algebra
+from croton.algebra.call import Routine, call
+from croton.algebra.node import Label, Operand, Use, origin
+from croton.algebra.operand import relabel
+from croton.expr.expr import Constant, Expr, Input, apply
+from croton.expr.expr import input as new_input
+from croton.expr.op import Op
+from croton.expr.types import Constrained, TensorType
+from croton.expr.walk import substitute, walk
+from croton.ops.casting import asarray
+from croton.sizes import Poly, Size, Symbol, symbols
+from croton.transforms.lower import _Lowering
+from croton.transforms.mark import Mark
+from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
+from croton.util.errors import DTypeError, GradientError, KindError, NotSupportedError, ShapeError
+from croton.util.structure import Structure, flatten, map_structure, unflatten
+
+
+def custom_vjp(forward: Callable[..., Any] | None = None, backward: Callable[..., Any] | None = None) -> Any:
+    """A function of expressions whose value is that of `forward` and whose derivative is given by `backward`.
+
+    `forward(*args)` returns an expression, or a nested structure of them. `backward(args, y, cotangent)` gets the tuple of arguments, the
+    result and the cotangent of the result (in the result's structure, None for what is not floating), and returns the cotangent of each
+    argument: a tuple with one entry for each, None for an argument without a derivative; for a single argument the entry by itself will do.
+    It must be linear in the cotangent, and its own derivative is that of its expressions, so that it serves at any order, under `vmap` and
+    in a Jacobian. What either function reads from outside counts as constant. Use it where the derivative of the formula is not the one you
+    want: implicit functions, straight-through estimates, clipped gradients. As a decorator: `@custom_vjp(backward=...)`.
+    """
+    if backward is None:
+        raise KindError("custom_vjp wants two functions, custom_vjp(forward, backward), or @custom_vjp(backward=...) above the forward one")
+    if forward is None:
+        return functools.partial(custom_vjp, backward=backward)
+    value_of, pullback = forward, backward
+
+    @functools.wraps(forward)
+    def marked(*args: Any) -> Any:
+        arguments = map_structure(asarray, args)
+        xs, _ = flatten(arguments)
+        ys, structure = flatten(map_structure(asarray, value_of(*arguments)))
+        rule = Rule(pullback, arguments, ys, structure)
+        inputs = (*ys, *xs, *rule.captured)
+        carried = (*[False] * len(ys), *[True] * len(xs), *[False] * len(rule.captured))
+        op = Op("custom_vjp", _infer, _meaning, _reference, carried, ("rule", "place", "sizes"))
+        sizes = tuple([symbol.size for symbol in rule.symbols])
+        return unflatten(structure, [apply(op, inputs, (rule, place, sizes)) if y.dtype.is_float else y for place, y in enumerate(ys)])
+
+    return marked
+
+
+class Rule:
+    """A pullback as a graph on placeholders. Compared by identity.
+
+    placeholders  inputs that stand for the results, the arguments and what is captured from outside, in this order
+    cotangents    inputs that stand for the cotangents of the results, None for those that are not floating
+    gradients     the cotangent of each argument, None for none
+    captured      the expressions that the pullback reads from outside
+    symbols       the unknown sizes of the graph
+    constraints   sizes that must be equal for it to have a value
+    """
+
+    __slots__ = ("captured", "constraints", "cotangents", "gradients", "placeholders", "results", "symbols")
+
+    def __init__(self, pullback: Callable[..., Any], arguments: tuple, ys: Sequence[Expr], structure: Structure) -> None:
+        xs, tree = flatten(arguments)
+        self.results = len(ys)
+        self.placeholders: list[Input] = [new_input(value.type, value.name) for value in (*ys, *xs)]
+        self.cotangents: list[Input | None] = [new_input(y.type, "cotangent") if y.dtype.is_float else None for y in ys]
+        # What the pullback may differentiate with respect to has to be computed from something.
+        held = [apply(HOLD, (leaf,)) for leaf in self.placeholders]
+        seeds = [None if leaf is None else apply(HOLD, (leaf,)) for leaf in self.cotangents]
+        given = pullback(unflatten(tree, held[len(ys) :]), unflatten(structure, held[: len(ys)]), unflatten(structure, seeds))
+        gradients = _gradients(given, arguments)
+        for x, gradient in zip(xs, gradients):
+            _check(x, gradient)
+        self._close([*held, *[seed for seed in seeds if seed is not None]], gradients)
+        self._measure(xs)
+
+    def _close(self, held: Sequence[Expr], gradients: Sequence[Expr | None]) -> None:
+        """What is read from outside becomes an argument like the others."""
+        inside = set(held)
+        outside: dict[Expr, Expr] = {}
+        roots = [gradient for gradient in gradients if gradient is not None]
+        for node in walk(roots):
+            if node in inside or not any(x in inside for x in node.inputs):
+                continue
+            inside.add(node)
+            if node.op in (GRADIENT, JACOBIAN, PUSHFORWARD) and node.inputs[-1] not in inside:
+                raise NotSupportedError(
+                    f"not supported: the backward function of custom_vjp differentiates with respect to {node.inputs[-1]!r}, which comes from outside; "
+                    "pass it as an argument",
+                    node.line,
+                )
+            for x in node.inputs:
+                if x not in inside and not isinstance(x, Constant):
+                    outside[x] = x
+        for root in roots:
+            if root not in inside and not isinstance(root, Constant):
+                outside[root] = root
+        self.captured = tuple(outside)
+        leaves = [new_input(value.type, value.name) for value in self.captured]
+        self.placeholders += leaves
+        replaced = iter(substitute(roots, {value: apply(HOLD, (leaf,)) for value, leaf in zip(self.captured, leaves)}))
+        self.gradients: list[Expr | None] = [None if gradient is None else next(replaced) for gradient in gradients]
+
+    def _measure(self, xs: Sequence[Expr]) -> None:
+        found: dict[Symbol, None] = {}
+        constraints: list[tuple[Size, Size]] = []
+        for node in walk([gradient for gradient in self.gradients if gradient is not None]):
+            constraints += node.constraints
+            for size in (*node.shape, *_sizes(node.params)):
+                found.update(dict.fromkeys(symbols(size)))
+        for leaf in (*self.placeholders, *self.cotangents):
+            if leaf is not None:
+                found.update(dict.fromkeys([symbol for size in leaf.shape for symbol in symbols(size)]))
+        for x, gradient in zip(xs, self.gradients):
+            if gradient is not None:
+                constraints += [(a, b) for a, b in zip(gradient.shape, x.shape) if a != b]
+        self.symbols = tuple(found)
+        self.constraints = tuple(dict.fromkeys(constraints))
+
+
+def _sizes(params: Any) -> list[Poly]:
+    """The sizes in params."""
+    if isinstance(params, Poly):
+        return [params]
+    return [size for item in params for size in _sizes(item)] if isinstance(params, tuple) else []
+
+
+def _gradients(given: Any, arguments: tuple) -> list[Expr | None]:
+    """The cotangents that a backward function returned, in the order of the leaves of the arguments."""
+    if len(arguments) == 1 and not (isinstance(given, tuple) and len(given) == 1):
+        given = (given,)
+    if not isinstance(given, list | tuple) or len(given) != len(arguments):
+        count = len(given) if isinstance(given, list | tuple) else 1
+        raise GradientError(f"the backward function of custom_vjp returns one cotangent for each of the {len(arguments)} arguments, got {count}")
+    found: list[Expr | None] = []
+    pending = list(zip(given, arguments))[::-1]
+    while pending:
+        gradient, argument = pending.pop()
+        if isinstance(argument, Expr):
+            found.append(None if gradient is None else asarray(gradient, None if isinstance(gradient, Expr) else argument.dtype))
+        elif argument is not None:
+            children = list(argument.values()) if isinstance(argument, dict) else list(argument)
+            if gradient is None:
+                parts: list[Any] = [None] * len(children)
+            elif isinstance(argument, dict) and isinstance(gradient, dict) and gradient.keys() == argument.keys():
+                parts = [gradient[key] for key in argument]
+            elif isinstance(argument, list | tuple) and isinstance(gradient, list | tuple) and len(gradient) == len(argument):
+                parts = list(gradient)
+            else:
+                raise GradientError(
+                    f"the backward function of custom_vjp returns cotangents in the structure of the arguments; "
+                    f"for a {type(argument).__name__} of {len(children)} entries it gave {gradient!r}"
+                )
+            pending += list(zip(parts, children))[::-1]
+    return found
+
+
+def _check(x: Expr, gradient: Expr | None) -> None:
+    if gradient is None:
+        return
+    if not x.dtype.is_float:
+        raise DTypeError(f"the backward function of custom_vjp gave a cotangent for {x!r}, which is not floating; return None for it", gradient.line)
+    if gradient.dtype is not x.dtype:
+        raise DTypeError(f"a cotangent has the dtype of its argument, {x.dtype}, got {gradient.dtype}; convert it with astype", gradient.line)
+    if gradient.ndim != x.ndim or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(gradient.shape, x.shape)):
+        raise ShapeError(
+            f"the backward function of custom_vjp gave a cotangent {gradient.type} for an argument {x.type}; they have the same shape: "
+            "sum over what was broadcast, or broadcast_to what was reduced",
+            gradient.line,
+        )
+
+
+def _hold_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    return operands[0]
+
+
+HOLD = Op("argument", lambda types, params: types[0], _hold_meaning, lambda arrays, params: arrays[0])
+"""(x): x. What a backward function is given."""
+
+
+def _infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+    rule, place, _ = params
+    pairs = list(rule.constraints)
+    for leaf, given in zip(rule.placeholders, types):
+        pairs += [(a, b) for a, b in zip(leaf.shape, given.shape) if a != b]
+    return Constrained(types[place], tuple(pairs)) if pairs else types[place]
+
+
+def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
+    return arrays[params[1]]
+
+
+def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
+    """The value, marked: a call that `release` replaces by its argument."""
+    rule, place, sizes = params
+    # Whatever a vectorised function is mapped over is an axis of the call, in front.
+    around = tuple(dict.fromkeys([label for operand in operands for label in operand.use.labels if label.ambient]))
+    given = [Operand((*around, *operand.axes), operand.use) for operand in operands]
+    mapping = dict(zip(rule.symbols, sizes))
+    pullback = functools.partial(_pullback, rule, mapping, len(around))
+    routine = Routine("custom_vjp", _unreachable, pullback, Mark(rule, sizes, len(around)))
+    results = [(operand.axes, operand.dtype) for operand in given[: rule.results]]
+    return Operand(operands[place].axes, call(routine, given, results)[place].use)
+
+
+def _unreachable(*_: Any) -> Any:
+    raise AssertionError("a mark is removed before a program is made of what is marked")
+
+
+def _pullback(
+    rule: Rule,
+    mapping: dict[Symbol, Size],
+    around: int,
+    arguments: list[Operand],
+    results: list[Operand],
+    cotangents: list[Use | None],
+) -> list[Use | None]:
+    """The cotangents of the arguments: the graph of the rule, with what is here in place of its placeholders."""
+    place = next(i for i, cotangent in enumerate(cotangents) if cotangent is not None)
+    cotangent = cotangents[place]
+    assert cotangent is not None
+    front, own = results[place].axes[:around], results[place].axes
+    outer = [*front, *[label for label in dict.fromkeys(cotangent.labels) if label not in own]]
+    inside = {label: Label(label.size, ambient=True) for label in outer}
+    # The results themselves are differentiated by this rule too.
+    given = [*results, *arguments[len(results) :]]
+    operands: dict[Expr, Operand] = {leaf: _inner(operand, around, inside) for leaf, operand in zip(rule.placeholders, given)}
+    for i, leaf in enumerate(rule.cotangents):
+        if leaf is not None:
+            use = cotangent if i == place else algebra.constant(0, leaf.dtype)
+            operands[leaf] = _inner(Operand(results[i].axes, use), around, inside)
+    wanted = [gradient for gradient in rule.gradients if gradient is not None]
+    lowering = _Lowering(list(walk(wanted)), mapping)
+    lowering.operands.update(operands)
+    line = origin.current
+    try:
+        lowering.run()
+    finally:
+        origin.current = line
+    back = {label: other for other, label in inside.items()}
+    found: list[Use | None] = [None] * len(results)
+    for argument, gradient in zip(arguments[len(results) :], rule.gradients):
+        if gradient is None:
+            found.append(None)
+            continue
+        operand = lowering.operands[gradient]
+        found.append(relabel(operand.use, {**back, **dict(zip(operand.axes, argument.axes[around:]))}))
+    return found + [None] * (len(arguments) - len(found))
+
+
+def _inner(operand: Operand, around: int, inside: dict[Label, Label]) -> Operand:
+    """An argument of the call as the rule sees it: what is mapped over is around it, and its axes are its own."""
+    axes = {axis: Label(axis.size) for axis in operand.axes[around:]}
+    return Operand(tuple(axes.values()), relabel(operand.use, {**inside, **axes}))
