@@ -29,10 +29,10 @@ def data(layers: int) -> tuple[Any, ...]:
     return weights, gammas, betas, (rng.standard_normal((WIDTH, CLASSES)) * 0.05).astype(np.float32), X, Y
 
 
-def build_croton(layers: int) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
+def build_croton(layers: int, values: tuple[Any, ...]) -> tuple[Any, tuple[np.ndarray, np.ndarray]]:
     import croton as cr
 
-    W, G, B, last, X, Y = data(layers)
+    W, G, B, last, X, Y = values
     x, y = cr.tensor("x", shape=(None, WIDTH), dtype="float32"), cr.vector("y", dtype="int64")
     parameters = [cr.shared(value) for value in (*W, *G, *B, last)]
     h, statistics = x, []
@@ -81,8 +81,8 @@ def build_jax(layers: int) -> peers.Run:
 def compile_seconds(layers: int, cache: str) -> tuple[float, float]:
     """Graph, gradient, compile and the first call in a new process: seconds without and with what importing costs."""
     code = (
-        f"import time; t = time.perf_counter(); import croton; u = time.perf_counter(); from benchmarks.batch_norm_mlp import build_croton\n"
-        f"v = time.perf_counter(); f, a = build_croton({layers}); f(*a); w = time.perf_counter(); print(w - v, w - v + u - t)"
+        f"import time; t = time.perf_counter(); import croton; u = time.perf_counter(); from benchmarks.batch_norm_mlp import build_croton, data\n"
+        f"d = data({layers}); v = time.perf_counter(); f, a = build_croton({layers}, d); f(*a); w = time.perf_counter(); print(w - v, w - v + u - t)"
     )
     environment = {**__import__("os").environ, "CROTON_CACHE_DIRECTORY": cache}
     out = subprocess.run([sys.executable, "-c", code, "--threads", "1"], capture_output=True, text=True, env=environment, check=True).stdout
@@ -97,8 +97,7 @@ def run(threads: int = 1, layers: tuple[int, ...] = (6, 100, 200)) -> list[Resul
             cold, cold_import = compile_seconds(count, cache)
             warm = min(compile_seconds(count, cache) for _ in range(3))
         print(f"{count} layers: graph + gradient + compile + first call {cold:.2f} s cold ({cold_import:.2f} with imports), {warm[0]:.2f} s cached", flush=True)
-        start = time.perf_counter()
-        function, values = build_croton(count)
+        function, values = build_croton(count, data(count))
         contenders: dict[str, peers.Run] = {"croton": lambda f=function, v=values: f(*v)}
         if peers.jax and count <= 100:
             start = time.perf_counter()

@@ -55,6 +55,7 @@ class Lowering:
         self.checks: list[tuple[Value, Size, tuple]] = []
         self._donated = frozenset(donated)
         self._replaced = {outputs[number].use.node: (key, outputs[number]) for key, number in donated.items()}
+        self.added = {arg[0] for node in self._replaced if node.kind == "add" for arg in node.args}
         self._sources: dict[Node, Source] = {}
         self._known: dict[tuple, Value] = {}
         self._claims: dict[Value, int] = {}
@@ -433,7 +434,7 @@ class Lowering:
         value = self._sources[child]
         if type(value) is not Value or value.step is None or self._uses[child] != 1 or len(labels) != len(node.dims):
             return None
-        if value.step.kind == "scatter" and value.step.detail.op == "sum" and self._claims.get(value, 1) == 1:
+        if value.step.kind == "scatter" and value.step.detail.op in (None, "sum") and self._claims.get(value, 1) == 1:
             return self._scattered_into(base, value.step, labels, coef, node)
         step = self._sole_product(child)
         if step is not None and labels == tuple(range(len(labels))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from croton.schedule.fuse import Group, Member
-from croton.schedule.step import BodyBuilder, Step, Value, cost_of, loads, plain_labels, renumbered
+from croton.schedule.step import BodyBuilder, Position, Step, Value, cost_of, loads, plain_labels, renumbered
 
 CHEAP_FREE = 8
 CHEAP_READ = 5
@@ -41,9 +41,15 @@ def _of_inputs(step: Step) -> bool:
     for instruction in step.body:
         if instruction[0] == "load":
             count += 1
-            if instruction[2].home is None or count > 3 or not plain_labels(instruction[3]):
+            index = instruction[3]
+            if instruction[2].home is None or count > 3 or not (plain_labels(index) or _is_fixed(index)):
                 return False
     return True
+
+
+def _is_fixed(index: tuple) -> bool:
+    """Whether an index names one element."""
+    return all(type(entry) is Position and not entry.terms for entry in index)
 
 
 def pinned_values(steps: Iterable[Step], kept: Iterable[Value]) -> set[Value]:
@@ -118,12 +124,10 @@ def _inline(step: Step, sources: dict[Value, Step]) -> None:
     numbers: list[int] = []
     for instruction in step.body:
         if instruction[0] == "load" and instruction[2] in sources and plain_labels(instruction[3]):
-            # where the guard is false the labels may be beyond what the body reads
-            guard = numbers[instruction[4]] if instruction[4] >= 0 else -1
-            number = body.splice(sources[instruction[2]].body, instruction[3], guard)
-            if guard >= 0:
+            number = body.splice(sources[instruction[2]].body, instruction[3])
+            if instruction[4] >= 0:
                 dtype = instruction[1]
-                number = body.call("where", dtype, guard, number, body.const(dtype, 0))
+                number = body.call("where", dtype, numbers[instruction[4]], number, body.const(dtype, 0))
             numbers.append(number)
         else:
             numbers.append(body.add(renumbered(instruction, numbers, None)))

@@ -179,7 +179,12 @@ class _Lowering:
         if inner:
             core = self.lowering.summed(dims, rank, factors, coef, dtype, solved.order.tree)
             factors, coef = [(core, tuple(range(rank)), 1)], Coef(1)
-        return self._scatter(dims[:rank], factors, coef, dtype, {label: place[label] for label in kept})
+        place = {label: place[label] for label in kept}
+        if self.function not in ("sum", "any") or self.node in self.lowering.added:
+            return self._scatter(dims[:rank], factors, coef, dtype, place)
+        if self._meets_single_rows():
+            return self._masked(factors, coef, dtype, place)
+        return self._scaled_scatter(dims[:rank], factors, coef, dtype, place)
 
     # ---- reads --------------------------------------------------------------------------------------------------
 
@@ -331,15 +336,62 @@ class _Lowering:
 
     # ---- writes -------------------------------------------------------------------------------------------------
 
+    def _meets_single_rows(self) -> bool:
+        """Whether the value lies in one row (column, element, ...) of the result and fills it."""
+        seen: set[int] = set()
+        for row, size in zip(self.solved.output, self.node.dims):
+            if not row[0]:
+                continue
+            label = _label_of(row)
+            if label is None or label in seen or label in self.definitions or self.solved.sizes[label] != size:
+                return False
+            seen.add(label)
+        return True
+
+    def _masked(self, factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
+        """A value in one row of the result, as what every element compares its place with: its readers take it in."""
+        axes = {_label_of(row): axis for axis, row in enumerate(self.solved.output) if row[0]}
+        moved = {place[label]: axes[label] for label in place}
+        body = BodyBuilder()
+        inside = [(source, tuple([moved[label] for label in labels]), power) for source, labels, power in factors]
+        result = self.lowering.multiplied(body, inside, coef, dtype)
+        condition = -1
+        for axis, row in enumerate(self.solved.output):
+            if not row[0]:
+                here = body.call("eq", bool_, body.index(axis), self.lowering.size(body, row[1]))
+                condition = here if condition < 0 else body.call("logical_and", bool_, condition, here)
+        guard = self._all(body, self._own_predicates(place), {label: axes[label] for label in place})
+        if guard >= 0:
+            condition = guard if condition < 0 else body.call("logical_and", bool_, condition, guard)
+        if condition >= 0 and dtype is bool_:
+            result = body.call("logical_and", bool_, condition, result)
+        elif condition >= 0:
+            result = body.call("where", dtype, condition, result, body.const(dtype, 0))
+        return self.lowering.emit(self.node.dims, len(self.node.dims), None, body.finish(result))
+
+    def _own_predicates(self, place: dict[int, int]) -> list[Predicate]:
+        """The predicates that say which elements are written."""
+        known = set(place).union(self.definitions)
+        return [p for p in self.solved.predicates if known.issuperset(p.row[0]) and self._reach(p).issubset(place)]
+
+    def _scaled_scatter(self, dims: tuple[Size, ...], factors: list[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
+        """The scatter of what differs, times what does not, which is then not multiplied in for every element."""
+        same = [factor for factor in factors if not factor[1] and factor[0].dtype is not bool_]
+        if not same or len(same) == len(factors):
+            return self._scatter(dims, factors, coef, dtype, place)
+        value = self._scatter(dims, [factor for factor in factors if factor not in same], Coef(1), dtype, place)
+        body = BodyBuilder()
+        rank = len(self.node.dims)
+        scaled = self.lowering.multiplied(body, [(value, tuple(range(rank)), 1), *same], coef, dtype)
+        return self.lowering.emit(self.node.dims, rank, None, body.finish(scaled))
+
     def _scatter(self, dims: tuple[Size, ...], factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
         """The value of a product that is written at computed positions."""
         solved = self.solved
         body = BodyBuilder()
         labels = dict(place)
         result = self.lowering.multiplied(body, factors, coef, dtype)
-        known = set(place).union(self.definitions)
-        guards = [p for p in solved.predicates if known.issuperset(p.row[0]) and self._reach(p).issubset(place)]
-        guard = self._all(body, guards, labels)
+        guard = self._all(body, self._own_predicates(place), labels)
         index = tuple([self._position(body, row, labels) for row in solved.output])
         if len(labels) != len(place):
             raise AssertionError("a scatter whose position depends on a summed label")

@@ -9,7 +9,7 @@ import pytest
 from programs import calls_of, kernel_calls, planned, row_passes, statements, stores
 
 import croton as cr
-from croton.kernel.language import Lanes, Load, Store
+from croton.kernel.language import For, Lanes, Load, Store
 from croton.schedule.plan import KernelCall
 
 
@@ -98,3 +98,41 @@ def test_a_kernel_that_computes_an_index_never_reads_beyond_what_is_indexed():
     for wrong in (10**15, -(10**15)):
         with pytest.raises(cr.OutOfRangeError, match="out of range"):
             f(values, np.array([0, wrong, 2]))
+
+
+def test_a_density_and_its_gradient_are_one_sweep_over_the_data_and_a_scatter_for_each_effect():
+    rows, groups = 919, 85
+    rng = np.random.default_rng(0)
+    group, floor, y = rng.integers(0, groups, rows), rng.integers(0, 2, rows).astype("f8"), rng.standard_normal(rows)
+    q = cr.tensor("q", shape=(2 * groups + 5,), dtype="float64")
+    za, zb = q[5 : 5 + groups], q[5 + groups :]
+    a, b = q[0] + cr.exp(q[2]) * za, q[1] + cr.exp(q[3]) * zb
+    r = (y - a[group] - b[group] * floor) / cr.exp(q[4])
+    value = -0.5 * (r * r).sum() - rows * q[4] - 0.5 * (za * za).sum() - 0.5 * (zb * zb).sum() - 0.5 * (q[0] ** 2 + q[1] ** 2)
+    plan = planned([q], [value, cr.grad(value, q)])
+    assert kernel_calls(plan) <= 11
+    long = [kernel for kernel in plan.kernels if any(isinstance(s, Store) and s.op == "sum" for s in statements(kernel))]
+    assert len(long) == 2
+    for kernel in long:
+        # what is the same for all rows is not divided by for each of them
+        assert calls_of(kernel, "div") == 0
+
+
+def test_one_element_of_a_gradient_takes_no_array_of_its_own():
+    x = cr.vector("x", dtype="float64")
+    cost = x[0] ** 2 + cr.exp(x[1]) + x[2] * (x * x).sum()
+    plan = planned([x], [cr.grad(cost, x)])
+    assert kernel_calls(plan) <= 3
+    assert all(not isinstance(s, For) for kernel in plan.kernels for s in statements(kernel))
+
+
+def test_an_update_of_one_row_writes_one_row():
+    table = cr.shared(np.zeros((100, 30)), name="table")
+    x = cr.vector("x", dtype="float64")
+    cost = (table[3] * x).sum()
+    plan = planned([x], [cost], [(table, table - 0.1 * cr.grad(cost, table))])
+    for call in plan.calls:
+        if isinstance(call, KernelCall):
+            for store in stores(plan.kernels[call.kernel]):
+                if call.values[int(store.buffer[1:])] == plan.outputs[1]:
+                    assert store.op == "sum" and store.index[0].const == 3
