@@ -124,10 +124,12 @@ def _inline(step: Step, sources: dict[Value, Step]) -> None:
     numbers: list[int] = []
     for instruction in step.body:
         if instruction[0] == "load" and instruction[2] in sources and plain_labels(instruction[3]):
-            number = body.splice(sources[instruction[2]].body, instruction[3])
-            if instruction[4] >= 0:
+            # where the guard is false the labels may be beyond what the body reads
+            guard = numbers[instruction[4]] if instruction[4] >= 0 else -1
+            number = body.splice(sources[instruction[2]].body, instruction[3], guard)
+            if guard >= 0:
                 dtype = instruction[1]
-                number = body.call("where", dtype, numbers[instruction[4]], number, body.const(dtype, 0))
+                number = body.call("where", dtype, guard, number, body.const(dtype, 0))
             numbers.append(number)
         else:
             numbers.append(body.add(renumbered(instruction, numbers, None)))
