@@ -33,7 +33,7 @@ def align(operands: Sequence[Operand]) -> tuple[tuple[Label, ...], list[Use]]:
     """Common axes of arrays that meet element by element, and their values at these axes.
 
     Axes are matched from the right. A size of 1 broadcasts, which costs nothing because no value depends on such an axis; other
-    sizes must be equal.
+    sizes must be equal, unknown ones once there is a call.
     """
     rank = max([len(operand.axes) for operand in operands], default=0)
     axes: list[Label] = []
@@ -46,7 +46,7 @@ def align(operands: Sequence[Operand]) -> tuple[tuple[Label, ...], list[Use]]:
             axis = operand.axes[place]
             if chosen is None or (chosen.size == 1 and axis.size != 1):
                 chosen = axis
-            elif axis.size not in (1, chosen.size):
+            elif axis.size not in (1, chosen.size) and isinstance(axis.size, int) and isinstance(chosen.size, int):
                 shapes = " and ".join(str(operand.shape) for operand in operands)
                 sizes = f"{chosen.size} in one and {axis.size} in another"
                 raise ValueError(f"shapes {shapes} do not go together: axis {position - rank} is {sizes}; reshape or repeat one of them")

@@ -115,4 +115,11 @@ def _repeated(function: str, use: Use, label: Label) -> Use:
         if isinstance(label.size, int):
             return contract(use[1], [(use, label.size)])
         return scalar("pow", use, constant(of_size(label.size), dtype))
+    if function in ("any", "all") and label.size != 0 and not isinstance(label.size, int):
+        count = constant(of_size(label.size), int64)
+        if function == "any":
+            return scalar("logical_and", use, scalar("gt", count, constant(0, int64)))
+        return scalar("logical_or", use, scalar("eq", count, constant(0, int64)))
+    if function in ("any", "all") and label.size == 0:
+        return constant(function == "all", bool_)
     return use

@@ -58,7 +58,26 @@ def _solve(check: Check, mapping: dict[Symbol, Size], pending: list[Check]) -> N
         if symbol is not None and symbol not in symbols(other):
             mapping[symbol] = other
             return
-    pending.append(check)
+    solved = _solved(left - right)
+    if solved is None:
+        pending.append(check)
+    else:
+        mapping[solved[0]] = solved[1]
+
+
+def _solved(difference: Size) -> tuple[Symbol, Size] | None:
+    """A symbol, and what it must be for this to be 0, where it occurs once and its coefficient divides the others."""
+    if not isinstance(difference, Poly):
+        return None
+    for monomial, coefficient in difference.terms:
+        symbol = monomial[0] if len(monomial) == 1 else None
+        if not isinstance(symbol, Symbol):
+            continue
+        rest = difference - coefficient * symbol.size
+        divides = rest % coefficient == 0 if isinstance(rest, int) else all(c % coefficient == 0 for _, c in rest.terms)
+        if divides and symbol not in symbols(rest):
+            return symbol, -(rest // coefficient)
+    return None
 
 
 def _alone(size: Size) -> Symbol | None:

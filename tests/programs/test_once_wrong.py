@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import croton as cr
 
@@ -19,3 +20,31 @@ def test_what_is_written_into_a_guarded_reader_reads_under_the_guard() -> None:
     reads = [line for line in text.splitlines() if "= b0[i0" in line]
     assert all(" if " in line for line in reads)
     np.testing.assert_allclose(f(np.ones((2, 4))), np.full((10, 4), 0.05))
+
+
+def test_any_and_all_of_nothing_repeated() -> None:
+    x = cr.matrix("x")
+    rows = cr.broadcast_to(x.sum() > 0, (x.shape[0],))
+    f = cr.function([x], [cr.any(rows), cr.all(rows), cr.any(~rows), cr.all(~rows)])
+    assert [bool(v) for v in f(np.ones((0, 2)))] == [False, True, False, True]
+    assert [bool(v) for v in f(np.ones((3, 2)))] == [True, True, False, False]
+    one = cr.tensor("one", shape=(1, 1))
+    nothing = cr.take(one, np.array([], np.int64), axis=0)
+    assert not cr.function([one], cr.any(nothing))(np.ones((1, 1)))
+
+
+def test_sizes_that_only_a_call_can_tell_to_be_equal() -> None:
+    x = cr.vector("x")
+    f = cr.function([x], x + x[::2])
+    np.testing.assert_array_equal(f(np.ones(1)), np.full(1, 2.0))
+    with pytest.raises(cr.ShapeError):
+        f(np.ones(3))
+    y = cr.vector("y")
+    g = cr.function([x, y], cr.pad(x, ((1, 2),)) * cr.pad(y, ((2, 2),)))
+    np.testing.assert_array_equal(g(np.ones(3), np.ones(2)), [0, 0, 1, 1, 0, 0])
+    with pytest.raises(cr.ShapeError):
+        g(np.ones(3), np.ones(3))
+    nothing = cr.function([x], cr.repeat(x, 2) + np.zeros(0))
+    assert nothing(np.ones(0)).shape == (0,)
+    with pytest.raises(cr.ShapeError):
+        nothing(np.ones(1))
