@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.dtypes import DType, bool_
-from croton.util.special import inverse_erf
+from croton.util import special
 
 FLAT = "flat"
 Derivative = Callable[..., Any] | str | None
@@ -54,106 +54,8 @@ def apply(name: str, *terms: Any) -> Any:
     return leader.apply(name, *terms)
 
 
-def _erf(x: np.ndarray) -> np.ndarray:
-    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype)
-
-
-def _erfc(x: np.ndarray) -> np.ndarray:
-    return np.vectorize(math.erfc, otypes=[np.float64])(x).astype(x.dtype)
-
-
-def _erfinv(x: np.ndarray) -> np.ndarray:
-    return np.vectorize(inverse_erf, otypes=[np.float64])(x).astype(x.dtype)
-
-
-def _lgamma_one(x: float) -> float:
-    if x != x:
-        return x
-    if math.isinf(x) or (x <= 0 and x == math.floor(x)):
-        return math.inf
-    return math.lgamma(x)
-
-
-def _lgamma(x: np.ndarray) -> np.ndarray:
-    return np.vectorize(_lgamma_one, otypes=[np.float64])(x).astype(x.dtype)
-
-
-def _digamma(x: np.ndarray) -> np.ndarray:
-    """Reflection to the right half, recurrence up to 10, then the asymptotic series (DLMF 5.5.2, 5.5.4, 5.11.2)."""
-    z = np.asarray(x, np.float64)
-    left = z < 0.5
-    y = np.where(left, 1 - z, z)
-    shift = np.zeros_like(y)
-    for _ in range(10):
-        low = y < 10
-        shift = shift - np.where(low, 1 / np.where(low, y, 1), 0)
-        y = np.where(low, y + 1, y)
-    w = 1 / (y * y)
-    series = w * (1 / 12 - w * (1 / 120 - w * (1 / 252 - w * (1 / 240 - w * (1 / 132 - w * (691 / 32760 - w / 12))))))
-    value = shift + np.log(y) - 0.5 / y - series
-    value = np.where(left, value - np.pi / np.tan(np.pi * z), value)
-    return np.where((z <= 0) & (z == np.floor(z)), np.nan, value).astype(x.dtype)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)).astype(x.dtype)
-
-
-def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.logaddexp(np.zeros((), x.dtype), x)
-
-
-def _xlogx(x: np.ndarray) -> np.ndarray:
-    return np.where(x == 0, x.dtype.type(0), x * np.log(np.where(x == 0, x.dtype.type(1), x)))
-
-
-def _xlogy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.where((x == 0) & ~np.isnan(y), x.dtype.type(0), x * np.log(y))
-
-
-def _safe_reciprocal(x: np.ndarray) -> np.ndarray:
-    return np.where(x == 0, x.dtype.type(0), 1 / np.where(x == 0, x.dtype.type(1), x))
-
-
 def _identity(x: np.ndarray) -> np.ndarray:
     return x
-
-
-def _sign(x: np.ndarray) -> np.ndarray:
-    return np.sign(x)
-
-
-def _rounding(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    def rounded(x: np.ndarray) -> np.ndarray:
-        return function(x) if x.dtype.kind == "f" else x
-
-    return rounded
-
-
-def _pow(x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    """Integers to a negative power are their reciprocal towards zero: 0, but for 1 and -1."""
-    if x.dtype.kind != "i" or not (exponent < 0).any():
-        return np.power(x, exponent)
-    inverse = np.where(np.abs(x) == 1, np.where(exponent % 2 == 0, x * x, x), 0)
-    return np.where(exponent < 0, inverse, np.power(x, np.maximum(exponent, 0))).astype(x.dtype)
-
-
-def _shift(function: Callable[..., np.ndarray], fill: Callable[[np.ndarray], Any]) -> Callable[..., np.ndarray]:
-    def shifted(x: np.ndarray, count: np.ndarray) -> np.ndarray:
-        bits = 8 * x.dtype.itemsize
-        inside = (count >= 0) & (count < bits)
-        return np.where(inside, function(x, np.where(inside, count, count.dtype.type(0))), fill(x)).astype(x.dtype)
-
-    return shifted
-
-
-def _nothing_left(x: np.ndarray) -> Any:
-    return x.dtype.type(0)
-
-
-def _sign_bits(x: np.ndarray) -> Any:
-    return np.where(x < 0, x.dtype.type(-1), x.dtype.type(0)) if x.dtype.kind == "i" else x.dtype.type(0)
 
 
 def _where(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -188,11 +90,11 @@ FUNCTIONS: dict[str, Function] = {
     for function in (
         # sign and rounding
         _unary("abs", np.abs, lambda x, y: apply("sign", x), takes="fiu"),
-        _unary("sign", _sign, FLAT, takes="fiu"),
-        _unary("floor", _rounding(np.floor), FLAT, takes="fiu"),
-        _unary("ceil", _rounding(np.ceil), FLAT, takes="fiu"),
-        _unary("trunc", _rounding(np.trunc), FLAT, takes="fiu"),
-        _unary("round", _rounding(np.rint), FLAT, takes="fiu"),
+        _unary("sign", np.sign, FLAT, takes="fiu"),
+        _unary("floor", special.integers_kept(np.floor), FLAT, takes="fiu"),
+        _unary("ceil", special.integers_kept(np.ceil), FLAT, takes="fiu"),
+        _unary("trunc", special.integers_kept(np.trunc), FLAT, takes="fiu"),
+        _unary("round", special.integers_kept(np.rint), FLAT, takes="fiu"),
         # exponentials and logarithms
         _unary("exp", np.exp, lambda x, y: y, DEAR),
         _unary("exp2", np.exp2, lambda x, y: y * LN2, DEAR),
@@ -202,7 +104,7 @@ FUNCTIONS: dict[str, Function] = {
         _unary("log2", np.log2, lambda x, y: x**-1 * (1 / LN2), DEAR),
         _unary("log10", np.log10, lambda x, y: x**-1 * (1 / LN10), DEAR),
         _unary("sqrt", np.sqrt, lambda x, y: y**-1 * 0.5, MODERATE),
-        _unary("xlogx", _xlogx, lambda x, y: apply("log", x) + 1, DEAR),
+        _unary("xlogx", special.xlogx, lambda x, y: apply("log", x) + 1, DEAR),
         # trigonometry
         _unary("sin", np.sin, lambda x, y: apply("cos", x), DEAR),
         _unary("cos", np.cos, lambda x, y: -apply("sin", x), DEAR),
@@ -217,14 +119,14 @@ FUNCTIONS: dict[str, Function] = {
         _unary("acosh", np.arccosh, lambda x, y: apply("sqrt", x - 1) ** -1 * apply("sqrt", x + 1) ** -1, DEAR),
         _unary("atanh", np.arctanh, lambda x, y: (1 - x**2) ** -1, DEAR),
         # special functions
-        _unary("erf", _erf, lambda x, y: apply("exp", -(x**2)) * (2 / math.sqrt(math.pi)), DEAR),
-        _unary("erfc", _erfc, lambda x, y: apply("exp", -(x**2)) * (-2 / math.sqrt(math.pi)), DEAR),
-        _unary("erfinv", _erfinv, lambda x, y: apply("exp", y**2) * (math.sqrt(math.pi) / 2), DEAR),
-        _unary("sigmoid", _sigmoid, lambda x, y: y - y**2, DEAR),
-        _unary("softplus", _softplus, lambda x, y: apply("sigmoid", x), DEAR),
-        _unary("lgamma", _lgamma, lambda x, y: apply("digamma", x), DEAR),
-        _unary("digamma", _digamma, None, DEAR),
-        _unary("safe_reciprocal", _safe_reciprocal, lambda x, y: -(y**2), MODERATE),
+        _unary("erf", special.erf, lambda x, y: apply("exp", -(x**2)) * (2 / math.sqrt(math.pi)), DEAR),
+        _unary("erfc", special.erfc, lambda x, y: apply("exp", -(x**2)) * (-2 / math.sqrt(math.pi)), DEAR),
+        _unary("erfinv", special.erfinv, lambda x, y: apply("exp", y**2) * (math.sqrt(math.pi) / 2), DEAR),
+        _unary("sigmoid", special.sigmoid, lambda x, y: y - y**2, DEAR),
+        _unary("softplus", special.softplus, lambda x, y: apply("sigmoid", x), DEAR),
+        _unary("lgamma", special.lgamma, lambda x, y: apply("digamma", x), DEAR),
+        _unary("digamma", special.digamma, None, DEAR),
+        _unary("safe_reciprocal", special.safe_reciprocal, lambda x, y: -(y**2), MODERATE),
         # tests of one value
         _unary("logical_not", np.logical_not, FLAT, takes="b", result="bool"),
         _unary("isnan", np.isnan, FLAT, takes="f", result="bool"),
@@ -239,7 +141,7 @@ FUNCTIONS: dict[str, Function] = {
         # two values
         _binary(
             "pow",
-            _pow,
+            special.power,
             (
                 lambda a, b, y: apply("ne", b, 0).guard(b * apply("pow", a, b - 1)),
                 lambda a, b, y: apply("ne", a, 0).guard(y * apply("log", a)),
@@ -288,7 +190,7 @@ FUNCTIONS: dict[str, Function] = {
         _binary("nextafter", np.nextafter, (lambda a, b, y: 1, FLAT), takes="f"),
         _binary(
             "xlogy",
-            _xlogy,
+            special.xlogy,
             (lambda a, b, y: apply("log", b), lambda a, b, y: apply("ne", a, 0).guard(a * b**-1)),
             DEAR,
             "f",
@@ -307,8 +209,8 @@ FUNCTIONS: dict[str, Function] = {
         _binary("bitwise_and", np.bitwise_and, _FLAT2, takes="iu", commutative=True),
         _binary("bitwise_or", np.bitwise_or, _FLAT2, takes="iu", commutative=True),
         _binary("bitwise_xor", np.bitwise_xor, _FLAT2, takes="iu", commutative=True),
-        _binary("shift_left", _shift(np.left_shift, _nothing_left), _FLAT2, takes="iu"),
-        _binary("shift_right", _shift(np.right_shift, _sign_bits), _FLAT2, takes="iu"),
+        _binary("shift_left", special.shift_left, _FLAT2, takes="iu"),
+        _binary("shift_right", special.shift_right, _FLAT2, takes="iu"),
         # choice
         Function("where", 3, "same", _where, (FLAT, lambda c, x, y, z: c, lambda c, x, y, z: apply("logical_not", c)), takes="bfiu"),
     )

@@ -10,14 +10,13 @@ label     the value of a loop label (`index`); size: the value of a size (`size`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from croton.dtypes import DType, bool_
-from croton.util.special import inverse_erf
+from croton.util import special
 
 
 class Function(NamedTuple):
@@ -30,124 +29,66 @@ class Function(NamedTuple):
     meaning: Callable[..., Any] | None
 
 
-def _array(function: Callable[[float], float]) -> Callable[[Any], Any]:
-    def apply(x: Any) -> Any:
-        return np.vectorize(function, otypes=[np.float64])(x).astype(np.asarray(x).dtype)
-
-    return apply
-
-
-def _lgamma(x: float) -> float:
-    if x != x:
-        return x
-    if math.isinf(x) or (x <= 0 and x == math.floor(x)):
-        return math.inf
-    return math.lgamma(x)
-
-
-def _digamma(x: Any) -> Any:
-    """Reflection to the right half-line, recurrence up to 10, then the asymptotic series (DLMF 5.5.2, 5.5.4, 5.11.2)."""
-    given = np.asarray(x)
-    z = given.astype(np.float64)
-    y = np.where(z < 0.5, 1 - z, z)
-    shift = np.zeros_like(y)
-    for _ in range(10):
-        shift = np.where(y < 10, shift - 1 / y, shift)
-        y = np.where(y < 10, y + 1, y)
-    w = 1 / (y * y)
-    tail = w * (1 / 12 - w * (1 / 120 - w * (1 / 252 - w * (1 / 240 - w * (1 / 132 - w * (691 / 32760 - w / 12))))))
-    value = shift + np.log(y) - 0.5 / y - tail
-    value = np.where(z < 0.5, value - np.pi / np.tan(np.pi * z), value)
-    return np.where((z <= 0) & (z == np.floor(z)), np.nan, value).astype(given.dtype)
-
-
-def _sigmoid(x: Any) -> Any:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+_NUMBERS: dict[str, Callable[..., Any]] = {
+    "neg": np.negative, "abs": np.abs, "sign": np.sign, "floor": special.integers_kept(np.floor), "ceil": special.integers_kept(np.ceil),
+    "trunc": special.integers_kept(np.trunc), "round": special.integers_kept(np.rint),
+}  # fmt: skip
+_REALS: dict[str, Callable[..., Any]] = {
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt,
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+    "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "lgamma": special.lgamma, "digamma": special.digamma,
+    "sigmoid": special.sigmoid, "softplus": special.softplus, "xlogx": special.xlogx, "safe_reciprocal": special.safe_reciprocal,
+}  # fmt: skip
+_PAIRS_OF_NUMBERS: dict[str, Callable[..., Any]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum, "pow": special.power,
+    "remainder": np.remainder, "fmod": np.fmod, "floor_divide": np.floor_divide,
+}  # fmt: skip
+_PAIRS_OF_REALS: dict[str, Callable[..., Any]] = {
+    "div": np.divide, "atan2": np.arctan2, "hypot": np.hypot, "logaddexp": np.logaddexp, "copysign": np.copysign, "nextafter": np.nextafter,
+    "xlogy": special.xlogy,
+}  # fmt: skip
+_PAIRS_OF_INTEGERS: dict[str, Callable[..., Any]] = {
+    "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
+    "shift_left": special.shift_left, "shift_right": special.shift_right,
+}  # fmt: skip
+_PAIRS_OF_TRUTHS: dict[str, Callable[..., Any]] = {
+    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
+}  # fmt: skip
+_COMPARISONS: dict[str, Callable[..., Any]] = {
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+}  # fmt: skip
+_TESTS: dict[str, Callable[..., Any]] = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit}
 
 
-def _xlogy(x: Any, y: Any) -> Any:
-    return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(np.where(x == 0, 1, y)))
+def _itself(x: Any) -> Any:
+    return x
 
 
-def _of_floats(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda x: function(x) if np.asarray(x).dtype.kind == "f" else x
+def _rows(arity: int, form: str, takes: str, meanings: dict[str, Callable[..., Any]]) -> list[Function]:
+    return [Function(name, arity, form, takes, meaning) for name, meaning in meanings.items()]
 
 
-def _shift(function: Callable[[Any, Any], Any], arithmetic: bool) -> Callable[[Any, Any], Any]:
-    def apply(x: Any, count: Any) -> Any:
-        x = np.asarray(x)
-        inside = (count >= 0) & (count < 8 * x.dtype.itemsize)
-        outside = np.where(x < 0, -1, 0) if arithmetic and x.dtype.kind == "i" else 0
-        return np.where(inside, function(x, np.where(inside, count, 0).astype(x.dtype)), outside)
-
-    return apply
-
-
-def _rows() -> list[Function]:
-    tables: tuple[tuple[str, dict[str, Callable[..., Any]]], ...]
-    number, real, whole, truth, anything = "fiu", "f", "iu", "b", "bfiu"
-    tables = (
-        (
-                real,
-                {
-                    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2,
-                    "log10": np.log10, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin,
-                    "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
-                    "acosh": np.arccosh, "atanh": np.arctanh, "erf": _array(math.erf), "erfc": _array(math.erfc), "erfinv": _array(inverse_erf), "sigmoid": _sigmoid,
-                    "softplus": lambda x: np.logaddexp(np.zeros_like(x), x), "lgamma": _array(_lgamma), "digamma": _digamma,
-                    "xlogx": lambda x: _xlogy(x, x), "safe_reciprocal": lambda x: np.where(x == 0, 0, 1 / np.where(x == 0, 1, x)),
-                },
-            ),
-            (
-                number,
-                {
-                    "neg": np.negative, "abs": np.abs, "sign": np.sign, "floor": _of_floats(np.floor), "ceil": _of_floats(np.ceil),
-                    "trunc": _of_floats(np.trunc), "round": _of_floats(np.rint),
-                },
-            ),
-            (whole, {"bitwise_not": np.invert}),
-            (anything, {"identity": lambda x: x, "stop": lambda x: x}),
-    )  # fmt: skip
-    rows = [Function(name, 1, "same", takes, meaning) for takes, table in tables for name, meaning in table.items()]
-    tables = (
-        (
-                number,
-                {
-                    "add": np.add, "sub": np.subtract, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum, "pow": np.power,
-                    "remainder": np.remainder, "fmod": np.fmod, "floor_divide": np.floor_divide,
-                },
-            ),
-            (
-                real,
-                {
-                    "div": np.divide, "atan2": np.arctan2, "hypot": np.hypot, "logaddexp": np.logaddexp, "copysign": np.copysign,
-                    "nextafter": np.nextafter, "xlogy": _xlogy,
-                },
-            ),
-            (
-                whole,
-                {
-                    "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
-                    "shift_left": _shift(np.left_shift, False), "shift_right": _shift(np.right_shift, True),
-                },
-            ),
-            (truth, {"logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor}),
-    )  # fmt: skip
-    rows += [Function(name, 2, "same", takes, meaning) for takes, table in tables for name, meaning in table.items()]
-    compare = {"eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
-    rows += [Function(name, 2, "compare", anything, meaning) for name, meaning in compare.items()]
-    tests = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit}
-    rows += [Function(name, 1, "test", real, meaning) for name, meaning in tests.items()]
-    rows.append(Function("logical_not", 1, "same", truth, np.logical_not))
-    rows.append(Function("where", 3, "where", anything, np.where))
-    rows.append(Function("cast", 1, "cast", anything, None))
-    rows.append(Function("index", 1, "label", number, None))
-    rows.append(Function("size", 1, "size", number, None))
-    return rows
-
-
-FUNCTIONS: dict[str, Function] = {function.name: function for function in _rows()}
+FUNCTIONS: dict[str, Function] = {
+    function.name: function
+    for function in (
+        *_rows(1, "same", "f", _REALS),
+        *_rows(1, "same", "fiu", _NUMBERS),
+        *_rows(1, "same", "iu", {"bitwise_not": np.invert}),
+        *_rows(1, "same", "bfiu", {"identity": _itself, "stop": _itself}),
+        *_rows(2, "same", "fiu", _PAIRS_OF_NUMBERS),
+        *_rows(2, "same", "f", _PAIRS_OF_REALS),
+        *_rows(2, "same", "iu", _PAIRS_OF_INTEGERS),
+        *_rows(2, "same", "b", _PAIRS_OF_TRUTHS),
+        *_rows(2, "compare", "bfiu", _COMPARISONS),
+        *_rows(1, "test", "f", _TESTS),
+        *_rows(1, "same", "b", {"logical_not": np.logical_not}),
+        *_rows(3, "where", "bfiu", {"where": np.where}),
+        Function("cast", 1, "cast", "bfiu", None),
+        Function("index", 1, "label", "fiu", None),
+        Function("size", 1, "size", "fiu", None),
+    )
+}
 
 
 def unit(op: str, dtype: DType) -> bool | int | float:

@@ -1,9 +1,16 @@
-"""Special functions of one number that Python's math module lacks: the references for those of arrays."""
+"""Special functions that NumPy lacks: the references of array operations. Each gives the dtype of its argument.
+
+What is not an elementary function of others works one number at a time, in float64: a reference is to be right, not fast.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
+from typing import Any
+
+import numpy as np
 
 _NORMAL = NormalDist()
 
@@ -26,3 +33,108 @@ def inverse_erf(x: float) -> float:
         error = math.erf(y) - size if size < 0.5 else rest - math.erfc(y)
         y -= error * math.sqrt(math.pi) / 2 * math.exp(y * y)
     return math.copysign(y, x)
+
+
+def log_gamma(x: float) -> float:
+    """The logarithm of the absolute value of the gamma function; infinite at its poles, where math.lgamma raises."""
+    if x != x:
+        return x
+    if math.isinf(x) or (x <= 0 and x == math.floor(x)):
+        return math.inf
+    return math.lgamma(x)
+
+
+def _each(function: Callable[[float], float]) -> Callable[[Any], np.ndarray]:
+    one_by_one = np.vectorize(function, otypes=[np.float64])
+
+    def of_array(x: Any) -> np.ndarray:
+        return one_by_one(x).astype(np.asarray(x).dtype)
+
+    return of_array
+
+
+erf, erfc, erfinv, lgamma = _each(math.erf), _each(math.erfc), _each(inverse_erf), _each(log_gamma)
+
+
+def digamma(x: Any) -> np.ndarray:
+    """Reflection to the right half-line, recurrence up to 10, then the asymptotic series (DLMF 5.5.2, 5.5.4, 5.11.2)."""
+    given = np.asarray(x)
+    z = given.astype(np.float64)
+    left = z < 0.5
+    y = np.where(left, 1 - z, z)
+    shift = np.zeros_like(y)
+    for _ in range(10):
+        low = y < 10
+        shift = shift - np.where(low, 1 / np.where(low, y, 1), 0)
+        y = np.where(low, y + 1, y)
+    w = 1 / (y * y)
+    series = w * (1 / 12 - w * (1 / 120 - w * (1 / 252 - w * (1 / 240 - w * (1 / 132 - w * (691 / 32760 - w / 12))))))
+    value = shift + np.log(y) - 0.5 / y - series
+    value = np.where(left, value - np.pi / np.tan(np.pi * z), value)
+    return np.where((z <= 0) & (z == np.floor(z)), np.nan, value).astype(given.dtype)
+
+
+def sigmoid(x: Any) -> np.ndarray:
+    """1 / (1 + exp(-x)) without overflow."""
+    x = np.asarray(x)
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)).astype(x.dtype)
+
+
+def softplus(x: Any) -> np.ndarray:
+    """log(1 + exp(x)) without overflow."""
+    x = np.asarray(x)
+    return np.logaddexp(np.zeros((), x.dtype), x)
+
+
+def xlogy(x: Any, y: Any) -> np.ndarray:
+    """x * log(y), and 0 where x is 0 unless y is NaN."""
+    x = np.asarray(x)
+    return np.where((x == 0) & ~np.isnan(y), x.dtype.type(0), x * np.log(y))
+
+
+def xlogx(x: Any) -> np.ndarray:
+    """x * log(x), and 0 where x is 0."""
+    return xlogy(x, x)
+
+
+def safe_reciprocal(x: Any) -> np.ndarray:
+    """1 / x, and 0 where x is 0."""
+    x = np.asarray(x)
+    return np.where(x == 0, x.dtype.type(0), 1 / np.where(x == 0, x.dtype.type(1), x))
+
+
+def integers_kept(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Any], np.ndarray]:
+    """A rounding function of floats that leaves integers as they are."""
+
+    def rounded(x: Any) -> np.ndarray:
+        x = np.asarray(x)
+        return function(x) if x.dtype.kind == "f" else x
+
+    return rounded
+
+
+def power(x: Any, exponent: Any) -> np.ndarray:
+    """x to the exponent; of integers a negative power is the reciprocal towards zero: 0, but for 1 and -1."""
+    x, exponent = np.asarray(x), np.asarray(exponent)
+    if x.dtype.kind != "i" or not (exponent < 0).any():
+        return np.power(x, exponent)
+    inverse = np.where(np.abs(x) == 1, np.where(exponent % 2 == 0, x * x, x), 0)
+    return np.where(exponent < 0, inverse, np.power(x, np.maximum(exponent, 0))).astype(x.dtype)
+
+
+def shift_left(x: Any, count: Any) -> np.ndarray:
+    """The bits moved up; nothing is left where the count is not in 0 .. bits - 1."""
+    x = np.asarray(x)
+    return _shifted(np.left_shift, x, count, x.dtype.type(0))
+
+
+def shift_right(x: Any, count: Any) -> np.ndarray:
+    """The bits moved down, the sign coming in from above; nothing but it is left where the count is not in 0 .. bits - 1."""
+    x = np.asarray(x)
+    return _shifted(np.right_shift, x, count, np.where(x < 0, x.dtype.type(-1), x.dtype.type(0)) if x.dtype.kind == "i" else x.dtype.type(0))
+
+
+def _shifted(function: Callable[..., np.ndarray], x: np.ndarray, count: Any, outside: Any) -> np.ndarray:
+    inside = (count >= 0) & (count < 8 * x.dtype.itemsize)
+    return np.where(inside, function(x, np.where(inside, count, 0).astype(x.dtype)), outside).astype(x.dtype)
