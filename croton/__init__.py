@@ -18,6 +18,7 @@ from croton.compile.formula import formula
 from croton.compile.function import Function, function
 from croton.compile.jit import jit
 from croton.compile.signature import Param
+from croton.compile.structure import Structure, structure
 from croton.dtypes import (
     bool_,
     dtype,

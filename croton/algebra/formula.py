@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.constant import array_of
@@ -22,10 +22,10 @@ class _Piece(NamedTuple):
     tightness: int
 
 
-def formula(value: Use | Operand, name: str = "y", latex: bool = False) -> str:
-    """The value as a formula in its inputs, with a line for each part that is used more than once."""
-    use = value.use if isinstance(value, Operand) else value
-    lettering = Lettering([use])
+def formula(value: Use | Operand, name: str = "y", latex: bool = False, names: Mapping[Hashable, str] | None = None) -> str:
+    """The value as a formula in its inputs, with a line for each part that is used more than once. `names` says what inputs are called, by key."""
+    use, labels = (value.use, value.axes) if isinstance(value, Operand) else (value, ())
+    lettering = Lettering([use], labels, names)
     style: _Text = _LATEX if latex else _TEXT
     pieces: dict[Node, _Piece] = {}
     lines: list[str] = []
@@ -41,7 +41,7 @@ def formula(value: Use | Operand, name: str = "y", latex: bool = False) -> str:
     text = pieces[use.node].text
     if len(set(letters)) < len(letters):
         text = style.indexed(lettering.names[use.node], letters)
-    head = f"{style.indexed(name, tuple(dict.fromkeys(letters)))} = {text}"
+    head = f"{style.indexed(name, lettering.axes or tuple(dict.fromkeys(letters)))} = {text}"
     return style.joined([head, *reversed(lines)])
 
 

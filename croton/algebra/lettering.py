@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
-from croton.algebra.node import Node, Use, walk
+from croton.algebra.node import Label, Node, Use, walk
 from croton.sizes import Poly, Size
 
 ALPHABET = "ijklmnopqrstuvwxyzabcdefgh"
@@ -17,26 +17,28 @@ class Lettering:
     """Names of nodes and letters of their labels.
 
     A node takes the letters of the first value that reads it, so that a label keeps its letter from line to line. `single` holds
-    nodes that are read once and with their own letters, so that they may be written in place.
+    nodes that are read once and with their own letters, so that they may be written in place. `axes` are labels to be named first, in order, and `names`
+    says what inputs are called, by key.
     """
 
-    __slots__ = ("letters", "names", "order", "outputs", "single")
+    __slots__ = ("axes", "letters", "names", "order", "outputs", "single")
 
-    def __init__(self, uses: Sequence[Use]) -> None:
+    def __init__(self, uses: Sequence[Use], axes: Sequence[Label] = (), names: Mapping[Hashable, str] | None = None) -> None:
         self.order: list[Node] = list(walk([use.node for use in uses]))
         self.letters: dict[Node, tuple[str, ...]] = {}
         self.names: dict[Node, str] = {}
         self.single: set[Node] = set()
         self.outputs: list[tuple[str, ...]] = []
-        self._name()
-        self._spread(uses)
+        self.axes: tuple[str, ...] = ()
+        self._name(names or {})
+        self._spread(uses, axes)
 
-    def _name(self) -> None:
+    def _name(self, given: Mapping[Hashable, str]) -> None:
         count = itertools.count()
         taken: set[str] = set()
         for node in self.order:
             if node.kind == "input":
-                name = base = _key_name(node.param)
+                name = base = given.get(node.param) or _key_name(node.param)
                 suffix = itertools.count(2)
                 while name in taken:
                     name = f"{base}_{next(suffix)}"
@@ -47,12 +49,15 @@ class Lettering:
                 name = f"t{next(count)}"
             self.names[node] = name
 
-    def _spread(self, uses: Sequence[Use]) -> None:
+    def _spread(self, uses: Sequence[Use], axes: Sequence[Label]) -> None:
         readers: dict[Node, int] = {}
         for node in self.order:
             for child in node.args:
                 readers[child[0]] = readers.get(child[0], 0) + 1
         known: dict[object, str] = {}
+        for label in axes:
+            known[label] = letter(label.size, known.values())
+        self.axes = tuple(known.values())
         under: dict[Node, frozenset[str]] = {}
         for use in uses:
             for label in use.labels:
@@ -62,16 +67,16 @@ class Lettering:
         for use, letters in zip(uses, self.outputs):
             readers[use.node] = readers.get(use.node, 0) + 2
             self._take(use.node, letters)
-            under[use.node] = frozenset()
+            under[use.node] = frozenset(self.axes)
         for node in reversed(self.order):
-            axes = self.letters.get(node, ())[: len(node.dims)]
-            scope = set(under.get(node, frozenset())).union(axes)
+            own = self.letters.get(node, ())[: len(node.dims)]
+            scope = set(under.get(node, frozenset())).union(own)
             for size in node.sums:
-                axes = (*axes, letter(size, scope))
-                scope.add(axes[-1])
-            self.letters[node] = axes
+                own = (*own, letter(size, scope))
+                scope.add(own[-1])
+            self.letters[node] = own
             for child, positions, *_ in node.args:
-                letters = tuple(axes[position] for position in positions)
+                letters = tuple(own[position] for position in positions)
                 if child in self.letters:
                     continue
                 if self._take(child, letters) and readers[child] == 1 and len(scope) <= WIDEST:

@@ -1,0 +1,282 @@
+"""What is proven of an array's structure: where it is zero, and where its axes do not interact.
+
+An array is a sum of terms, and each term a product under relations. Relations between axes of the array are made by nothing but the seeds of derivatives,
+repeated labels, slices, windows, gathers and masks, and every rule of the algebra is an identity; so that where a relation is left, the term is zero wherever
+the relation is false, whatever the data. What is left of the relations is the proof; nothing is sampled. Where nothing is left nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from croton.algebra.coefficient import multiply
+from croton.algebra.constant import number_of
+from croton.algebra.contract import contract
+from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use
+from croton.algebra.relation import row_of
+from croton.algebra.rows import is_unit
+from croton.sizes import Size, nonnegative
+
+MOST_TERMS = 32
+"""A sum is taken apart into at most so many terms."""
+
+MOST_NODES = 64
+"""So many nodes of a factor are looked at for relations."""
+
+Row = tuple[dict[Label, Size], Size]
+
+
+class Band(NamedTuple):
+    """A term is zero unless low <= sum of coefficient * axis <= high; None where that side is open."""
+
+    coefficients: tuple[tuple[int, Size], ...]
+    low: Size | None
+    high: Size | None
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        return tuple(axis for axis, _ in self.coefficients)
+
+    @property
+    def equal(self) -> bool:
+        """Whether the band says that two axes are equal."""
+        return self.low == 0 and self.high == 0 and len(self.axes) == 2 and sorted(c for _, c in self.coefficients) == [-1, 1]
+
+    def __str__(self) -> str:
+        if self.equal:
+            return f"axis {self.axes[0]} = axis {self.axes[1]}"
+        text = " + ".join([f"axis {axis}" if c == 1 else f"-axis {axis}" if c == -1 else f"{c} axis {axis}" for axis, c in self.coefficients])
+        text = text.replace("+ -", "- ")
+        if self.low is not None and self.low == self.high:
+            return f"{text} = {self.low}"
+        before = "" if self.low is None else f"{self.low} <= "
+        return f"{before}{text}" + ("" if self.high is None else f" <= {self.high}")
+
+
+class Lookup(NamedTuple):
+    """A term is zero unless `axis` is the value of an integer array at the axes `at`."""
+
+    axis: int
+    at: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"axis {self.axis} = index[{', '.join(f'axis {axis}' for axis in self.at)}]"
+
+
+class Term(NamedTuple):
+    """One term of an array.
+
+    bands     linear conditions on axes outside of which the term is zero; [i == j] is one
+    lookups   conditions axis == index[axes]
+    constant  axes along which the term does not change
+    apart     groups of axes that no factor of the term has together: between groups the term is a product, or a sum of `rank` products
+    rank      for a term with at least two groups, the number of products; None if there is one group, or nothing is gained
+    value     the term itself: the proof
+    """
+
+    bands: tuple[Band, ...]
+    lookups: tuple[Lookup, ...]
+    constant: tuple[int, ...]
+    apart: tuple[tuple[int, ...], ...]
+    rank: Size | None
+    value: Operand
+
+    def equal(self, one: int, other: int) -> bool:
+        """Whether the term is zero wherever two axes differ."""
+        groups: list[set[int]] = []
+        for band in self.bands:
+            if band.equal:
+                meeting = [group for group in groups if not group.isdisjoint(band.axes)]
+                groups = [group for group in groups if group not in meeting]
+                groups.append(set(band.axes).union(*meeting))
+        return one == other or any({one, other} <= group for group in groups)
+
+    @property
+    def facts(self) -> list[str]:
+        """What is proven of the term, in words."""
+        found = [f"zero unless {condition}" for condition in (*self.bands, *self.lookups)]
+        if self.constant:
+            found.append("the same along " + " and ".join(f"axis {axis}" for axis in self.constant))
+        if self.rank is not None:
+            groups = " and ".join("(" + ", ".join(map(str, group)) + ")" for group in self.apart)
+            what = "an outer product" if self.rank == 1 else f"of rank at most {self.rank}"
+            found.append(f"{what} between axes {groups}")
+        return found
+
+
+def structure(operand: Operand) -> list[Term]:
+    """The terms of an array with what is proven of each; none for an array of zeros."""
+    return [_term(Operand(operand.axes, use)) for use in _terms(operand.use) if number_of(use.node) != 0]
+
+
+def _terms(use: Use) -> list[Use]:
+    """A value as a sum of terms, taken apart as far as relations are inside."""
+    done: list[Use] = []
+    work = [use]
+    while work:
+        current = work.pop()
+        node, labels = current
+        if node.kind == "add" and len(done) + len(work) + len(node.args) <= MOST_TERMS:
+            for child, positions, coef in node.args:
+                inner = Use(child, tuple([labels[i] for i in positions]))
+                work.append(inner if coef == Coef(1) else contract(set(inner.labels), [(inner, 1)], coef, (), node.dtype))
+            continue
+        opened = _distributed(current) if node.kind == "contract" and len(done) + len(work) < MOST_TERMS else None
+        if opened is None:
+            done.append(current)
+        else:
+            work += opened
+    return done[::-1]
+
+
+def _distributed(use: Use) -> list[Use] | None:
+    """A product with a sum of terms that hold relations, as a sum of products."""
+    node, axes = use
+    labels = (*axes, *[Label(size) for size in node.sums])
+    factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+    for place, (factor, exponent) in enumerate(factors):
+        if factor.node.kind != "add" or exponent != 1 or len(factor.node.args) > MOST_TERMS or not _holds_relations(factor.node):
+            continue
+        rest = factors[:place] + factors[place + 1 :]
+        found = []
+        for child, positions, coef in factor.node.args:
+            term = Use(child, tuple([factor.labels[i] for i in positions]))
+            found.append(contract(axes, [*rest, (term, 1)], multiply(node.param, coef), labels[len(axes) :], node.dtype))
+        return found
+    return None
+
+
+def _holds_relations(node: Node) -> bool:
+    stack, seen = [node], {node}
+    while stack and len(seen) <= MOST_NODES:
+        current = stack.pop()
+        if current.kind in RELATIONS:
+            return True
+        if current.kind in ("add", "contract"):
+            fresh = [arg[0] for arg in current.args if arg[0] not in seen]
+            seen.update(fresh)
+            stack += fresh
+    return False
+
+
+def _term(operand: Operand) -> Term:
+    axes, (node, at) = operand
+    place = {label: number for number, label in enumerate(axes)}
+    inner = tuple([Label(size) for size in node.sums])
+    labels = (*at, *inner)
+    factors = [Use(node, at)]
+    if node.kind == "contract" and node.args:
+        factors = [Use(child, tuple([labels[i] for i in positions])) for child, positions, _ in node.args]
+    rows, ranges, lookups = [], [], []
+    for factor in factors:
+        if factor.node.kind == "affine":
+            rows.append(row_of(factor))
+        elif factor.node.kind == "range":
+            ranges.append(row_of(factor))
+        elif factor.node.kind == "select" and all(label in place for label in factor.labels):
+            lookups.append(Lookup(place[factor.labels[0]], tuple([place[label] for label in factor.labels[1:]])))
+    bands = [band for row in _eliminated(rows, set(inner)) if (band := _band(row, place, True)) is not None]
+    bands += [band for row in ranges if (band := _band(row, place, False)) is not None]
+    constant = tuple([number for number, label in enumerate(axes) if label not in at and label.size != 1])
+    apart, rank = _apart(factors, [number for number, label in enumerate(axes) if label in at], place, set(inner))
+    return Term(tuple(dict.fromkeys(bands)), tuple(lookups), constant, apart, rank, operand)
+
+
+def _eliminated(rows: list[Row], inner: set[Label]) -> list[Row]:
+    """Rows in which a summed label occurs once: where it ties two rows it is solved for and put in."""
+    for label in inner:
+        having = [row for row in rows if label in row[0]]
+        pivot = next((row for row in having if is_unit(row[0][label])), None)
+        if len(having) < 2 or pivot is None:
+            continue
+        rest = []
+        for row in rows:
+            if row is pivot:
+                continue
+            weight = row[0].get(label)
+            if weight is not None:
+                scale = -weight * pivot[0][label]
+                coefficients = dict(row[0])
+                for other, c in pivot[0].items():
+                    coefficients[other] = coefficients.get(other, 0) + scale * c
+                row = ({other: c for other, c in coefficients.items() if c != 0}, row[1] + scale * pivot[1])
+            rest.append(row)
+        rows = rest
+    return rows
+
+
+def _band(row: Row, place: dict[Label, int], exact: bool) -> Band | None:
+    """What [row == 0] (or, if not exact, [row >= 0]) says of the axes, whatever the summed labels are."""
+    coefficients, constant = row
+    outer = sorted([(place[label], c) for label, c in coefficients.items() if label in place])
+    if not outer:
+        return None
+    # outer = -constant - inner, and every inner label is in 0 .. size - 1
+    low: Size | None = -constant
+    high: Size | None = -constant
+    for label, c in coefficients.items():
+        if label in place:
+            continue
+        reach = c * (label.size - 1)
+        if nonnegative(c):
+            low = None if low is None else low - reach
+        elif nonnegative(-c):
+            high = None if high is None else high - reach
+        else:
+            low = high = None
+    if not exact:
+        high = None
+    if low is None and high is None:
+        return None
+    if len(outer) > 1 and isinstance(outer[0][1], int) and outer[0][1] < 0 and exact:
+        outer = [(axis, -c) for axis, c in outer]
+        low, high = None if high is None else -high, None if low is None else -low
+    return Band(tuple(outer), low, high)
+
+
+def _apart(factors: Sequence[Use], axes: list[int], place: dict[Label, int], inner: set[Label]) -> tuple[tuple[tuple[int, ...], ...], Size | None]:
+    """Groups of axes that factors and relations keep together, and how many products link the groups: the values of the labels that they share."""
+    groups: list[set[int]] = [{axis} for axis in axes]
+    for factor in factors:
+        own = {place[label] for label in factor.labels if label in place}
+        meeting = [group for group in groups if not group.isdisjoint(own)]
+        if len(meeting) > 1:
+            groups = [group for group in groups if group not in meeting]
+            groups.append(set().union(*meeting))
+    groups.sort(key=min)
+    if len(groups) < 2:
+        return tuple(tuple(sorted(group)) for group in groups), None
+    return tuple([tuple(sorted(group)) for group in groups]), _rank(factors, groups, place, inner)
+
+
+def _rank(factors: Sequence[Use], groups: list[set[int]], place: dict[Label, int], inner: set[Label]) -> Size | None:
+    """The number of values of summed labels without which the groups do not meet; None where that is no less than a group has elements."""
+    group_of = {axis: number for number, group in enumerate(groups) for axis in group}
+    met: dict[Label, set[int]] = {label: set() for label in inner}
+    for factor in factors:
+        numbers = {group_of[place[label]] for label in factor.labels if label in place}
+        for label in factor.labels:
+            if label in met:
+                met[label] |= numbers
+    shared = {label for label, numbers in met.items() if len(numbers) > 1}
+    # Without these labels, does a chain of factors still lead from group to group?
+    chain: list[tuple[set[Label], set[int]]] = [({label}, set(numbers)) for label, numbers in met.items() if label not in shared]
+    for factor in factors:
+        own = {label for label in factor.labels if label in inner and label not in shared}
+        meeting = [link for link in chain if not link[0].isdisjoint(own)]
+        if len(meeting) > 1:
+            chain = [link for link in chain if link not in meeting]
+            chain.append((set().union(*[link[0] for link in meeting]), set().union(*[link[1] for link in meeting])))
+    linking = inner if any(len(numbers) > 1 for _, numbers in chain) else shared
+    rank: Size = 1
+    for label in linking:
+        rank = rank * label.size
+    sizes = {axis: label.size for label, axis in place.items()}
+    for group in groups:
+        count: Size = 1
+        for axis in group:
+            count = count * sizes[axis]
+        if nonnegative(rank - count):
+            return None
+    return rank
