@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from croton.compile.assemble import Interface
 from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
-from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, Symbol, evaluate, hint, symbols
 from croton.util.provenance import Line
 
@@ -91,9 +91,25 @@ def _escaped(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def _check(call: BoundsCheck) -> Entry:
+    return Entry("check", "check that indices are within {}", (call.bound,), -1, 0, 0, tuple(line for line in call.origins if line is not None))
+
+
+def _checks_of(loop: LoopCall) -> list[Entry]:
+    """The checks in a loop and in loops in it, in the order of their calls. They come behind the calls, for their errors to name."""
+    found: list[Entry] = []
+    for call in loop.body.calls:
+        if isinstance(call, BoundsCheck):
+            found.append(_check(call))
+        elif isinstance(call, LoopCall):
+            found += _checks_of(call)
+    return found
+
+
 def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: Sequence[Any], checks: Sequence[Any]) -> Account:
     """The account of a plan. `copied` are the results that are copied from where they are when all has been computed."""
     entries = []
+    inside: list[Entry] = []
     for call in plan.calls:
         lines = tuple(line for line in call.origins if line is not None)
         if isinstance(call, KernelCall):
@@ -105,12 +121,18 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
             entries.append(Entry("product", what, sizes, -1, call.flops, call.bytes, lines))
         elif isinstance(call, RoutineCall):
             entries.append(Entry("routine", f"routine {_escaped(str(call.routine))}", (), -1, call.flops, call.bytes, lines))
+        elif isinstance(call, LoopCall):
+            kernels = sum(isinstance(inner, KernelCall) for inner in call.body.calls)
+            title = f"loop of {{}} steps, each {kernels} kernels and {len(call.body.calls) - kernels} other calls"
+            entries.append(Entry("loop", title, (call.length,), -1, call.flops, call.bytes, lines))
+            inside += _checks_of(call)
         else:
             assert isinstance(call, BoundsCheck)
-            entries.append(Entry("check", "check that indices are within {}", (call.bound,), -1, 0, 0, lines))
+            entries.append(_check(call))
     for number in copied:
         count = plan.values[plan.outputs[number]].bytes
         entries.append(Entry("copy", "copy to a result", (), -1, 0, count * 2, ()))
+    entries += inside
     results = []
     for number, result in enumerate(interface.results):
         if plan.values[plan.outputs[number]].home[0] == "output" or (result.shared < 0 and not interface.in_donor(plan, number)):

@@ -5,31 +5,38 @@ The result is plain data, which is what the disk cache keeps.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from croton.algebra.loop import Slot
 from croton.algebra.node import Coef
 from croton.compile.routines import Placement, named
 from croton.dtypes import DType
 from croton.kernel.parallelise import parallel_loop
 from croton.runtime.program import (
+    Advance,
     Array,
+    Begin,
     Call,
     Check,
     Copy,
     Gemm,
     Kernel,
+    Loop,
     Output,
     Program,
+    Rotate,
     Routine,
     Shared,
     SizeCheck,
     SizeOperation,
     Update,
+    View,
 )
-from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
 from croton.schedule.product import Matrix
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.util.errors import ShapeError
@@ -178,9 +185,10 @@ class _Assembly:
         composite: list[tuple[int, Size]] = []
         inputs = [Array(leaf.dtype.name, self._bound(leaf, composite)) for leaf in self.interface.inputs]
         shared_sizes = [self._bound(leaf, composite) for leaf in self.interface.shared]
-        for value in self.plan.values:
-            if value.home[0] == "constant":
-                self._constant(value.home[1])
+        for plan in every_body(self.plan):
+            for value in plan.values:
+                if value.home[0] == "constant":
+                    self._constant(value.home[1])
         pairs = [(place, index(size)) for place, size in composite]
         pairs += [(index(left), index(right)) for left, right in self.interface.size_checks]
         checks = [SizeCheck("equal", left, right, error) for error, (left, right) in enumerate(pairs)]
@@ -203,11 +211,16 @@ class _Assembly:
         # The layout of the pointer table is known from here on.
         empty = Program(tuple(inputs), tuple(outputs), (), shared=tuple(shared), slots=tuple(slots), updates=tuple(updates))
         self.pointer_of = empty.pointer
-        calls: list[Call] = [self._call(number, call) for number, call in enumerate(self.plan.calls)]
+        self.first_view = empty.pointer("view", 0)
+        self.views: list[View] = []
+        self.errors = len(self.plan.calls) + len(copied)
+        own = _Calls(self, self.plan, self.pointer)
+        calls: list[Call] = [own.call(call, lambda number=number: number) for number, call in enumerate(self.plan.calls)]  # type: ignore[misc]
         calls += [self._copy(number) for number in copied]
         work = index(release_work)
         program = empty._replace(
             calls=tuple(calls),
+            views=tuple(self.views),
             constants=tuple(self.sizes.constants),
             sizes=max(len(self.sizes.constants), self.sizes.base) + self.sizes.count,
             size_operations=tuple(self.sizes.operations),
@@ -250,18 +263,32 @@ class _Assembly:
                 copied.append(number)
         return written, copied
 
-    def pointer(self, value: int) -> int:
-        """The entry of the pointer table for a value of the plan."""
-        kind, key = self.plan.values[value].home
+    def pointer(self, home: tuple[str, Any]) -> int:
+        """The entry of the pointer table for a place in memory."""
+        kind, key = home
         if kind == "input":
             if key in self.input_index:
                 return self.pointer_of("input", self.input_index[key])
             return self.pointer_of("shared", self.shared_index[key])
         if kind == "constant":
-            return self.pointer_of("shared", len(self.interface.shared) + self._constant(key))
+            return self.constant_pointer(key)
         if kind == "slot":
             return self.pointer_of("slot", key)
         return self._result(key)
+
+    def constant_pointer(self, array: np.ndarray) -> int:
+        """The entry of a constant array."""
+        return self.pointer_of("shared", len(self.interface.shared) + self._constant(array))
+
+    def view(self, base: int) -> int:
+        """An entry that a loop moves along memory which another entry points to."""
+        self.views.append(View(base, self.sizes.index(0)))
+        return self.first_view + len(self.views) - 1
+
+    def error(self) -> int:
+        """A number for a check inside of a loop, in the order in which the account lists them."""
+        self.errors += 1
+        return self.errors - 1
 
     def _result(self, number: int) -> int:
         if number in self.update_index:
@@ -269,28 +296,89 @@ class _Assembly:
         return self.pointer_of("output", number)
 
     def _copy(self, number: int) -> Copy:
-        value = self.plan.outputs[number]
-        return Copy(self._result(number), self.pointer(value), self.sizes.index(self.plan.values[value].bytes))
+        value = self.plan.values[self.plan.outputs[number]]
+        return Copy(self._result(number), self.pointer(value.home), self.sizes.index(value.bytes))
 
-    def _call(self, number: int, call: Any) -> Call:
+
+class _Calls:
+    """The calls of a plan: of the whole program, or of a step of a loop."""
+
+    def __init__(self, assembly: _Assembly, plan: Plan, pointer: Callable[[tuple[str, Any]], int]) -> None:
+        self.assembly = assembly
+        self.sizes = assembly.sizes
+        self.kernels = assembly.plan.kernels
+        self.plan = plan
+        self.pointer_to = pointer
+
+    def pointer(self, value: int) -> int:
+        """The entry of the pointer table for a value of the plan."""
+        return self.pointer_to(self.plan.values[value].home)
+
+    def call(self, call: Any, error: Callable[[], int]) -> Call:
+        """A call; `error` gives the number of a check."""
         if isinstance(call, KernelCall):
             return self._kernel(call)
         if isinstance(call, ProductCall):
             return self._product(call)
+        if isinstance(call, LoopCall):
+            return self._loop(call)
         index = self.sizes.index
         if isinstance(call, BoundsCheck):
             value = self.plan.values[call.value]
             count: Size = 1
             for extent in value.shape:
                 count = count * extent
-            return Check(value.dtype.name, self.pointer(call.value), index(count), index(0), index(call.bound), number)
+            return Check(value.dtype.name, self.pointer(call.value), index(count), index(0), index(call.bound), error())
         assert isinstance(call, RoutineCall)
-        self.routines.append(named(call.routine, self._placement(call)))
+        routines = self.assembly.routines
+        routines.append(named(call.routine, self._placement(call)))
         arrays = []
         for place in (*call.inputs, *call.outputs):
             value = self.plan.values[place]
             arrays.append((self.pointer(place), value.dtype.name, tuple(map(index, value.shape))))
-        return Routine(len(self.routines) - 1, tuple(arrays))
+        return Routine(len(routines) - 1, tuple(arrays))
+
+    def _loop(self, call: LoopCall) -> Loop:
+        index, length = self.sizes.index, call.length
+        places: dict[tuple[str, Any], int] = {}
+        advances: list[Advance] = []
+        begins: list[Begin] = []
+        rotates: list[Rotate] = []
+
+        def advance(value: int, first: Size, last: Size) -> int:
+            """An entry that goes through the rows of a value, from one to another."""
+            found = self.plan.values[value]
+            row = replace(found, shape=found.shape[1:]).bytes
+            base = self.pointer(value)
+            entry = self.assembly.view(base)
+            offset, stride = (last * row, -row) if call.reverse else (first * row, row)
+            advances.append(Advance(entry, base, index(offset), index(stride)))
+            return entry
+
+        for place, first, rows in call.stacked:
+            places["input", Slot("carry", place)] = before = advance(rows, 0, length)
+            places["output", place] = advance(rows, 1, length - 1)
+            begins.append(Begin(before, self.pointer(first), index(self.plan.values[first].bytes)))
+        for place, first, last, other in call.rotating:
+            found = [self.pointer(value) for value in (first, last, other)]
+            before, after = self.assembly.view(found[0]), self.assembly.view(found[1])
+            places["input", Slot("carry", place)], places["output", place] = before, after
+            rotates.append(Rotate(before, after, *found, index(self.plan.values[first].bytes)))
+        for number, value in call.elements:
+            places["input", Slot("element", number)] = advance(value, 0, length - 1)
+        for number, value in call.taps:
+            places["output", number] = advance(value, 0, length - 1)
+        for number, value in call.fixed:
+            places["input", Slot("fixed", number)] = self.pointer(value)
+        for inner, outer in enumerate(call.slots):
+            places["slot", inner] = self.pointer_to(("slot", outer))
+
+        def inside(home: tuple[str, Any]) -> int:
+            return self.assembly.constant_pointer(home[1]) if home[0] == "constant" else places[home]
+
+        body = _Calls(self.assembly, call.body, inside)
+        calls = tuple([body.call(inner, self.assembly.error) for inner in call.body.calls])
+        return Loop(index(length), self.sizes.fresh(), tuple(advances), tuple(begins), tuple(rotates), calls)
 
     def _placement(self, call: RoutineCall) -> Placement:
         """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""
@@ -302,7 +390,7 @@ class _Assembly:
         return Placement(place, tuple(inputs), tuple(self.plan.values[call.outputs[0]].order))
 
     def _kernel(self, call: KernelCall) -> Kernel:
-        kernel = self.plan.kernels[call.kernel]
+        kernel = self.kernels[call.kernel]
         sizes = tuple(map(self.sizes.index, call.sizes))
         pointers = tuple(map(self.pointer, call.values))
         loop = parallel_loop(kernel)

@@ -20,9 +20,60 @@ class Calls:
 
     def calls(self) -> None:
         a = self.frame.a
-        with a.loop(self.frame.next()):
-            emitters = [self.kernel, self.gemm, self.syrk, self.gemv, self.ger, self.check_indices, self.copy, self.zero, self.routine]
-            a.switch(self.frame.next(), emitters)
+        length = self.frame.next()
+        end = a.add(a.get(self.frame.place), length)
+        head, body, after = a.label(), a.label(), a.label()
+        a.jump(head)
+        a.begin(head)
+        a.fork(a.compare("slt", a.get(self.frame.place), end), body, after)
+        a.begin(body)
+        emitters = [self.kernel, self.gemm, self.syrk, self.gemv, self.ger, self.check_indices, self.copy, self.zero, self.routine]
+        a.switch(self.frame.next(), [*emitters, self.loop_begins, self.loop_ends])
+        a.jump(head)
+        a.begin(after)
+
+    def loop_begins(self) -> None:
+        """Set the addresses that move, or pass over the loop."""
+        a, frame = self.frame.a, self.frame
+        count, counter = frame.next_size(), frame.next()
+        a.store(0, frame.S, counter)
+        with a.loop(frame.next()):
+            entry, base = frame.next(), frame.next_pointer()
+            a.store(a.at(base, frame.next_size(), "i8"), frame.P, entry, "ptr")
+            frame.next()
+        odd = a.compare("ne", a.value(f"and i64 {count}, 1"), 0)
+        with a.loop(frame.next()):
+            before, after = frame.next(), frame.next()
+            first, last, scratch, size = frame.next_pointer(), frame.next_pointer(), frame.next_pointer(), frame.next_size()
+            a.store(first, frame.P, before, "ptr")
+            a.store(a.choose(odd, last, scratch, "ptr"), frame.P, after, "ptr")
+            with a.when(a.compare("slt", count, 1)):
+                a.value(f"call ptr @memcpy(ptr {last}, ptr {first}, i64 {size})")
+        with a.loop(frame.next()):
+            target, source, size = frame.next_pointer(), frame.next_pointer(), frame.next_size()
+            a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {size})")
+        length = frame.next()
+        with a.when(a.compare("slt", count, 1)):
+            a.set(frame.place, a.add(a.get(frame.place), length))
+
+    def loop_ends(self) -> None:
+        """Move the addresses, and go back while there are steps to do."""
+        a, frame = self.frame.a, self.frame
+        count, counter = frame.next_size(), frame.next()
+        with a.loop(frame.next()):
+            entry, stride = frame.next(), frame.next_size()
+            a.store(a.at(a.load(frame.P, entry, "ptr"), stride, "i8"), frame.P, entry, "ptr")
+        with a.loop(frame.next()):
+            before, after = frame.next(), frame.next()
+            both = a.add(a.integer(frame.next_pointer()), a.integer(frame.next_pointer()))
+            written = a.load(frame.P, after, "ptr")
+            a.store(written, frame.P, before, "ptr")
+            a.store(a.pointer(a.subtract(both, a.integer(written))), frame.P, after, "ptr")
+        length = frame.next()
+        done = a.add(a.load(frame.S, counter), 1)
+        a.store(done, frame.S, counter)
+        with a.when(a.compare("slt", done, count)):
+            a.set(frame.place, a.add(a.get(frame.place), length))
 
     def kernel(self) -> None:
         a = self.frame.a

@@ -19,11 +19,13 @@ from croton.runtime.program import (
     Gemv,
     Ger,
     Kernel,
+    Loop,
     Program,
     Routine,
     Shared,
     Syrk,
     Zero,
+    every_call,
 )
 
 
@@ -58,6 +60,11 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
             return (call.target, call.source), (call.size,)
         case Zero():
             return (call.target,), (call.size,)
+        case Loop():
+            pointers = [word for advance in call.advances for word in advance[:2]]
+            pointers += [word for begin in call.begins for word in begin[:2]] + [word for rotate in call.rotates for word in rotate[:5]]
+            sizes = [word for advance in call.advances for word in advance[2:]] + [entry[-1] for entry in (*call.begins, *call.rotates)]
+            return pointers, [call.count, *sizes]
         case Routine():
             return [pointer for pointer, _, _ in call.arrays], [size for _, _, sizes in call.arrays for size in sizes]
     raise MalformedProgram(f"{call!r} is no call")
@@ -107,7 +114,8 @@ def check(program: Program, kernels: int, routines: int) -> None:
         _demand(0 <= view.base < first_view + number, f"view {number}: P[{view.base}] is not known there")
         sizes_known((view.offset,), f"view {number}")
     pointers = first_view + len(program.views)
-    for number, call in enumerate(program.calls):
+    counters: set[int] = set()
+    for number, call in enumerate(every_call(program.calls)):
         where = f"call {number}, {type(call).__name__}"
         used, sizes = _uses(call)
         _demand(
@@ -117,5 +125,11 @@ def check(program: Program, kernels: int, routines: int) -> None:
         if isinstance(call, Kernel):
             _demand(0 <= call.kernel < kernels, f"{where}: there is no kernel {call.kernel}")
             _demand(call.grain > 0, f"{where}: a grain > 0 is wanted, got {call.grain}")
+        if isinstance(call, Loop):
+            moving = [entry for entry, *_ in call.advances] + [entry for rotate in call.rotates for entry in rotate[:2]]
+            _demand(all(entry >= first_view for entry in moving), f"{where}: only views move")
+            free = 0 <= call.counter < program.sizes and call.counter not in known and call.counter not in counters
+            _demand(free, f"{where}: S[{call.counter}] is taken, a counter is wanted")
+            counters.add(call.counter)
         if isinstance(call, Routine):
             _demand(0 <= call.routine < routines, f"{where}: there is no routine {call.routine}")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from croton.dtypes import dtype
-from croton.runtime.program import Array, Check, Copy, Gemm, Gemv, Ger, Kernel, Program, Routine, Shared, SizeOperation, Syrk, Zero
+from croton.runtime.program import Array, Call, Check, Copy, Gemm, Gemv, Ger, Kernel, Loop, Program, Routine, Shared, SizeOperation, Syrk, Zero
 from croton.runtime.status import ARGUMENT_DETAILS, REASONS, Refused, Status
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -136,12 +136,19 @@ class _Run:
     def calls(self, kernels: Sequence[int], routines: Sequence[Callable[..., object]]) -> None:
         P = (ctypes.c_void_p * len(self.P))(*self.P)
         S = (ctypes.c_int64 * len(self.S))(*self.S)
-        for call in self.program.calls:
+        self.run_calls(self.program.calls, P, S, kernels, routines)
+
+    def run_calls(
+        self, calls: Sequence[Call], P: Any, S: Any, kernels: Sequence[int], routines: Sequence[Callable[..., object]]
+    ) -> None:
+        for call in calls:
             match call:
                 case Kernel():
                     record = (ctypes.c_int64 * (len(call.pointers) + len(call.sizes)))(*call.pointers, *call.sizes)
                     high = self.S[call.range] if call.range >= 0 else 0
                     _KERNEL(kernels[call.kernel])(P, S, record, 0, high)
+                case Loop():
+                    self.loop(call, P, S, kernels, routines)
                 case Check():
                     self.check_indices(call)
                 case Copy():
@@ -152,6 +159,31 @@ class _Run:
                     routines[call.routine](*(_view(self.P[pointer], name, self.shape(sizes)) for pointer, name, sizes in call.arrays))
                 case _:
                     self.product(call)
+
+    def loop(self, call: Loop, P: Any, S: Any, kernels: Sequence[int], routines: Sequence[Callable[..., object]]) -> None:
+        """Addresses are kept in both tables: that of kernels and that of library calls."""
+        count = self.S[call.count]
+
+        def point(entry: int, address: int) -> None:
+            self.P[entry] = P[entry] = address
+
+        for entry, base, offset, _ in call.advances:
+            point(entry, self.P[base] + self.S[offset])
+        for before, after, first, last, scratch, size in call.rotates:
+            point(before, self.P[first])
+            point(after, self.P[last if count % 2 else scratch])
+            if count < 1:
+                ctypes.memmove(self.P[last], self.P[first], self.S[size])
+        for entry, source, size in call.begins:
+            ctypes.memmove(self.P[entry], self.P[source], self.S[size])
+        for step in range(count):
+            self.S[call.counter] = S[call.counter] = step
+            self.run_calls(call.calls, P, S, kernels, routines)
+            for entry, _, _, stride in call.advances:
+                point(entry, self.P[entry] + self.S[stride])
+            for before, after, _, last, scratch, _ in call.rotates:
+                point(before, self.P[after])
+                point(after, self.P[last] + self.P[scratch] - self.P[after])
 
     def check_indices(self, call: Check) -> None:
         values = _view(self.P[call.pointer], call.dtype, (self.S[call.length],))

@@ -8,6 +8,7 @@ Everything below refers to entries of these tables by index.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -214,7 +215,66 @@ class Routine(NamedTuple):
     arrays: tuple[tuple[int, str, tuple[int, ...]], ...]
 
 
-Call = Kernel | Gemm | Syrk | Gemv | Ger | Check | Copy | Zero | Routine
+class Advance(NamedTuple):
+    """An address that moves along: P[entry] = P[base] + S[offset] before the first step, and S[stride] more after each."""
+
+    entry: int
+    base: int
+    offset: int
+    stride: int
+
+
+class Begin(NamedTuple):
+    """Copy S[size] bytes to P[entry], an address that moves along, before the first step."""
+
+    entry: int
+    source: int
+    size: int
+
+
+class Rotate(NamedTuple):
+    """Two addresses that change roles: P[before] = P[first] in the first step, later what P[after] was in the step before.
+
+    P[after] is P[last] in the last step, P[scratch] in the one before it, and so on in turn. Where there is no step, S[size] bytes are copied from P[first]
+    to P[last].
+    """
+
+    before: int
+    after: int
+    first: int
+    last: int
+    scratch: int
+    size: int
+
+
+class Loop(NamedTuple):
+    """Run the calls S[count] times. S[counter], which nothing else uses, counts the steps that are done.
+
+    The entries of `P` that move are views; they are set anew each time the loop begins.
+    """
+
+    count: int
+    counter: int
+    advances: tuple[Advance, ...]
+    begins: tuple[Begin, ...]
+    rotates: tuple[Rotate, ...]
+    calls: tuple[Call, ...]
+
+
+Call = Kernel | Gemm | Syrk | Gemv | Ger | Check | Copy | Zero | Routine | Loop
+
+
+def every_call(calls: Iterable[Call]) -> Iterator[Call]:
+    """The calls and those inside of loops."""
+    stack = [iter(calls)]
+    while stack:
+        for call in stack[-1]:
+            yield call
+            if isinstance(call, Loop):
+                stack.append(iter(call.calls))
+                break
+        else:
+            stack.pop()
 
 
 class Program(NamedTuple):

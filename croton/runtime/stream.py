@@ -25,19 +25,24 @@ from croton.runtime.program import (
     Gemv,
     Ger,
     Kernel,
+    Loop,
     Program,
     Routine,
     Shared,
     Syrk,
     Zero,
+    every_call,
 )
 
 HEADER_WORDS = 9
 """The arena's address, then the numbers of inputs, sizes, pointers, objects, views of a routine at most; then the index of the work,
 its threshold, and whether subnormal numbers are flushed."""
 
-CALLS = (Kernel, Gemm, Syrk, Gemv, Ger, Check, Copy, Zero, Routine)
+CALLS = (Kernel, Gemm, Syrk, Gemv, Ger, Check, Copy, Zero, Routine, Loop)
 """The position of a kind of call is its code."""
+
+LOOP_END = len(CALLS)
+"""The code of what comes after the calls of a loop: it goes back to them, or on."""
 
 MAXIMUM_BATCH_AXES = 8
 
@@ -126,10 +131,25 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
         return [code, call.target, call.source, call.size]
     if isinstance(call, Zero):
         return [code, call.target, call.size]
+    if isinstance(call, Loop):
+        return _loop(call, code, kernels, routines, limits)
     words = [code, id(routines[call.routine]), len(call.arrays)]
     for pointer, name, sizes in call.arrays:
         words += [pointer, *_fresh(name, sizes)]
     return words
+
+
+def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any], limits: Limits) -> list[int]:
+    """The way in, the calls, the way back; each of the two ends with where its neighbours are, relative to what follows it."""
+    inside = [word for inner in call.calls for word in _call(inner, kernels, routines, limits)]
+    moves = [len(call.advances), *(word for advance in call.advances for word in advance)]
+    turns = [len(call.rotates), *(word for rotate in call.rotates for word in rotate)]
+    begins = [len(call.begins), *(word for begin in call.begins for word in begin)]
+    steps = [len(call.advances), *(word for entry, _, _, stride in call.advances for word in (entry, stride))]
+    turned = [len(call.rotates), *(word for rotate in call.rotates for word in rotate[:2] + rotate[3:5])]
+    end = [LOOP_END, call.count, call.counter, *steps, *turned]
+    head = [code, call.count, call.counter, *moves, *turns, *begins, len(inside) + len(end) + 1]
+    return [*head, *inside, *end, -(len(inside) + len(end) + 1)]
 
 
 def encode(
@@ -148,7 +168,7 @@ def encode(
         raise ValueError(f"{len(program.shared)} shared variables are wanted, got {len(cells)}")
     pointers = sum(map(len, (program.inputs, program.shared, program.slots, program.outputs, program.updates, program.views)))
     objects = len(program.shared) + len(program.outputs) + len(program.updates)
-    most_views = max((len(call.arrays) for call in program.calls if isinstance(call, Routine)), default=0)
+    most_views = max((len(call.arrays) for call in every_call(program.calls) if isinstance(call, Routine)), default=0)
     writes = bool(program.updates) or any(shared.written for shared in program.shared)
     work = -1 if writes else program.work
     words = [0, len(program.inputs), program.sizes, pointers, objects, most_views, work, limits.release_work, int(program.flush_subnormals)]
@@ -180,9 +200,8 @@ def encode(
     words.append(len(program.views))
     for view in program.views:
         words += view
-    words.append(len(program.calls))
-    for call in program.calls:
-        words += _call(call, kernels, routines, limits)
+    calls = [word for call in program.calls for word in _call(call, kernels, routines, limits)]
+    words += [len(calls), *calls]
     words += [STRUCTURES.index(program.structure)]
     words += [id(cells[update.shared]) for update in program.updates]
     return np.array(words, np.int64)

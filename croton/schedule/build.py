@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 from croton.algebra.constant import array_of
+from croton.algebra.loop import Slot
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
 from croton.schedule.emit import Emitted, emit
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
 from croton.schedule.layout import choose_layouts
+from croton.schedule.loop import LoopDetail
 from croton.schedule.lower import Lowering
 from croton.schedule.memory import CallUse, plan_memory
-from croton.schedule.plan import BoundsCheck, Call, KernelCall, Plan, PlanValue, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall
 from croton.schedule.product import legalise, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.step import COSTS, Step, Value
@@ -22,13 +25,18 @@ from croton.sizes import Size
 EMITTERS = {"map": emit, "scatter": emit_scatter, "scan": emit_scan}
 
 
-def build_plan(outputs: Sequence[Operand], donated: Mapping[Hashable, int] | None = None) -> Plan:
+def build_plan(
+    outputs: Sequence[Operand],
+    donated: Mapping[Hashable, int] | None = None,
+    orders: Mapping[Hashable, tuple[int, ...]] | None = None,
+) -> Plan:
     """The program that computes these arrays, in C order, from the inputs that they read.
 
+    Inputs are stored in C order, or as `orders` says of their key.
     `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
     """
     donated = donated or {}
-    lowering = Lowering(outputs, donated)
+    lowering = Lowering(outputs, donated, orders)
     kept = [*lowering.outputs, *[value for value, _, _ in lowering.checks]]
     steps = inline_free(lowering.steps, kept)
     choose_layouts(steps, _leaves(steps))
@@ -54,6 +62,7 @@ class _Assembly:
         self.donated = donated
         self.kernels: dict[Kernel, int] = {}
         self.taken: dict[Value, Value] = {}
+        self.bodies: dict[Group, Plan] = {}
         self.uses: list[CallUse] = []
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks: list[tuple[Value, Size, tuple]] = lowering.checks
@@ -65,6 +74,12 @@ class _Assembly:
                     if value.group is not group:
                         stored.add(memory_of(value))
         for group in groups:
+            if group.kind == "loop":
+                step = group.members[0].step
+                self.bodies[group] = self._body(step)
+                self.uses.append(CallUse((*step.reads(), *step.makes()), (), None, -1))
+                self.parts.append((group, None))
+                continue
             if group.kind in ("product", "routine"):
                 step = group.members[0].step
                 accumulate = step.detail.accumulate if step.kind == "product" else None
@@ -83,6 +98,17 @@ class _Assembly:
             self.uses.append(CallUse(emitted.values, tuple([buffer.name for buffer in kernel.buffers]), kernel, number))
             self.parts.append((group, emitted))
 
+    def _body(self, step: Step) -> Plan:
+        """The program of a step of a loop, with the kernels of this plan."""
+        detail: LoopDetail = step.detail
+        orders: dict[Hashable, tuple[int, ...]] = {Slot("fixed", number): value.order for number, value in detail.fixed}
+        for number, value in detail.elements:
+            # Without the axis of the steps, which is the first.
+            orders[Slot("element", number)] = tuple([axis - 1 for axis in value.order[1:]])
+        body = build_plan(detail.outputs, orders=orders)
+        numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
+        return renumbered_kernels(body, numbers)
+
     def plan(self) -> Plan:
         """The plan."""
         lowering = self.lowering
@@ -90,6 +116,7 @@ class _Assembly:
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory
+        self.slots = list(memory.slots)
         calls: list[Call] = []
         for group, emitted in self.parts:
             origins = tuple(dict.fromkeys([line for member in group.members for line in member.step.origin]))
@@ -98,6 +125,8 @@ class _Assembly:
                 traffic = self._traffic(emitted.values)
                 number = self.kernels[emitted.kernel]
                 calls.append(KernelCall(number, values, emitted.sizes, origins, _flops(group), traffic))
+            elif group.kind == "loop":
+                calls.append(self._loop_call(group, origins))
             else:
                 calls.append(self._library_call(group.members[0].step, origins))
         checks = [BoundsCheck(self._number(value), bound, origins) for value, bound, origins in self.checks]
@@ -105,7 +134,7 @@ class _Assembly:
             calls = self._with_checks(calls, checks)
         inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
         outputs = tuple([self._number(value) for value in lowering.outputs])
-        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), memory.slots, inputs, outputs)
+        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs)
 
     def _settled(self) -> int:
         """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""
@@ -114,7 +143,7 @@ class _Assembly:
         for position, (use, (group, _)) in enumerate(zip(self.uses, self.parts)):
             made = [value for value in map(memory_of, use.values) if value in checked and value.home is None]
             checked.difference_update(made)
-            if made or group.kind == "routine":
+            if made or group.kind in ("routine", "loop"):
                 settled = position
         return settled
 
@@ -127,10 +156,28 @@ class _Assembly:
         for call in calls:
             result.append(call)
             if pending:
-                written = set(call.values) if isinstance(call, KernelCall) else set(getattr(call, "outputs", ()))
+                written = set(call.values) if isinstance(call, KernelCall) else set(_made_by(call))
                 result += [check for check in pending if check.value in written]
                 pending = [check for check in pending if check.value not in written]
         return result
+
+    def _loop_call(self, group: Group, origins: tuple) -> LoopCall:
+        detail: LoopDetail = group.members[0].step.detail
+        body, number = self.bodies[group], self._number
+        slots = tuple(range(len(self.slots), len(self.slots) + len(body.slots)))
+        self.slots += body.slots
+        return LoopCall(
+            detail.core.length,
+            detail.core.reverse,
+            body,
+            tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.stacked]),
+            tuple([(carry.place, number(carry.first), number(carry.last), number(carry.other)) for carry in detail.rotating]),
+            tuple([(place, number(value)) for place, value in detail.elements]),
+            tuple([(place, number(value)) for place, value in detail.fixed]),
+            tuple([(place, number(value)) for place, value in detail.taps]),
+            slots,
+            origins,
+        )
 
     def _library_call(self, step: Step, origins: tuple) -> Call:
         traffic = self._traffic([*step.reads(), step.out])
@@ -176,6 +223,25 @@ class _Assembly:
         if value.home[0] == "constant":
             return ("constant", array_of(value.home[1]))
         return value.home
+
+
+def _made_by(call: Call) -> Sequence[int]:
+    """The values that a call which is no kernel makes."""
+    if isinstance(call, LoopCall):
+        return [entry[-1] for entry in (*call.stacked, *call.taps)] + [entry[2] for entry in call.rotating]
+    return call.outputs if isinstance(call, RoutineCall) else ()
+
+
+def renumbered_kernels(plan: Plan, numbers: Sequence[int]) -> Plan:
+    """The plan with other numbers for its kernels, also in its loops."""
+    calls: list[Call] = []
+    for call in plan.calls:
+        if isinstance(call, KernelCall):
+            call = replace(call, kernel=numbers[call.kernel])
+        elif isinstance(call, LoopCall):
+            call = replace(call, body=renumbered_kernels(call.body, numbers))
+        calls.append(call)
+    return replace(plan, calls=tuple(calls))
 
 
 def _given(value: Value) -> tuple:

@@ -69,7 +69,8 @@ class Group:
         self.length += len(step.body)
         if step.kind == "map":
             self.places[step.out] = (tuple([labels[label] for label in range(len(step.out.dims))]), member.known)
-        step.out.group, step.out.level = self, self.level
+        for value in step.makes():
+            value.group, value.level = self, self.level
         for instruction in step.body:
             if instruction[0] != "load" or instruction[2] in self.places or instruction[2] in self.reads:
                 continue

@@ -21,7 +21,7 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
     added: list[tuple[Value, Order]] = []
     for step in steps:
         if step.out.order is not UNDECIDED:
-            pinned.append(step.out)
+            pinned += step.makes()
         if step.kind == "view" and len(step.detail[0].dims) > 1:
             wanted.append(step.detail[0])
         if step.kind == "scatter":

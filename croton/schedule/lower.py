@@ -16,8 +16,10 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.cost import Tree, extent, search
 from croton.algebra.node import ONE, RELATIONS, Coef, Node, Operand, walk
 from croton.dtypes import DType, bool_, float32, float64, int64
+from croton.schedule.loop import loop_parts, lower_loop
 from croton.schedule.relation import lower_relations, lower_scattered_reduction, pairs_of, prefers_mask
 from croton.schedule.step import (
+    UNDECIDED,
     Body,
     BodyBuilder,
     Inline,
@@ -47,7 +49,13 @@ LEAST_SIDE = 2
 class Lowering:
     """The steps of a graph in topological order, and the value of each node."""
 
-    def __init__(self, outputs: Sequence[Operand], donated: Mapping[Hashable, int] | None = None) -> None:
+    def __init__(
+        self,
+        outputs: Sequence[Operand],
+        donated: Mapping[Hashable, int] | None = None,
+        orders: Mapping[Hashable, tuple[int, ...]] | None = None,
+    ) -> None:
+        self._orders = orders or {}
         donated = donated or {}
         self.outputs: list[Value] = []
         self.inputs: dict[Hashable, Value] = {}
@@ -69,6 +77,7 @@ class Lowering:
                 self._uses[argument[0]] += 1
         for root in roots:
             self._uses[root] += 1
+        self._loops = loop_parts(order)
         for node in order:
             self.origin = node.origin
             self._sources[node] = HANDLERS[node.kind](self, node)
@@ -184,6 +193,7 @@ class Lowering:
 
     def _input(self, node: Node) -> Source:
         value = Value(node.dims, node.dtype, ("input", node.param))
+        value.order = self._orders.get(node.param, value.order)
         self.inputs[node.param] = value
         return value
 
@@ -605,6 +615,11 @@ class Lowering:
             values.append(source)
         return self._routine(node, routine, values, (place, tuple(shapes)))
 
+    def _loop(self, node: Node) -> Source:
+        if node not in self._sources:
+            self._sources.update(lower_loop(self, node, self._loops[node]))
+        return self._sources[node]
+
     def _cumulate(self, node: Node) -> Source:
         function, along, reverse, exclusive = node.param
         child, labels = node.args[0][:2]
@@ -665,9 +680,12 @@ class Lowering:
         axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
         source = self._sources[node]
         step = source.step if isinstance(source, Value) else None
-        if step is not None and step.kind != "view" and step.out not in taken and len(labels) == len(axes) and set(labels) == set(axes):
-            value = step.out
-            value.order = tuple([labels.index(axis) for axis in axes])
+        whole = len(labels) == len(axes) and set(labels) == set(axes)
+        wanted = tuple([labels.index(axis) for axis in axes]) if whole else ()
+        free = step is not None and step.kind != "view" and source not in taken and source.order in (UNDECIDED, wanted)
+        if whole and free:
+            value = source
+            value.order = wanted
         else:
             body = BodyBuilder()
             places = {axis: place for place, axis in enumerate(axes)}
@@ -683,7 +701,7 @@ class Lowering:
         live.update([value for value, _, _ in self.checks])
         kept = []
         for step in reversed(self.steps):
-            if step.out in live:
+            if not live.isdisjoint(step.makes()):
                 kept.append(step)
                 live.update(step.reads())
         self.steps = kept[::-1]
@@ -709,6 +727,7 @@ HANDLERS: dict[str, Callable[[Lowering, Node], Source]] = {
     "arg": Lowering._arg,
     "cumulate": Lowering._cumulate,
     "call": Lowering._call,
+    "loop": Lowering._loop,
     "affine": Lowering._inline,
     "range": Lowering._inline,
     "select": Lowering._inline,

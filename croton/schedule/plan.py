@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,42 @@ class BoundsCheck:
     origins: tuple[Any, ...]
 
 
-Call = KernelCall | ProductCall | RoutineCall | BoundsCheck
+@dataclass(frozen=True)
+class LoopCall:
+    """The calls of `body` for each of `length` steps, from the last one if `reverse`.
+
+    The inputs of the body have the keys Slot(role, number); its outputs are the next carries, then what is tapped. Values are those of the plan around
+    it: kernels too, and the slots of the body are slots of it.
+
+    stacked    carry, its first value, all its values: the row after a step is written where the row before it is read
+    rotating   carry, its first value, its last value, and memory as large: the two in turn, so that the last step writes the last value
+    elements   number of an element, and its array: a row a step
+    fixed      number of a fixed value, and the value
+    taps       number of an output of the body, and its array: a row a step
+    slots      the slot of the plan around it for each slot of the body
+    """
+
+    length: Size
+    reverse: bool
+    body: Plan
+    stacked: tuple[tuple[int, int, int], ...]
+    rotating: tuple[tuple[int, int, int, int], ...]
+    elements: tuple[tuple[int, int], ...]
+    fixed: tuple[tuple[int, int], ...]
+    taps: tuple[tuple[int, int], ...]
+    slots: tuple[int, ...]
+    origins: tuple[Any, ...]
+
+    @property
+    def flops(self) -> Size:
+        return self.body.flops * self.length
+
+    @property
+    def bytes(self) -> Size:
+        return self.body.bytes * self.length
+
+
+Call = KernelCall | ProductCall | RoutineCall | BoundsCheck | LoopCall
 
 
 @dataclass(frozen=True)
@@ -116,6 +151,15 @@ class Plan:
     def bytes(self) -> Size:
         """Predicted memory traffic: each array once a call."""
         return _total([call.bytes for call in self.calls if not isinstance(call, BoundsCheck)])
+
+
+def every_body(plan: Plan) -> Iterator[Plan]:
+    """The plan and the plans of its loops, each after the one around it."""
+    stack = [plan]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack += [call.body for call in current.calls if isinstance(call, LoopCall)]
 
 
 def _total(sizes: Sequence[Size]) -> Size:

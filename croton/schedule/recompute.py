@@ -75,7 +75,7 @@ def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
     for group in reversed(groups):
         members = []
         for member in reversed(group.members):
-            if member.step.out in needed:
+            if not needed.isdisjoint(member.step.makes()):
                 members.append(member)
                 needed.update([memory_of(value) for value in member.step.reads()])
         if members:
@@ -141,7 +141,7 @@ def live_steps(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
     live = set(kept)
     remaining = []
     for step in reversed(steps):
-        if step.out in live:
+        if not live.isdisjoint(step.makes()):
             remaining.append(step)
             live.update(step.reads())
     return remaining[::-1]

@@ -122,10 +122,10 @@ class Operands(NamedTuple):
 class Step:
     """One value's making.
 
-    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", or "view": other axes for the same memory
+    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", "loop", or "view": other axes for the same memory
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
-    detail   Operands of a product, Scan, Scatter, (routine, values, params), or (source, step that copies) of a view
+    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, or (source, step that copies) of a view
     last     it writes memory that others read, so it comes after everything else
     """
 
@@ -145,6 +145,10 @@ class Step:
     def rank(self) -> int:
         return len(self.out.dims)
 
+    def makes(self) -> list[Value]:
+        """The values it makes: one, but for a loop."""
+        return self.detail.makes() if self.kind == "loop" else [self.out]
+
     def reads(self) -> list[Value]:
         """The values it reads, with repetition."""
         found = [i[2] for i in self.body if i[0] == "load"]
@@ -154,6 +158,8 @@ class Step:
                 found.append(self.detail.accumulate)
         elif self.kind == "routine":
             found += self.detail[1]
+        elif self.kind == "loop":
+            found += self.detail.reads()
         elif self.kind == "view":
             source, copy = self.detail
             # the copy that a view may become reads other views, which must not be dropped before that is known

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from croton.algebra.loop import Slot
 from croton.algebra.node import Coef
 from croton.dtypes import DType
 from croton.kernel.check import check
 from croton.kernel.interpret import interpret
-from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, evaluate
 
 
@@ -75,7 +77,31 @@ class Execution:
                         raise OutOfBounds(f"index out of range of {bound}")
                 elif isinstance(call, RoutineCall):
                     self.routine(call)
+                elif isinstance(call, LoopCall):
+                    self.loop(call)
         return [self.arrays[number] for number in self.plan.outputs]
+
+    def loop(self, call: LoopCall) -> None:
+        """Step by step: the body on rows of the arrays."""
+        kernels = replace(call.body, kernels=self.plan.kernels)
+        carries = {}
+        for place, first, rows in call.stacked:
+            carries[place] = self.arrays[first]
+            self.arrays[rows][-1 if call.reverse else 0] = self.arrays[first]
+        for place, first, _, _ in call.rotating:
+            carries[place] = self.arrays[first]
+        fixed = {Slot("fixed", number): self.arrays[value] for number, value in call.fixed}
+        for step in range(self.size(call.length))[:: -1 if call.reverse else 1]:
+            inputs = {**fixed, **{Slot("carry", place): array for place, array in carries.items()}}
+            inputs |= {Slot("element", number): self.arrays[value][step] for number, value in call.elements}
+            found = run(kernels, inputs, self.sizes)
+            carries = {place: found[place] for place in carries}
+            for place, _, rows in call.stacked:
+                self.arrays[rows][step if call.reverse else step + 1] = found[place]
+            for number, value in call.taps:
+                self.arrays[value][step] = found[number]
+        for place, _, last, _ in call.rotating:
+            self.arrays[last][...] = carries[place]
 
     def routine(self, call: RoutineCall) -> None:
         place, shapes = call.params
