@@ -14,9 +14,9 @@ from croton.dtypes import DType, dtype, float32, float64
 from croton.expr.expr import Expr
 from croton.expr.expr import input as new_input
 from croton.expr.types import TensorType
-from croton.sizes import fresh_symbol
+from croton.sizes import unused_symbol
 from croton.util.errors import KindError
-from croton.util.structure import flatten, unflatten
+from croton.util.structure import Mapping, flatten, paths, unflatten
 
 
 class Jit:
@@ -60,8 +60,9 @@ class Jit:
             program = self.programs[key] = self._trace(structure, types, static)
         return leaves, program
 
-    def _trace(self, structure: Any, types: tuple, static: tuple) -> Function:
-        inputs = [new_input(TensorType(kind, tuple(1 if one else fresh_symbol() for one in ones))) for kind, ones in types]
+    def _trace(self, structure: Mapping, types: tuple, static: tuple) -> Function:
+        names = [path for name, item in zip(structure.keys, structure.items) for path in paths(item, name)]
+        inputs = [new_input(_type(kind, ones, name), name) for (kind, ones), name in zip(types, names)]
         arguments = {**unflatten(structure, inputs), **dict(static)}
         bound = inspect.BoundArguments(self.signature, {name: arguments[name] for name in self.signature.parameters if name in arguments})  # type: ignore[arg-type]
         outputs = self.definition(*bound.args, **bound.kwargs)
@@ -73,6 +74,10 @@ def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str]
     if definition is None:
         return functools.partial(jit, static=static)
     return Jit(definition, static)
+
+
+def _type(kind: DType, ones: tuple[bool, ...], name: str) -> TensorType:
+    return TensorType(kind, tuple([1 if one else unused_symbol(f"{name}.{axis}") for axis, one in enumerate(ones)]))
 
 
 def _value(leaf: Any) -> Any:

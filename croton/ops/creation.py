@@ -20,7 +20,7 @@ from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import broadcast_shapes, show, stretch
 from croton.ops.casting import asarray, astype, common_dtype, converted, operands
 from croton.ops.elementwise import add, divide, equal, multiply, subtract, where
-from croton.sizes import Poly, Size, fresh_symbol, symbol
+from croton.sizes import Poly, Size, symbol, unused_symbol
 from croton.util.config import config
 from croton.util.errors import ArgumentError, KindError, ShapeError
 
@@ -76,13 +76,13 @@ def tensor(name: str | None = None, shape: Sequence[int | str | Size | None] = (
     """
     if name is not None and not isinstance(name, str):
         raise KindError(f"tensor: the first argument is a name, got {name!r}; give the shape as tensor(name, shape=...)")
-    sizes = tuple([_declared(size, f"{name or 'x'}_{axis}_") for axis, size in enumerate(shape)])
+    sizes = tuple([_declared(size, f"{name or 'x'}.{axis}") for axis, size in enumerate(shape)])
     return input(TensorType(dtype_of(config.float_dtype if dtype is None else dtype), sizes), name)
 
 
-def _declared(size: Any, prefix: str) -> Size:
+def _declared(size: Any, otherwise: str) -> Size:
     if size is None:
-        return fresh_symbol(prefix)
+        return unused_symbol(otherwise)
     return symbol(size) if isinstance(size, str) else size_of(size, "tensor")
 
 

@@ -13,6 +13,7 @@ from croton.sizes.poly import (
     substitute,
     symbol,
     symbols,
+    unused_symbol,
 )
 from croton.sizes.prove import nonnegative, positive, within
 
@@ -31,5 +32,6 @@ __all__ = [
     "substitute",
     "symbol",
     "symbols",
+    "unused_symbol",
     "within",
 ]

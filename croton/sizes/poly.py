@@ -157,6 +157,11 @@ def fresh_symbol(prefix: str = "n", hint: int | None = None) -> Poly:
     return symbol(name, hint)
 
 
+def unused_symbol(name: str) -> Poly:
+    """An unknown size of this name, or with a number behind it where another size has the name."""
+    return fresh_symbol(f"{name}_") if name in _symbols else symbol(name)
+
+
 def quotient(numerator: Size, denominator: Size) -> Size:
     """`numerator // denominator` as Python rounds it (down).
 

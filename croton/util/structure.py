@@ -70,6 +70,21 @@ def map_structure(function: Callable[[Any], Any], tree: Any) -> Any:
     return unflatten(structure, map(function, leaves))
 
 
+def paths(structure: Structure, root: str) -> Iterator[str]:
+    """For each leaf what one would write to reach it from the tree called `root`."""
+    if isinstance(structure, Single):
+        if structure is Single.LEAF:
+            yield root
+        return
+    if isinstance(structure, Mapping):
+        steps = [f"[{key!r}]" for key in structure.keys]
+    else:
+        fields = getattr(structure.cls, "_fields", None)
+        steps = [f"[{number}]" for number in range(len(structure.items))] if fields is None else [f".{field}" for field in fields]
+    for step, item in zip(steps, structure.items):
+        yield from paths(item, root + step)
+
+
 def text(structure: Structure) -> str:
     """The structure as it would be typed, with * for a leaf."""
     if isinstance(structure, Single):

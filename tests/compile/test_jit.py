@@ -54,3 +54,14 @@ def test_symbolic_arguments_are_refused() -> None:
         f(cr.vector("x"))
     with pytest.raises(KindError, match="static names"):
         cr.jit(lambda x: x, static=("nothing",))
+
+
+def test_programs_speak_of_the_arguments() -> None:
+    @cr.jit
+    def predicted(x, params):
+        return x @ params["weights"] + params["bias"]
+
+    program = predicted.function_for(np.ones((2, 3)), {"weights": np.ones((3, 4)), "bias": np.ones(4)})
+    text = str(program.explain())
+    assert "x.0" in text and "params['weights'].1" in text
+    assert "params['bias']" in repr(program)

@@ -78,7 +78,7 @@ def test_amounts() -> None:
 
 
 def test_names_of_sizes() -> None:
-    made, given = fresh_symbol("x_0_"), symbol("rows")
+    made, given = fresh_symbol("x.0_"), symbol("rows")
     names = SizeNames([("x", (made, 3)), ("y", (given, made + 1))])
     assert names.text(made * 2 + given) in ("2*x.0 + rows", "rows + 2*x.0")
     assert names.text(5) == "5"

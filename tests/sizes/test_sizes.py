@@ -22,6 +22,7 @@ from croton.sizes import (
     substitute,
     symbol,
     symbols,
+    unused_symbol,
     within,
 )
 
@@ -228,3 +229,10 @@ def test_not_proved_without_facts(size: Poly) -> None:
 
 def test_positive() -> None:
     assert positive(n + 1) and not positive(n) and positive(n, within([n])) and positive(3) and not positive(0)
+
+
+def test_a_name_in_use_gets_a_number() -> None:
+    first = unused_symbol("unused.0")
+    second = unused_symbol("unused.0")
+    assert repr(first) == "unused.0" and first != second
+    assert repr(second).startswith("unused.0_")

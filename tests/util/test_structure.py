@@ -2,7 +2,7 @@ from collections import namedtuple
 
 import pytest
 
-from croton.util.structure import flatten, map_structure, unflatten
+from croton.util.structure import flatten, map_structure, paths, unflatten
 
 Point = namedtuple("Point", "x y")
 
@@ -28,3 +28,11 @@ def test_structures_compare_and_hash() -> None:
     assert flatten([1])[1] != flatten((1,))[1]
     assert flatten([None])[1] != flatten([1])[1]
     assert hash(flatten({"a": (1, 2)})[1]) == hash(flatten({"a": (3, 4)})[1])
+
+
+def test_paths_say_how_leaves_are_reached() -> None:
+    tree = {"first": Point(1, 2), "rest": [3, (4, None)]}
+    leaves, structure = flatten(tree)
+    found = list(paths(structure, "tree"))
+    assert found == ["tree['first'].x", "tree['first'].y", "tree['rest'][0]", "tree['rest'][1][0]"]
+    assert [eval(path, {"tree": tree}) for path in found] == leaves
