@@ -1,16 +1,25 @@
-"""Where a NaN or an infinity is born: the first operation, forward or backward, whose operands are finite and whose result is not."""
+"""Calls that are checked: where a result is NaN or infinite, the first operation that made it so is named, forward or backward.
+
+Only what leaves the function counts: results and new values of shared variables. What is infinite on the way and harmless (the logarithm in the
+branch of a `where` that is not taken, masked logits) raises nothing, and neither do infinities that the caller gave. The program runs on
+copies of the shared variables, so that an error leaves them as they were; the graph is interpreted, slowly, only when there is something to be found.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from croton.algebra.interpret import interpret
-from croton.algebra.node import walk
+from croton.algebra.node import Node, walk
 from croton.algebra.operand import fresh_use
 from croton.algebra.stabilise import stabilise
+from croton.compile.executable import Executable
 from croton.expr.expr import Expr, SharedVariable
+from croton.runtime.function import call_native, load
 from croton.sizes import Poly, Symbol, symbols
 from croton.transforms.lower import lower
 from croton.util.errors import CrotonError
@@ -20,38 +29,127 @@ class NotFiniteError(CrotonError, FloatingPointError):
     """A value that is NaN or infinite while `config.check_finite` is on."""
 
 
-def check_finite(roots: Sequence[Expr], inputs: Sequence[Expr], arrays: Sequence[np.ndarray]) -> None:
-    """Raise NotFiniteError where the first value that is not finite is made. Interprets the whole graph with NumPy: slow."""
-    values: dict[Expr, np.ndarray] = dict(zip(inputs, arrays))
+class CheckedProgram:
+    """A program whose calls are checked. `roots` are its results, then the new values of the shared variables that `replaced` names."""
+
+    def __init__(self, executable: Executable, inputs: Sequence[Expr], roots: Sequence[Expr], replaced: Sequence[SharedVariable | None]) -> None:
+        self.inputs = inputs
+        self.roots = roots
+        self.replaced = replaced
+        self.cells = executable.cells
+        self.written = {id(variable.cell) for variable in replaced if variable is not None}
+        self.own: list[list[np.ndarray]] = [[cell[0]] for cell in executable.cells]
+        self.structure = executable.program.structure
+        self.native = load(executable.program, executable.kernels, self.own, executable.routines, keep=executable.keep, limits=executable.limits)
+        self.lock = threading.Lock()
+
+    def call(self, arrays: Sequence[np.ndarray]) -> Any:
+        """The results. Raises NotFiniteError, and Refused as any call."""
+        for leaf, array in zip(self.inputs, arrays):
+            if _has_nan(array):
+                raise NotFiniteError(f"the argument {leaf.name or leaf!r} holds {_what(array, np.isnan)}", leaf.line)
+        with self.lock:
+            for cell, own in zip(self.cells, self.own):
+                own[0] = cell[0].copy() if id(cell) in self.written else cell[0]
+            result = call_native(self.native, arrays)
+            new = {id(cell): own[0] for cell, own in zip(self.cells, self.own)}
+            results = [] if result is None else [result] if self.structure == "one" else list(result)
+            values = [*results, *[new[id(variable.cell)] for variable in self.replaced if variable is not None]]
+            for root, variable, value in zip(self.roots, self.replaced, values):
+                if not _finite(value):
+                    self.explain(root, variable, value, arrays)
+            for cell, own in zip(self.cells, self.own):
+                if id(cell) in self.written:
+                    cell[0] = own[0]
+        return result
+
+    def explain(self, root: Expr, variable: SharedVariable | None, value: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
+        """Raise where a value that is not finite was born; nothing if the caller gave it so."""
+        test = np.isnan if _has_nan(value) else np.isinf
+        end = "a result of the function" if variable is None else f"the new value of the shared variable {variable.name or variable!r}"
+        found, given = _birth(root, dict(zip(self.inputs, arrays)), test)
+        if found is not None:
+            node, array = found
+            raise NotFiniteError(f"{_words(node)} made {_what(array, test)}, which reached {end}", node.origin or root.line)
+        if isinstance(given, SharedVariable) and test is np.isnan:
+            raise NotFiniteError(f"the shared variable {given.name or given!r} holds {_what(given.cell[0], test)}, which reached {end}", given.line)
+        if given is None or test is np.isnan:
+            raise NotFiniteError(f"{end} holds {_what(value, test)}", root.line)
+
+
+def _birth(root: Expr, values: dict[Expr, np.ndarray], test: Any) -> tuple[tuple[Node, np.ndarray] | None, Expr | bool | None]:
+    """The first node on the way to a bad value that is bad while what it reads is not, with its value; and a leaf that was bad from the start.
+
+    A constant that is bad is True in place of a leaf.
+    """
+    lowered = lower([root])
     sizes: dict[Symbol, int] = {}
-    for leaf, array in values.items():
-        if not _finite(array):
-            raise NotFiniteError(f"the argument {leaf.name or leaf!r} is not finite: {_what(array)}", leaf.line)
-    lowered = lower(roots)
     for leaf in lowered.leaves:
         if isinstance(leaf, SharedVariable):
             values[leaf] = leaf.cell[0]
-            if not _finite(leaf.cell[0]):
-                raise NotFiniteError(f"the shared variable {leaf.name or leaf!r} is not finite: {_what(leaf.cell[0])}", leaf.line)
     for leaf, array in values.items():
         for size, extent in zip(lowered.shapes.get(leaf, leaf.shape), array.shape):
             if isinstance(size, Poly) and len(names := symbols(size)) == 1 and size == names[0].size:
                 sizes.setdefault(names[0], extent)
-    uses = stabilise([operand.use for operand in lowered.outputs])
-    nodes = list(walk([use.node for use in uses]))
+    (use,) = stabilise([operand.use for operand in lowered.outputs])
+    order = list(walk([use.node]))
     # Every node is a value of its own here, read at its own axes.
-    found = interpret([fresh_use(node) for node in nodes], {leaf.id: array for leaf, array in values.items()}, sizes)
-    for node, array in zip(nodes, found):
-        if node.dtype.is_float and not _finite(array):
-            what = node.param if isinstance(node.param, str) else node.kind
-            raise NotFiniteError(f"{what} made a value that is not finite: {_what(array)}", node.origin)
+    found = dict(zip(order, interpret([fresh_use(node) for node in order], {leaf.id: array for leaf, array in values.items()}, sizes)))
+    bad = {node for node in order if node.dtype.is_float and test(found[node]).any()}
+    reached = {use.node} & bad
+    for node in reversed(order):
+        if node in reached:
+            reached.update(child for child, *_ in node.args if child in bad)
+    given: Expr | bool | None = None
+    by_key: dict[Any, Expr] = {leaf.id: leaf for leaf in values}
+    for node in order:
+        if node not in reached:
+            continue
+        if node.kind == "input":
+            given = by_key[node.param] if given is None else given
+        elif node.kind == "constant" or (node.kind == "contract" and not node.args and not np.isfinite(node.param.number)):
+            given = True if given is None else given
+        elif not any(child in reached for child, *_ in node.args):
+            return (node, found[node]), given
+    return None, given
+
+
+_KINDS = {
+    "contract": "a product or a sum of products",
+    "add": "a sum",
+    "loop": "a loop",
+}
+_REDUCTIONS = {"lse": "logsumexp"}
+
+
+def _words(node: Node) -> str:
+    """What a node does, as a user would call it."""
+    if node.kind == "contract" and any(exponent < 0 for _, _, exponent in node.args):
+        return "a division"
+    if node.kind == "map":
+        return str(node.param)
+    if node.kind == "reduce":
+        return _REDUCTIONS.get(node.param, node.param)
+    if node.kind == "cumulate":
+        return f"a running {node.param[0]}"
+    if node.kind == "call":
+        return f"the routine {node.param[0].name}"
+    return _KINDS.get(node.kind, node.kind)
 
 
 def _finite(array: np.ndarray) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
-def _what(array: np.ndarray) -> str:
-    bad = ~np.isfinite(array)
-    first = tuple(int(i) for i in np.argwhere(bad)[0]) if array.ndim else ()
-    return f"{int(bad.sum())} of {array.size} elements, the first {array[first]} at {first}"
+def _has_nan(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" and bool(np.isnan(array).any())
+
+
+def _what(array: np.ndarray, test: Any) -> str:
+    bad = test(array)
+    count = int(bad.sum())
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    value = array[first]
+    if not array.ndim:
+        return str(value)
+    return f"{value} in {count} of {array.size} elements, the first at {first}"

@@ -15,7 +15,7 @@ import numpy as np
 from croton.compile.account import Account
 from croton.compile.convert import as_argument
 from croton.compile.executable import Executable, executable
-from croton.compile.finite import check_finite
+from croton.compile.finite import CheckedProgram
 from croton.compile.profile import Profile, profile
 from croton.compile.report import Report, report, sizes_of
 from croton.compile.signature import Param, Signature
@@ -173,9 +173,9 @@ class _Caller:
         self.roots = roots
         self.replaced = replaced
         self.name = name
-        self.checked = config.check_finite
+        self.checked = CheckedProgram(found, signature.inputs, roots, replaced) if config.check_finite else None
         self.donated = donated
-        self.direct = _flat(structure) and not self.checked and not donated
+        self.direct = _flat(structure) and self.checked is None and not donated
 
     def made(self) -> Any:
         """The function object."""
@@ -196,10 +196,8 @@ class _Caller:
         arrays = self.arrays(args, kwargs)
         for place in self.donated:
             arrays[place] = self.given_away(place, arrays)
-        if self.checked:
-            check_finite(self.roots, self.signature.inputs, arrays)
         try:
-            result = call_native(self.native, arrays)
+            result = call_native(self.native, arrays) if self.checked is None else self.checked.call(arrays)
         except Refused as refused:
             raise self.error(refused.status, arrays) from None
         if self.structure is Single.LEAF or (_flat(self.structure)):
@@ -223,7 +221,8 @@ class _Caller:
         """A donated array, or a copy where writing to it would change another array that the call reads, or cannot be."""
         array = arrays[place]
         others = [*arrays[:place], *arrays[place + 1 :], *[cell[0] for cell in self.executable.cells]]
-        if not array.flags.writeable or any(np.may_share_memory(array, other) for other in others):
+        # A call that is checked may have to be retraced from its arguments.
+        if self.checked is not None or not array.flags.writeable or any(np.may_share_memory(array, other) for other in others):
             return array.copy()
         return array
 
@@ -239,7 +238,7 @@ class _Caller:
                 for i, (other, value) in enumerate(zip(arguments, values))
                 if i != status.place and set(other.shape) & {argument.shape[status.detail]}
             ]
-            wanted = f"the size {argument.shape[status.detail]}" + (f", as {', '.join(others)}" if others else "")
+            wanted = account.names().text(argument.shape[status.detail]) + (f", as {', '.join(others)}" if others else "")
             return ShapeError(
                 f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}"
             )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from croton.sizes import Poly, Size, Symbol, substitute, symbol, symbols
 from croton.util.provenance import Line
 
-_MADE_UP = re.compile(r"_\d+$")
+_MADE_UP = re.compile(r"[._]\d+$")
 """How the names of sizes end that nobody named."""
 
 
@@ -23,11 +23,16 @@ class SizeNames:
     def __init__(self, arguments: Iterable[tuple[str, Sequence[Size]]]) -> None:
         self.mapping: dict[Symbol, Size] = {}
         self.texts: dict[Size, str] = {}
+        taken: set[str] = set()
         for name, shape in arguments:
             for axis, size in enumerate(shape):
                 names = symbols(size)
-                if len(names) == 1 and size == names[0].size and names[0] not in self.mapping and _MADE_UP.search(names[0].name):
-                    self.mapping[names[0]] = symbol(f"{name}.{axis}")
+                if len(names) != 1 or size != names[0].size or names[0] in self.mapping:
+                    continue
+                short = f"{name}.{axis}"
+                if _MADE_UP.search(names[0].name) and short not in taken:
+                    self.mapping[names[0]] = symbol(short)
+                    taken.add(short)
 
     def name(self, size: Symbol) -> str:
         """What a symbol is called."""

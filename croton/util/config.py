@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -116,10 +116,13 @@ class Config:
     def __repr__(self) -> str:
         return "\n".join(f"{flag.name:18} {getattr(self, flag.name)!s:20} {flag.variable:26} {flag.meaning}" for flag in FLAGS)
 
-    @contextmanager
-    def use(self, **flags: Any) -> Iterator[Config]:
+    def use(self, **flags: Any) -> AbstractContextManager[Config]:
         """Set flags inside a `with` block."""
-        token = self._local.set({**self._local.get(), **{name: _checked(name, value) for name, value in flags.items()}})
+        return self._used({name: _checked(name, value) for name, value in flags.items()})
+
+    @contextmanager
+    def _used(self, flags: dict[str, Any]) -> Iterator[Config]:
+        token = self._local.set({**self._local.get(), **flags})
         try:
             yield self
         finally:
