@@ -35,6 +35,8 @@ INTRINSICS = frozenset(
         "smin",
         "umax",
         "umin",
+        "sadd.sat",
+        "ssub.sat",
         "ctpop",
         "bswap",
     )
@@ -75,11 +77,15 @@ def float_text(value: float, element: str) -> str:
 
 
 class Sink:
-    """Where builders write: instruction lines in order, declarations by name, and one counter for fresh names."""
+    """Where builders write: instruction lines in order, declarations by name, and one counter for fresh names.
 
-    __slots__ = ("count", "declarations", "lines")
+    `scales` says that the target multiplies a vector by powers of two in one instruction (AVX-512's scalef).
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("count", "declarations", "lines", "scales")
+
+    def __init__(self, scales: bool = False) -> None:
+        self.scales = scales
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
         self.count = 0
@@ -295,6 +301,41 @@ class Builder:
         if full not in declarations:
             declarations[full] = f"declare {self.type} @{full}({', '.join([self.type] * len(arguments))})"
         return self.emit(f"call {flags} {self.type} @{full}({', '.join(f'{self.type} {argument}' for argument in arguments)})")
+
+    def can_scale(self) -> bool:
+        """Whether `scale` may be called."""
+        return self.sink.scales and self.is_float and self.lanes & (self.lanes - 1) == 0 and self.bits * self.lanes >= 128
+
+    def scale(self, a: str, n: str) -> str:
+        """a * 2**n with one rounding, n whole numbers in floating point."""
+        width = min(self.lanes, 512 // self.bits)
+        piece = self if width == self.lanes else self.at(self.element, width)
+        name = f"llvm.x86.avx512.mask.scalef.{'ps' if self.element == 'float' else 'pd'}.{width * self.bits}"
+        bits = f"i{max(width, 8)}"
+        rounding = "" if width * self.bits < 512 else ", i32 4"
+        self.sink.declare(
+            name, f"declare {piece.type} @{name}({piece.type}, {piece.type}, {piece.type}, {bits}{', i32' if rounding else ''})"
+        )
+        parts = []
+        for start in range(0, self.lanes, width):
+            one, two = (self._part(value, start, width) for value in (a, n))
+            parts.append(self.emit(f"call {piece.type} @{name}({piece.type} {one}, {piece.type} {two}, {piece.type} zeroinitializer, {bits} -1{rounding})"))
+        while len(parts) > 1:
+            lanes = self.lanes // len(parts)
+            order = ", ".join(f"i32 {k}" for k in range(2 * lanes))
+            half = self.at(self.element, lanes).type
+            parts = [
+                self.emit(f"shufflevector {half} {parts[k]}, {half} {parts[k + 1]}, <{2 * lanes} x i32> <{order}>")
+                for k in range(0, len(parts), 2)
+            ]
+        return parts[0]
+
+    def _part(self, value: str, start: int, width: int) -> str:
+        """Neighbouring lanes of a vector."""
+        if width == self.lanes:
+            return value
+        order = ", ".join(f"i32 {start + k}" for k in range(width))
+        return self.emit(f"shufflevector {self.type} {value}, {self.type} poison, <{width} x i32> <{order}>")
 
     def fabs(self, a: str) -> str:
         return self.intrinsic("fabs", a)

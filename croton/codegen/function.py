@@ -32,7 +32,7 @@ class Function:
         self.target = target
         self.emit_lanes = emit_lanes
         self.emit_rows = emit_rows
-        self.sink = Sink()
+        self.sink = Sink(target.scales)
         self.builder = Builder(self.sink, "i64")
         self.buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in kernel.buffers}
         self.values: dict[str, str] = {}

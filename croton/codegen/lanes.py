@@ -16,6 +16,7 @@ from croton.codegen.builder import Builder, element
 from croton.codegen.cast import cast
 from croton.codegen.flow import Carried, counted_loop, region
 from croton.codegen.function import Function, emit_let, is_number, operand_dtype, updates
+from croton.codegen.place import bound_text, compare, comparisons
 from croton.codegen.reduction import BLOCK, combine, combine_all, horizontal, state_element, unit_text
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import DType, bool_, float32, int64
@@ -115,7 +116,7 @@ class VectorLoop:
         for statement in self.body:
             if isinstance(statement, Load):
                 widths[statement.dtype.bits] += 1
-            elif isinstance(statement, Let):
+            elif isinstance(statement, Let) and statement.name not in self.comparisons and statement.name not in self.places:
                 widths[operand_dtype(statement, self.function.types).bits] += 1
             elif isinstance(statement, Store):
                 widths[self.function.buffers[statement.buffer].dtype.bits] += 1
@@ -139,6 +140,7 @@ class VectorLoop:
         if self._must_be_scalar():
             self.function.scalar_loop(self.loop.label, self.loop.body, self.low, self.high)
             return
+        self.comparisons, self.places = comparisons(self.body, self.loop.label, self.varying)
         self.lanes = self._lanes()
         self.totals = self._totals()
         self.names = [total.key for total in self.totals if total.store is None]
@@ -271,6 +273,7 @@ class VectorLoop:
         self.splats: list[dict[str, str]] = []
         self.accesses: list[dict[int, Access]] = []
         self.reciprocals: list[dict[str, tuple[str, str]]] = []
+        self.bounds: list[dict[str, str]] = []
         for instance in self.instances:
             function.values = instance
             for statement in self.fixed_body:
@@ -297,6 +300,7 @@ class VectorLoop:
             self.splats.append(splats)
             self.accesses.append(accesses)
             self.reciprocals.append(reciprocals)
+            self.bounds.append({name: bound_text(function, comparison) for name, comparison in self.comparisons.items()})
         function.values = outer
 
     def _splat_arguments(self, let: Let, splats: dict[str, str]) -> None:
@@ -387,6 +391,9 @@ class VectorLoop:
         totals[key] = combine(b, total.op, total.dtype, totals[key], value)
 
     def _let(self, let: Let, number: int, index: str, local: dict[str, str]) -> str:
+        comparison = self.comparisons.get(let.name)
+        if comparison is not None:
+            return compare(self.function, self.lanes, comparison, self.bounds[number][let.name], index)
         b = self.function.builder.at("i64", self.lanes)
         if let.function == "index":
             position = self.memory.iota(b)

@@ -14,18 +14,20 @@ class Target(NamedTuple):
     bits    width of its vector registers
     masked  whether loads and stores under a mask are instructions for every element size (AVX-512), so that odd ends cost no scalar loop
     fused   whether it has fused multiply-add
+    scales  whether it multiplies by powers of two in one instruction (AVX-512's scalef)
     """
 
     bits: int
     masked: bool
     fused: bool
+    scales: bool = False
 
     def lanes(self, element_bits: int) -> int:
         """The length of a vector of two registers: long enough to hide latencies, short enough for the register file."""
         return max(2, min(64, 2 * self.bits // element_bits))
 
 
-AVX512 = Target(512, True, True)
+AVX512 = Target(512, True, True, True)
 AVX2 = Target(256, False, True)
 BASELINE = Target(128, False, False)
 NEON = Target(128, False, True)

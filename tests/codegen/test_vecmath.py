@@ -190,3 +190,15 @@ def test_two_over_pi() -> None:
     with mpmath.workprec(1500):
         expected = int(mpmath.floor(2 / mpmath.pi * mpmath.mpf(2) ** 1280))
     assert int("".join(f"{word:08x}" for word in two_over_pi_words(40)), 16) == expected
+
+
+@pytest.mark.parametrize("element", ["float", "double"])
+@pytest.mark.parametrize("name", ["exp", "exp2", "sinh", "cosh", "pow"])
+def test_powers_of_two_in_one_instruction_give_the_same_bits(name: str, element: str) -> None:
+    arity = CASES[name].arity
+    plain = VectorFunction(FUNCTIONS[name], element, LANES[element], arity, plain=True)
+    dtype = np.float32 if element == "float" else np.float64
+    limit = 110 if element == "float" else 750
+    x = np.concatenate([np.linspace(-limit, limit, 4001), SPECIAL]).astype(dtype)
+    arguments = (x,) if arity == 1 else (np.abs(x), np.resize(np.array([0.5, 3, -2, 20]), len(x)).astype(dtype))
+    np.testing.assert_array_equal(built(name, element)(*arguments), plain(*arguments))

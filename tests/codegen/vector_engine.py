@@ -9,6 +9,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from croton.codegen.builder import Builder, Sink
+from croton.codegen.target import host
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -37,8 +38,8 @@ exit:
 class VectorFunction:
     """`emit(builder, *values)` compiled for `lanes` lanes of `element`; call it with arrays whose length is a multiple of `lanes`."""
 
-    def __init__(self, emit: Callable[..., str], element: str, lanes: int, arity: int = 1) -> None:
-        sink = Sink()
+    def __init__(self, emit: Callable[..., str], element: str, lanes: int, arity: int = 1, plain: bool = False) -> None:
+        sink = Sink(host().scales and not plain)
         builder = Builder(sink, element, lanes, flags="contract")
         self.result = emit(builder, *(f"%x{k}" for k in range(arity)))
         self.text = PROGRAM.format(

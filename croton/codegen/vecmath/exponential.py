@@ -40,8 +40,10 @@ def exponent_bias(b: Builder) -> int:
     return by_element(b, 127, 1023)
 
 
-def scaled(b: Builder, p: str, bits: str) -> str:
+def scaled(b: Builder, p: str, bits: str, n: str) -> str:
     """p * 2**n rounded once, where the low bits are n + 2 * bias; for |n| up to nearly twice the range of exponents."""
+    if b.can_scale():
+        return b.scale(p, n)
     half = b.lshr(bits, b.integer_constant(1))
     return b.fmul(b.fmul(p, power_of_two(b, half)), power_of_two(b, b.isub(bits, half)))
 
@@ -53,7 +55,7 @@ def limits(b: Builder) -> tuple[float, float]:
 
 def exp_sum(b: Builder, x: str, low: str, factor: Pair | None = None) -> str:
     """exp(x + low) times a factor given as high + low, for a correction |low| of at most about 1e-4; x already within `limits`."""
-    bits, _, r = reduce(b, x, 2 * exponent_bias(b))
+    bits, n, r = reduce(b, x, 2 * exponent_bias(b))
     r, low = two_sum(b, r, low)
     # 1 + p, with what the sum loses and e**r * low put back
     high, lost = fast_two_sum(b, b.constant(1.0), expm1_reduced(b, r))
@@ -62,14 +64,14 @@ def exp_sum(b: Builder, x: str, low: str, factor: Pair | None = None) -> str:
         value = b.fadd(high, rest)
     else:
         value = b.fma(factor[0], high, b.fma(factor[0], rest, b.fmul(factor[1], high)))
-    return scaled(b, value, bits)
+    return scaled(b, value, bits, n)
 
 
 def exp(b: Builder, x: str) -> str:
     """e**x. Largest error seen: float32 0.98 ULP, float64 0.97 ULP; subnormal results included."""
     b = b.exact()
-    bits, _, r = reduce(b, clamp(b, x, *limits(b)), 2 * exponent_bias(b))
-    return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), bits)
+    bits, n, r = reduce(b, clamp(b, x, *limits(b)), 2 * exponent_bias(b))
+    return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), bits, n)
 
 
 def exp_below(b: Builder, x: str) -> str:
@@ -83,8 +85,8 @@ def exp_below(b: Builder, x: str) -> str:
 
 def exp_half(b: Builder, x: str) -> str:
     """e**x / 2 without overflow before the result's own; for cosh."""
-    bits, _, r = reduce(b, clamp(b, x, *by_element(b, (-104.0, 90.0), (-746.0, 711.0))), 2 * exponent_bias(b) - 1)
-    return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), bits)
+    bits, n, r = reduce(b, clamp(b, x, *by_element(b, (-104.0, 90.0), (-746.0, 711.0))), 2 * exponent_bias(b) - 1)
+    return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), bits, b.fsub(n, b.constant(1.0)))
 
 
 def exp2(b: Builder, x: str) -> str:
@@ -93,8 +95,9 @@ def exp2(b: Builder, x: str) -> str:
     x = clamp(b, x, *by_element(b, (-151.0, 129.0), (-1076.0, 1025.0)))
     magic = b.constant(round_magic(b) + 2 * exponent_bias(b))
     shifted = b.fadd(x, magic)
-    r = b.fmul(b.fsub(x, b.fsub(shifted, magic)), b.constant(LN2[b.element][0]))
-    return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), b.to_bits(shifted))
+    n = b.fsub(shifted, magic)
+    r = b.fmul(b.fsub(x, n), b.constant(LN2[b.element][0]))
+    return scaled(b, b.fadd(expm1_reduced(b, r), b.constant(1.0)), b.to_bits(shifted), n)
 
 
 def expm1_part(b: Builder, x: str, halvings: int) -> str:
