@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from croton.compile.function import Function, function
-from croton.dtypes import DType, dtype, float32, float64
+from croton.dtypes import DType, dtype, float64
 from croton.expr.expr import Expr
 from croton.expr.expr import input as new_input
 from croton.expr.types import TensorType
 from croton.sizes import unused_symbol
+from croton.util.config import config
 from croton.util.errors import KindError
 from croton.util.structure import Mapping, flatten, paths, unflatten
 
@@ -24,7 +25,9 @@ class Jit:
 
     Arguments are arrays, numbers, or nested lists, tuples and dicts of them; `static` names arguments that are Python values and
     must be hashable: each value gets a program of its own. A program is made for each combination of dtypes, numbers of axes and axes of
-    size 1 (which broadcast); other sizes are free. A Python number takes the dtype of the floating arrays beside it if they agree.
+    size 1 (which broadcast); other sizes are free. A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64:
+    name axes, exponents and counts in `static`. Called with expressions, as inside another compiled function or under `grad` and `vmap`, it
+    is the function that it was made from. A method names its `self` in `static`.
     """
 
     def __init__(self, definition: Callable[..., Any], static: Collection[str] = ()) -> None:
@@ -37,7 +40,12 @@ class Jit:
         self.programs: dict[Any, Function] = {}
         functools.update_wrapper(self, definition)
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(leaf, Expr) for leaf in flatten((args, kwargs))[0]):
+            return self.definition(*args, **kwargs)
         leaves, program = self._program(args, kwargs)
         return program(*leaves)
 
@@ -48,14 +56,19 @@ class Jit:
     def _program(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Any], Function]:
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        static = tuple((name, value) for name, value in bound.arguments.items() if name in self.static)
+        # 1, 1.0 and True are equal, and not the same to Python code.
+        static = tuple((name, type(value), value) for name, value in bound.arguments.items() if name in self.static)
         traced = {name: value for name, value in bound.arguments.items() if name not in self.static}
         leaves, structure = flatten(traced)
-        leaves = [leaf if isinstance(leaf, np.ndarray) else _value(leaf) for leaf in leaves]
+        leaves = [leaf if isinstance(leaf, np.ndarray) else self._value(leaf) for leaf in leaves]
         number = _number_dtype(leaves)
         types = tuple(_key(leaf, number) for leaf in leaves)
         key = (structure, types, static)
-        program = self.programs.get(key)
+        try:
+            program = self.programs.get(key)
+        except TypeError:
+            wrong = ", ".join(name for name, kind, _ in static if kind.__hash__ is None) or ", ".join(name for name, _, _ in static)
+            raise KindError(f"static arguments of {self.definition.__name__} must be hashable, which {wrong} is not; pass tuples, not lists") from None
         if program is None:
             program = self.programs[key] = self._trace(structure, types, static)
         return leaves, program
@@ -63,10 +76,23 @@ class Jit:
     def _trace(self, structure: Mapping, types: tuple, static: tuple) -> Function:
         names = [path for name, item in zip(structure.keys, structure.items) for path in paths(item, name)]
         inputs = [new_input(_type(kind, ones, name), name) for (kind, ones), name in zip(types, names)]
-        arguments = {**unflatten(structure, inputs), **dict(static)}
+        arguments = {**unflatten(structure, inputs), **{name: value for name, _, value in static}}
         bound = inspect.BoundArguments(self.signature, {name: arguments[name] for name in self.signature.parameters if name in arguments})  # type: ignore[arg-type]
         outputs = self.definition(*bound.args, **bound.kwargs)
         return function(inputs, outputs, name=getattr(self.definition, "__name__", "function"))
+
+
+    def _value(self, leaf: Any) -> Any:
+        # NumPy's float64 is a float of Python's too, and has a dtype of its own.
+        if isinstance(leaf, bool | int | float) and not isinstance(leaf, np.generic):
+            return leaf
+        array = np.asarray(leaf)
+        if array.dtype.kind not in "biuf":
+            raise KindError(
+                f"{self.definition.__name__} was compiled for arrays and numbers, got {type(leaf).__name__} {leaf!r}; "
+                'name an argument that is a Python value in static, jit(..., static=("name",))'
+            )
+        return array
 
 
 def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str] = ()) -> Any:
@@ -80,17 +106,9 @@ def _type(kind: DType, ones: tuple[bool, ...], name: str) -> TensorType:
     return TensorType(kind, tuple([1 if one else unused_symbol(f"{name}.{axis}") for axis, one in enumerate(ones)]))
 
 
-def _value(leaf: Any) -> Any:
-    if isinstance(leaf, Expr):
-        raise KindError("a compiled function takes values; it was given a symbolic expression. Call the original function to build a graph")
-    if isinstance(leaf, bool | int | float):
-        return leaf
-    return np.asarray(leaf)
-
-
 def _number_dtype(leaves: list[Any]) -> DType:
     found = {dtype(leaf.dtype) for leaf in leaves if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"}
-    return float32 if found == {float32} else float64
+    return found.pop() if len(found) == 1 else dtype(config.float_dtype) if not found else float64
 
 
 def _key(leaf: Any, number: DType) -> tuple[DType, tuple[bool, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+
 import numpy as np
 import pytest
 
@@ -48,20 +50,126 @@ def test_gradients_inside() -> None:
     np.testing.assert_allclose(slope(v), 2 * np.sin(v) * np.cos(v))
 
 
-def test_symbolic_arguments_are_refused() -> None:
-    f = cr.jit(lambda x: x + 1)
-    with pytest.raises(KindError, match="takes values"):
-        f(cr.vector("x"))
+def test_with_expressions_it_is_the_function_itself() -> None:
+    @cr.jit
+    def square(x):
+        return x * x
+
+    @cr.jit
+    def slope(x):
+        return cr.grad(square(x).sum(), x)
+
+    v = np.arange(3.0)
+    np.testing.assert_array_equal(slope(v), 2 * v)
+    x = cr.vector("x")
+    np.testing.assert_array_equal(cr.function([x], cr.vmap(square)(x))(v), v * v)
+    assert not square.programs
+
+
+def test_structures_keywords_and_numpy_scalars() -> None:
+    Point = collections.namedtuple("Point", "x y")
+
+    @cr.jit
+    def f(point, *rest, weights=None, **more):
+        total = point.x + point.y * more["scale"]
+        for r in rest:
+            total = total + r
+        return Point(total, None) if weights is None else {"total": total * weights["w"][0], "count": (1, [total.sum()])}
+
+    a = np.arange(3.0)
+    found = f(Point(a, 2 * a), scale=3.0)
+    assert isinstance(found, Point) and found.y is None
+    np.testing.assert_array_equal(found.x, 7 * a)
+    np.testing.assert_array_equal(f(point=Point(a, 2 * a), scale=3.0).x, 7 * a)
+    np.testing.assert_array_equal(f(Point(a, a), a, np.float64(1), scale=0).x, 2 * a + 1)
+    found = f(Point(a, a), weights={"w": [np.full(3, 2.0)]}, scale=1)
+    np.testing.assert_array_equal(found["total"], 4 * a)
+    assert found["count"][0] == 1 and found["count"][1][0] == 6
+    assert len(f.programs) == 3
+
+
+def test_one_program_for_each_type() -> None:
+    @cr.jit
+    def f(x, y):
+        return x + y
+
+    v = np.ones(3, "f4")
+    assert f(v, v).dtype == np.float32
+    assert f(v, 1.0).dtype == np.float32
+    assert f(v, np.float32(1)).dtype == np.float32
+    assert f(v, np.float64(1)).dtype == np.float64
+    assert f(np.ones(3, "i4"), True).dtype == np.int32
+    # float32 of a Python float and of a NumPy scalar are one type
+    assert len(f.programs) == 4
+    assert f(np.arange(6, dtype="f4")[::2], v).dtype == np.float32
+    assert len(f.programs) == 4
+
+
+def test_equal_static_values_of_different_types_are_told_apart() -> None:
+    @cr.jit(static=("flag",))
+    def f(x, flag):
+        return x + 1 if flag is True else x - 1
+
+    assert f(1.0, True) == 2 and f(1.0, 1) == 0 and f(1.0, flag=True) == 2
+    with pytest.raises(KindError, match="hashable, which flag is not"):
+        f(1.0, [1])
+
+
+def test_methods() -> None:
+    class Model:
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+        @cr.jit(static=("self",))
+        def predict(self, x):
+            return x * self.scale
+
+    v = np.arange(3.0)
+    two, three = Model(2.0), Model(3.0)
+    np.testing.assert_array_equal([two.predict(v), three.predict(v), two.predict(x=v)], [2 * v, 3 * v, 2 * v])
+    assert len(Model.predict.programs) == 2
+
+
+def test_shared_variables_are_read_when_it_is_called() -> None:
+    w = cr.shared(np.ones(3), name="w")
+    f = cr.jit(lambda x: x * w)
+    v = np.arange(3.0)
+    np.testing.assert_array_equal(f(v), v)
+    w.set_value(np.full(3, 5.0))
+    np.testing.assert_array_equal(f(v), 5 * v)
+    assert len(f.programs) == 1
+
+
+def test_errors_name_the_line_inside() -> None:
+    @cr.jit
+    def f(x, y):
+        z = x + 1
+        return z @ y
+
+    with pytest.raises(cr.ShapeError) as error:
+        f(np.ones((2, 3)), np.ones((2, 3)))
+    assert "return z @ y" in str(error.value) or "return f" in str(error.value)
+    with pytest.raises(cr.ShapeError) as error:
+        f(np.ones((2, 3)), np.ones((4, 3)))
+    assert "return z @ y" in str(error.value)
+    g = cr.jit(lambda x: cr.grad(x * 2, x))
+    with pytest.raises(cr.ShapeError, match="needs a scalar") as error:
+        g(np.ones(2))
+    assert "test_jit.py" in str(error.value)
+
+
+def test_arguments_that_are_no_arrays_are_refused() -> None:
+    f = cr.jit(lambda x, mode: x)
+    with pytest.raises(KindError, match="name an argument that is a Python value in static"):
+        f(np.ones(2), "fast")
     with pytest.raises(KindError, match="static names"):
         cr.jit(lambda x: x, static=("nothing",))
+    with pytest.raises(TypeError, match="missing a required argument"):
+        f(np.ones(2))
 
 
-def test_programs_speak_of_the_arguments() -> None:
-    @cr.jit
-    def predicted(x, params):
-        return x @ params["weights"] + params["bias"]
-
-    program = predicted.function_for(np.ones((2, 3)), {"weights": np.ones((3, 4)), "bias": np.ones(4)})
-    text = str(program.explain())
-    assert "x.0" in text and "params['weights'].1" in text
-    assert "params['bias']" in repr(program)
+def test_results_are_arrays_of_their_own() -> None:
+    f = cr.jit(lambda x: x)
+    v = np.ones(3)
+    f(v)[0] = 5
+    np.testing.assert_array_equal(v, 1)
