@@ -14,12 +14,16 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import multiply, of_size, power
 from croton.algebra.constant import constant
 from croton.algebra.contract import contract
+from croton.algebra.cost import extent
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.sign import never_negative
 
 MOST_FACTORS = 14
 """Products are not multiplied out beyond this."""
+
+FEW = 8
+"""Terms of a short sum."""
 
 MOST_TERMS = 9
 """Terms that one distribution may make."""
@@ -53,7 +57,7 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
     todo = [(factors, node.param, labels[rank:])]
     done: list[tuple[list[tuple[Use, int]], Coef, list[Label]]] = []
     rules: list[str] = []
-    cancels = False
+    cancels = few = False
     while todo:
         current, coef, sums = todo.pop()
         place = next((i for i, (use, e) in enumerate(current) if use.node.kind in kinds and _is_sum(use.node, e)), None)
@@ -73,7 +77,10 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
             if not node.sums:
                 return None
             rules.append("write the square as a product")
-            cancels = cancels or not all(never_negative(child) or e % 2 == 0 for child, _, e in use.node.args)
+            if not all(never_negative(child) or e % 2 == 0 for child, _, e in use.node.args):
+                if not may_cancel and not _is_short(use.node):
+                    return None
+                few = True
             product, weight, more = _squared(use)
             if len(product) + len(rest) > MOST_FACTORS:
                 return None
@@ -83,7 +90,14 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
     if not rules:
         return None
     pieces = [contract(axes, product, coef, sums, node.dtype) for product, coef, sums in done]
-    return Distribution(pieces, list(dict.fromkeys(rules)), cancels)
+    return Distribution(pieces, list(dict.fromkeys(rules)), cancels or few)
+
+
+def _is_short(node: Node) -> bool:
+    """Whether relations leave a sum at most `FEW` terms for each value: then its terms can cancel, but no more than in writing it out."""
+    rows = sum(child.kind in ("affine", "select") and any(i >= len(node.dims) for i in positions) for child, positions, _ in node.args)
+    left = sorted([extent(size) if isinstance(size, int) else FEW + 1 for size in node.sums])[: len(node.sums) - rows]
+    return rows > 0 and math.prod(left) <= FEW
 
 
 def _reads(node: Node) -> bool:

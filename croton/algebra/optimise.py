@@ -6,7 +6,8 @@ is; with what its terms have in common taken out (R9). Everything not said here,
 
 What may change is rounding, and three policies say how far. `strict` rewrites nothing: programs stay as written, up to the constructors' normal
 form. `default` re-associates, which cannot cancel more than before; centres, which cancels less; and distributes where a relation in a
-term removes a sum (as in the derivative of a softmax) or all terms are known not to be negative. `aggressive` also distributes where terms of different
+term removes a sum (as in the derivative of a softmax) or all terms are known not to be negative; and squares sums of a few terms (those of
+a window in a window) where that saves much. `aggressive` also distributes where terms of different
 sign are taken apart, which may cancel: squared distances as differences of squares, the norm of a sum of outer products by its Gram matrices.
 Each application is in the list of decisions.
 """
@@ -21,12 +22,12 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.common import take_out
 from croton.algebra.contract import contract
 from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
-from croton.algebra.loop import bodies_of, with_body
+from croton.algebra.loop import bodies_of
+from croton.algebra.nest import nested
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
-from croton.algebra.operand import fresh_use
 from croton.algebra.plan import cost
-from croton.algebra.rebuild import Memo, construct, read, rebuild
+from croton.algebra.rebuild import Memo, construct, rebuild
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 """How far rewriting may change rounding."""
@@ -34,8 +35,12 @@ STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 MOST_REGION = 24
 """Nodes below a product that are looked at."""
 
+SAFE = 1.0
 LEAST_GAIN = 1.25
 """A rewrite that may cancel must save this factor, even when it is asked for."""
+
+GREAT_GAIN = 8.0
+"""A rewrite that may cancel among a few terms is done by default if it saves this factor."""
 
 MOST_PASSES = 3
 
@@ -57,11 +62,11 @@ class Decision(NamedTuple):
 
 
 class Form(NamedTuple):
-    """A candidate: the rule that makes it and its value; `may_cancel` if rounding may be worse."""
+    """A candidate: the rule that makes it, its value, and the factor that it must save: more than 1 if rounding may be worse."""
 
     rule: str
     use: Use
-    may_cancel: bool
+    gain: float
 
 
 def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], list[Decision]]:
@@ -169,23 +174,24 @@ class _Optimiser:
 
     def _cheapest(self, origin: Node, atomic: Use) -> Use:
         shares = self._shares(atomic.node)
-        if not shares and not may_distribute(atomic.node) and not any(arg[0].kind == "range" for arg in atomic.node.args):
+        if not shares and not may_distribute(atomic.node) and not _is_tied(atomic.node):
             return atomic
         before = self._price(atomic.node, shares)
         forms = [*_opened(atomic, shares)]
-        forms += [form for opened in (Form("", atomic, False), *forms[:1]) for form in _running(opened)]
-        forms += [form for base in (Form("", atomic, False), *forms) for form in self._distributed(base, shares)]
+        forms += [form for opened in (Form("", atomic, SAFE), *forms[:1]) for form in _running(opened)]
+        forms += [form for base in (Form("", atomic, SAFE), *forms) for form in self._distributed(base, shares)]
+        forms += [Form(_named(base.rule, "sum a part first"), use, base.gain) for base in (Form("", atomic, SAFE), *forms) for use in nested(base.use)]
         best, least = None, before * NOTICEABLE
         for form in forms:
             after = self._price(form.use.node, shares)
-            if after < least and (not form.may_cancel or after * LEAST_GAIN <= before):
+            if after < least and (form.gain == SAFE or after * form.gain <= before):
                 best, least = form, after
         if best is None:
             # What others read too stays whole here, so they have it for nothing.
             self.alive.update([child for child in shares if self.readers.get(child, 1) > 1])
             return atomic
         self.opened.update(shares)
-        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.may_cancel else ""), origin, before, least))
+        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.gain > SAFE else ""), origin, before, least))
         return best.use
 
     def _taken_out(self, origin: Node, terms: Use) -> Use:
@@ -244,21 +250,21 @@ class _Optimiser:
         forms = []
         middle = centred(base.use)
         if middle is not None:
-            forms.append(Form(" + ".join([rule for rule in (base.rule, "centre the square") if rule]), middle, False))
-        # Gram matrices of values that are themselves sums of terms: the terms stay together.
-        choices = [("add", "contract"), ("contract",)] if self.policy == AGGRESSIVE else [("add", "contract")]
+            forms.append(Form(_named(base.rule, "centre the square"), middle, SAFE))
+        # The second choice is for squares of sums whose factors are themselves sums of terms: these stay together.
         dtype = base.use.dtype
         seen: list[list[Use]] = []
-        for choice in choices:
+        for choice in (("add", "contract"), ("contract",)):
             found = distribute(base.use, self.policy == AGGRESSIVE, choice)
             if found is None or found.pieces in seen:
                 continue
             seen.append(found.pieces)
-            name = " + ".join([rule for rule in (base.rule, *found.rules) if rule])
-            forms.append(Form(name, add([(piece, 1) for piece in found.pieces], dtype), found.cancels))
+            name = _named(base.rule, *found.rules)
+            gain = LEAST_GAIN if found.cancels and self.policy == AGGRESSIVE else GREAT_GAIN if found.cancels else SAFE
+            forms.append(Form(name, add([(piece, 1) for piece in found.pieces], dtype), gain))
             better = [self._best_opening(piece, shares) for piece in found.pieces]
             if any(new is not old for new, old in zip(better, found.pieces)):
-                forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), found.cancels))
+                forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), gain))
         return forms
 
     def _best_opening(self, piece: Use, shares: dict[Node, float]) -> Use:
@@ -266,6 +272,16 @@ class _Optimiser:
             return piece
         forms = [form.use for form in _opened(piece, shares)]
         return min([piece, *forms], key=lambda use: self._price(use.node, shares))
+
+
+def _is_tied(node: Node) -> bool:
+    """Whether a product has a range, or several relations that read or gather."""
+    kinds = [arg[0].kind for arg in node.args if arg[0].kind in RELATIONS]
+    return len(kinds) > 1 or "range" in kinds
+
+
+def _named(*rules: str) -> str:
+    return " + ".join([rule for rule in rules if rule])
 
 
 def _can_open(node: Node) -> bool:
@@ -278,16 +294,16 @@ def _opened(atomic: Use, shares: dict[Node, float]) -> list[Form]:
     shallow = _open(atomic, shares, 1)
     if shallow is None:
         return []
-    forms = [Form("open", shallow, False)]
+    forms = [Form("open", shallow, SAFE)]
     deep = _open(atomic, shares, 4)
     if deep is not None and deep.node is not shallow.node:
-        forms.append(Form("open deeply", deep, False))
+        forms.append(Form("open deeply", deep, SAFE))
     summed = [place for place, arg in enumerate(node.args) if arg[0].kind == "contract" and arg[0].sums and arg[2] == 1]
     if 2 <= len(summed) <= 3:
         for place in summed:
             alone = _open(atomic, shares, 1, place)
             if alone is not None:
-                forms.append(Form("open one", alone, False))
+                forms.append(Form("open one", alone, SAFE))
     return forms
 
 
@@ -348,5 +364,5 @@ def _running(base: Form) -> list[Form]:
             if not set(running.labels) <= {*axes, *sums}:
                 continue
             use = contract(axes, [*rest, (running, 1)], node.param, sums, node.dtype)
-            found.append(Form(" + ".join([name for name in (base.rule, "running sum") if name]), use, base.may_cancel))
+            found.append(Form(_named(base.rule, "running sum"), use, base.gain))
     return found

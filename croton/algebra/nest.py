@@ -1,0 +1,61 @@
+"""Sums inside sums: the part of a product that one relation ties together, summed before the rest.
+
+A convolution of a convolution is one sum over both windows; computed one after the other, each window costs by itself. The constructors flatten reads and
+leave true sums as they are, so that a nested sum stays nested.
+"""
+
+from __future__ import annotations
+
+from croton.algebra.contract import contract
+from croton.algebra.node import RELATIONS, Label, Use
+
+
+def nested(base: Use) -> list[Use]:
+    """A product with several relations, with sums that only one of them is in done first: for each relation, and for all in either order."""
+    node, _ = base
+    if node.kind != "contract" or not node.sums:
+        return []
+    relations = [arg[0] for arg in node.args if arg[0].kind in ("affine", "select")]
+    if len(relations) < 2:
+        return []
+    found: list[Use] = []
+    for place in range(len(relations)):
+        inner = _summed_first(base, place)
+        if inner is not None:
+            found.append(inner)
+    for backwards in (False, True):
+        current, count = base, 0
+        while (step := _first(current, backwards)) is not None and count < len(relations):
+            current, count = step, count + 1
+        if count > 1:
+            found.append(current)
+    return list(dict.fromkeys(found))
+
+
+def _first(base: Use, backwards: bool) -> Use | None:
+    count = sum(arg[0].kind in ("affine", "select") for arg in base.node.args) if base.node.kind == "contract" else 0
+    order = range(count - 1, -1, -1) if backwards else range(count)
+    return next((found for place in order if count > 1 and (found := _summed_first(base, place)) is not None), None)
+
+
+def _summed_first(base: Use, wanted: int) -> Use | None:
+    """The product with the part that belongs to one relation alone summed first; None where it has none, or is all there is."""
+    node, axes = base
+    labels = (*axes, *[Label(size) for size in node.sums])
+    sums = set(labels[len(axes) :])
+    factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+    places = [place for place, (use, _) in enumerate(factors) if use.node.kind in ("affine", "select")]
+    own = places[wanted]
+    elsewhere = {label for place, (use, _) in enumerate(factors) if use.node.kind in RELATIONS and place != own for label in use.labels}
+    mine = {label for label in factors[own][0].labels if label in sums and label not in elsewhere}
+    group = {own} | {place for place, (use, _) in enumerate(factors) if use.node.kind not in RELATIONS and not mine.isdisjoint(use.labels)}
+    outside = {label for place, (use, _) in enumerate(factors) if place not in group for label in use.labels}
+    inside = [factors[place] for place in sorted(group)]
+    local = {label for use, _ in inside for label in use.labels if label in sums and label not in outside}
+    if not local or len(group) < 2 or not outside:
+        return None
+    kept = {label for use, _ in inside for label in use.labels if label not in local}
+    part = contract(kept, inside, 1, local, node.dtype)
+    rest = [factor for place, factor in enumerate(factors) if place not in group]
+    use = contract(axes, [*rest, (part, 1)], node.param, sums - local, node.dtype)
+    return None if use.node is node else use
