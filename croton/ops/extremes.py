@@ -25,7 +25,7 @@ def _record(name: str, reference: Callable[..., Any]) -> Op:
     def of_arrays(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
         return reference(x, axis=axis[0], keepdims=keepdims)
 
-    return reduction(name, value, of_arrays, int64)
+    return reduction(name, value, of_arrays, int64, chooses=True)
 
 
 _ARGMAX, _ARGMIN = _record("argmax", np.argmax), _record("argmin", np.argmin)

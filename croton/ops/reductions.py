@@ -12,9 +12,9 @@ from croton.dtypes import DType, bool_, float64, int64, uint64
 from croton.dtypes import dtype as dtype_of
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.ops.arguments import Axes, axes_of, count_of
-from croton.ops.broadcasting import show, stretch
+from croton.ops.broadcasting import show, stretch, typed
 from croton.ops.casting import asarray, converted, floating, floats, truths
 from croton.ops.elementwise import divide, multiply, sqrt, square, subtract
 from croton.sizes import Size
@@ -30,12 +30,16 @@ def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Call
 Value = Callable[[Use, set[Label], list[Label]], Use]
 
 
-def reduction(name: str, value: Value, reference: Callable[..., Any], result: DType | None = None) -> Op:
-    """The record of a reduction with the params (axes, keepdims). `value` gets the use, the labels that stay and those that go."""
+def reduction(name: str, value: Value, reference: Callable[..., Any], result: DType | None = None, chooses: bool = False) -> Op:
+    """The record of a reduction with the params (axes, keepdims). `value` gets the use, the labels that stay and those that go.
 
-    def infer(types: Sequence[TensorType], params: tuple) -> TensorType:
+    What `chooses` an element needs one.
+    """
+
+    def infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
         (x,), (axes, keepdims) = types, params
-        return TensorType(result or x.dtype, _kept(x.shape, axes, keepdims, lambda: 1))
+        pairs = [at_least_zero(x.shape[axis] - 1) for axis in axes] if chooses else []
+        return typed(result or x.dtype, _kept(x.shape, axes, keepdims, lambda: 1), [pair for pair in pairs if pair is not None])
 
     def meaning(operands: Sequence[Operand], params: tuple) -> Operand:
         (x,), (axes, keepdims) = operands, params

@@ -48,3 +48,12 @@ def test_sizes_that_only_a_call_can_tell_to_be_equal() -> None:
     assert nothing(np.ones(0)).shape == (0,)
     with pytest.raises(cr.ShapeError):
         nothing(np.ones(1))
+
+
+def test_the_greatest_of_nothing_has_no_index() -> None:
+    x = cr.matrix("x")
+    f = cr.function([x], cr.one_hot(cr.argmax(x, axis=1), x.shape[1]) * x)
+    np.testing.assert_array_equal(f(np.array([[1.0, 3.0]])), [[0.0, 3.0]])
+    assert f(np.ones((0, 2))).shape == (0, 2)
+    with pytest.raises(cr.ShapeError):
+        f(np.ones((2, 0)))
