@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from croton.compile.assemble import Interface
+from croton.compile.flow import Flow
 from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
@@ -23,6 +24,7 @@ class Entry(NamedTuple):
     what    what it does, with {} for each of `sizes`
     kernel  the number of the kernel, -1 for anything else
     lines   the user's lines that are computed in it
+    flow    the names of what it reads and writes
     """
 
     kind: str
@@ -32,6 +34,7 @@ class Entry(NamedTuple):
     flops: Size
     bytes: Size
     lines: tuple[Line, ...]
+    flow: str = ""
 
     def title(self, text: Callable[[Size], str]) -> str:
         """What it does, with its sizes as `text` has them."""
@@ -110,6 +113,7 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
     """The account of a plan. `copied` are the results that are copied from where they are when all has been computed."""
     entries = []
     inside: list[Entry] = []
+    flow = Flow(plan, interface)
     for call in plan.calls:
         lines = tuple(line for line in call.origins if line is not None)
         if isinstance(call, KernelCall):
@@ -129,6 +133,7 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
         else:
             assert isinstance(call, BoundsCheck)
             entries.append(_check(call))
+        entries[-1] = entries[-1]._replace(flow=flow.text(call))
     for number in copied:
         count = plan.values[plan.outputs[number]].bytes
         entries.append(Entry("copy", "copy to a result", (), -1, 0, count * 2, ()))

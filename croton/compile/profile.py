@@ -100,7 +100,7 @@ def profile(name: str, executable: Executable, arrays: Sequence[np.ndarray], rep
     calls = [
         Timed(
             entry.kind,
-            entry.title(lambda size: str(evaluate(size, sizes))),
+            entry.title(lambda size: str(evaluate(size, sizes))) + (f": {entry.flow}" if entry.flow else ""),
             float(spent),
             float(spent) / total,
             evaluate(entry.flops, sizes),

@@ -68,10 +68,13 @@ class Report:
         groups: dict[tuple, list[int]] = {}
         for number, entry in enumerate(self.account.entries):
             groups.setdefault((entry.title(names.text), entry.flops, entry.bytes, entry.lines), []).append(number)
-        titles = [title for title, *_ in groups]
+        titles = []
+        for (title, *_), numbers in groups.items():
+            flow = self.account.entries[numbers[0]].flow
+            titles.append(f"{title}: {flow}" if flow and len(numbers) == 1 else title)
         width = min(max(map(len, titles), default=0), 60)
         rows = []
-        for (title, flops, traffic, origins), numbers in groups.items():
+        for title, ((_, flops, traffic, origins), numbers) in zip(titles, groups.items()):
             numbered = _ranges(numbers)
             costs = f"{amount(evaluate(flops, likely))}flop", f"{amount(evaluate(traffic, likely))}B"
             row = f"{numbered:>4}  {title:{width}}  {costs[0]:>12}  {costs[1]:>10}".rstrip()

@@ -59,6 +59,18 @@ def test_decisions_are_sentences_with_their_lines() -> None:
     assert "penalty = " in str(report).split("What was rewritten:")[1]
 
 
+def test_what_calls_read_and_write_is_named() -> None:
+    x, w = cr.matrix("x"), cr.shared(np.ones((64, 32)), name="w")
+    b = cr.shared(np.zeros(32))
+    h = x @ w
+    rows = str(cr.function([x], [cr.tanh(h + b), h.sum()], updates={b: b + 1}).explain()).split("\n")
+    assert any("x, w -> t0" in row for row in rows)
+    assert any("t0, shared1 -> " in row and "result 0" in row for row in rows)
+    assert not any("arg0" in row for row in rows)
+    plain = str(cr.function([x], x * 2).explain())
+    assert "kernel 0: x -> result " in plain
+
+
 def test_detail_has_the_code() -> None:
     x = cr.vector("x")
     report = cr.function([x], cr.exp(x)).explain()

@@ -1,0 +1,64 @@
+"""What each call of a program reads and writes, by names: arguments by theirs, results and temporaries by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from croton.compile.assemble import Interface
+from croton.schedule.memory import accesses
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan
+
+MOST_NAMES = 4
+"""Names that are listed on one side of an arrow."""
+
+
+class Flow:
+    """The names of a plan's values."""
+
+    def __init__(self, plan: Plan, interface: Interface) -> None:
+        self.plan = plan
+        self.keys = {leaf.key: leaf.name or f"arg{i}" for i, leaf in enumerate(interface.inputs)}
+        self.keys.update({leaf.key: leaf.name or f"shared{i}" for i, leaf in enumerate(interface.shared)})
+        returned = sum(result.shared < 0 for result in interface.results)
+        self.results = [
+            (f"result {i}" if returned > 1 else "result") if result.shared < 0 else f"new {interface.shared[result.shared].name or f'shared{result.shared}'}"
+            for i, result in enumerate(interface.results)
+        ]
+        self.temporaries: dict[int, str] = {}
+        self.stores = [{name for name, found in accesses(kernel).items() if any(access.write for access in found)} for kernel in plan.kernels]
+        self.loads = [{name for name, found in accesses(kernel).items() if any(not access.write for access in found)} for kernel in plan.kernels]
+
+    def text(self, call: Call) -> str:
+        """x, W -> t1: the values of a call."""
+        if isinstance(call, BoundsCheck):
+            return self._names([call.value])
+        if isinstance(call, LoopCall):
+            return ""
+        if isinstance(call, KernelCall):
+            kernel = self.plan.kernels[call.kernel]
+            pairs = list(zip(kernel.buffers, call.values))
+            read = [value for buffer, value in pairs if buffer.name in self.loads[call.kernel]]
+            written = [value for buffer, value in pairs if buffer.name in self.stores[call.kernel]]
+            # What is written and read again in one pass is a result of it.
+            read = [value for value in read if value not in written or self.plan.values[value].home[0] == "input"]
+        elif hasattr(call, "left"):
+            read, written = [call.left, call.right], [call.out]
+        else:
+            read, written = list(call.inputs), list(call.outputs)
+        return f"{self._names(read)} -> {self._names(written)}" if read else f"-> {self._names(written)}"
+
+    def _names(self, values: Iterable[int]) -> str:
+        names = list(dict.fromkeys([self._name(value) for value in values]))
+        if len(names) > MOST_NAMES + 1:
+            names = [*names[:MOST_NAMES], f"{len(names) - MOST_NAMES} more"]
+        return ", ".join(names)
+
+    def _name(self, value: int) -> str:
+        kind, key = self.plan.values[value].home
+        if kind == "input":
+            return self.keys.get(key, "?")
+        if kind == "output":
+            return self.results[key]
+        if kind == "constant":
+            return "a constant"
+        return self.temporaries.setdefault(value, f"t{len(self.temporaries)}")
