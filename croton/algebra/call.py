@@ -7,7 +7,9 @@ from typing import Any
 
 from croton.algebra.node import Label, Node, Operand, Use, intern
 from croton.dtypes import DType
+from croton.util.errors import NotSupportedError
 
+Lift = Callable[[int, tuple[tuple[int, ...], ...]], "Routine"]
 Vjp = Callable[[list[Operand], list[Operand], list["Use | None"]], "list[Use | None]"]
 
 
@@ -20,12 +22,22 @@ class Routine:
              at the axes of its result and perhaps at seeds; what is returned is read at the axes of the argument and the same
              seeds. Without a vjp there is no derivative.
     identity what makes two routines equal, with their name; by default the object itself
+    lift     (number, for each argument which of them it has) -> the routine with so many axes around it, in front of the results; and of
+             the arguments, which have those that they depend on. Without it the routine cannot be called in a loop.
     """
 
-    __slots__ = ("identity", "name", "numpy", "vjp")
+    __slots__ = ("identity", "lift", "name", "numpy", "vjp")
 
-    def __init__(self, name: str, numpy: Callable[..., Any], vjp: Vjp | None = None, identity: Hashable = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        numpy: Callable[..., Any],
+        vjp: Vjp | None = None,
+        identity: Hashable = None,
+        lift: Lift | None = None,
+    ) -> None:
         self.name = name
+        self.lift = lift
         self.numpy = numpy
         self.vjp = vjp
         self.identity = (name, id(self) if identity is None else identity)
@@ -78,10 +90,20 @@ def results_of(node: Node, labels: Sequence[Label]) -> list[Operand]:
 
 
 def call_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
-    """The same routine on other values of its arguments, read at the same labels."""
+    """The same routine on other values of its arguments, read at the same labels, and perhaps at labels around: then it is called for each of those."""
+    routine, place, _, layouts = node.param
     arguments = [Operand(argument.axes, use) for argument, use in zip(arguments_of(node, labels), uses)]
-    results = [(_axes(layout, labels), dtype) for layout, dtype in node.param[3]]
-    return call(node.param[0], arguments, results)[node.param[1]].use
+    results = [(_axes(layout, labels), dtype) for layout, dtype in layouts]
+    known = set(labels)
+    around = tuple(dict.fromkeys([label for use in uses for label in use.labels if label not in known]))
+    if around:
+        if routine.lift is None:
+            raise NotSupportedError(f"not supported: {routine.name} in a loop or for each element of something; call it on whole arrays", node.origin)
+        own = [[number for number, label in enumerate(around) if label in use.labels] for use in uses]
+        routine = routine.lift(len(around), tuple(map(tuple, own)))
+        arguments = [Operand((*[around[number] for number in has], *argument.axes), argument.use) for has, argument in zip(own, arguments)]
+        results = [((*around, *axes), dtype) for axes, dtype in results]
+    return call(routine, arguments, results)[place].use
 
 
 def _axes(layout: Sequence[int | None], labels: Sequence[Label]) -> tuple[Label, ...]:

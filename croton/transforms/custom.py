@@ -212,12 +212,20 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     rule, place, sizes = params
     # Whatever a vectorised function is mapped over is an axis of the call, in front.
     around = tuple(dict.fromkeys([label for operand in operands for label in operand.use.labels if label.ambient]))
-    given = [Operand((*around, *operand.axes), operand.use) for operand in operands]
-    mapping = dict(zip(rule.symbols, sizes))
-    pullback = functools.partial(_pullback, rule, mapping, len(around))
-    routine = Routine("custom_vjp", _unreachable, pullback, Mark(rule, sizes, len(around)))
-    results = [(operand.axes, operand.dtype) for operand in given[: rule.results]]
-    return Operand(operands[place].axes, call(routine, given, results)[place].use)
+    mapped = tuple([tuple([i for i, label in enumerate(around) if label in operand.use.labels]) for operand in operands])
+    given = [Operand((*[around[i] for i in has], *operand.axes), operand.use) for has, operand in zip(mapped, operands)]
+    results = [((*around, *operand.axes), operand.dtype) for operand in operands[: rule.results]]
+    return Operand(operands[place].axes, call(_routine(Mark(rule, sizes, len(around), mapped)), given, results)[place].use)
+
+
+def _routine(mark: Mark) -> Routine:
+    return Routine("custom_vjp", _unreachable, functools.partial(_pullback, mark), mark, functools.partial(_lifted, mark))
+
+
+def _lifted(mark: Mark, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:
+    """The mark with more axes around it."""
+    every = tuple([(*new, *[count + i for i in old]) for new, old in zip(mapped, mark.mapped)])
+    return _routine(mark._replace(around=mark.around + count, mapped=every))
 
 
 def _unreachable(*_: Any) -> Any:
@@ -225,14 +233,13 @@ def _unreachable(*_: Any) -> Any:
 
 
 def _pullback(
-    rule: Rule,
-    mapping: dict[Symbol, Size],
-    around: int,
+    mark: Mark,
     arguments: list[Operand],
     results: list[Operand],
     cotangents: list[Use | None],
 ) -> list[Use | None]:
     """The cotangents of the arguments: the graph of the rule, with what is here in place of its placeholders."""
+    rule, around = mark.rule, mark.around
     place = next(i for i, cotangent in enumerate(cotangents) if cotangent is not None)
     cotangent = cotangents[place]
     assert cotangent is not None
@@ -240,14 +247,15 @@ def _pullback(
     outer = [*front, *[label for label in dict.fromkeys(cotangent.labels) if label not in own]]
     inside = {label: Label(label.size, ambient=True) for label in outer}
     # The results themselves are differentiated by this rule too.
-    given = [*results, *arguments[len(results) :]]
-    operands: dict[Expr, Operand] = {leaf: _inner(operand, around, inside) for leaf, operand in zip(rule.placeholders, given)}
+    given = [_inner(operand, around, inside) for operand in results]
+    given += [_inner(operand, len(has), inside) for operand, has in zip(arguments[len(results) :], mark.mapped[len(results) :])]
+    operands: dict[Expr, Operand] = dict(zip(rule.placeholders, given))
     for i, leaf in enumerate(rule.cotangents):
         if leaf is not None:
             use = cotangent if i == place else algebra.constant(0, leaf.dtype)
             operands[leaf] = _inner(Operand(results[i].axes, use), around, inside)
     wanted = [gradient for gradient in rule.gradients if gradient is not None]
-    lowering = _Lowering(list(walk(wanted)), mapping)
+    lowering = _Lowering(list(walk(wanted)), dict(zip(rule.symbols, mark.sizes)))
     lowering.operands.update(operands)
     line = origin.current
     try:
@@ -256,12 +264,15 @@ def _pullback(
         origin.current = line
     back = {label: other for other, label in inside.items()}
     found: list[Use | None] = [None] * len(results)
-    for argument, gradient in zip(arguments[len(results) :], rule.gradients):
+    for argument, has, gradient in zip(arguments[len(results) :], mark.mapped[len(results) :], rule.gradients):
         if gradient is None:
             found.append(None)
             continue
         operand = lowering.operands[gradient]
-        found.append(relabel(operand.use, {**back, **dict(zip(operand.axes, argument.axes[around:]))}))
+        use = relabel(operand.use, {**back, **dict(zip(operand.axes, argument.axes[len(has) :]))})
+        # What is around the call but not around this argument shares it.
+        shared = [label for i, label in enumerate(front) if i not in has]
+        found.append(algebra.contract(set(use.labels).difference(shared), [(use, 1)], summed=shared) if shared else use)
     return found + [None] * (len(arguments) - len(found))
 
 

@@ -9,11 +9,13 @@ from croton.sizes import Size
 
 
 class Mark(NamedTuple):
-    """What tells the routine of a mark from others: its rule, the sizes that it is used at, and how many axes are around it."""
+    """What tells the routine of a mark from others: its rule, the sizes that it is used at, how many axes are around it, and which of them each
+    argument has."""
 
     rule: Any
     sizes: tuple[Size, ...]
     around: int
+    mapped: tuple[tuple[int, ...], ...]
 
 
 def marked(node: Node, arguments: list[Use]) -> Use | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -70,9 +71,18 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     given = [Operand((*labels, *operand.axes), operand.use) for labels, operand in zip(own, operands)]
     results = [((*around, *[Label(size) for size in shape]), dtype) for dtype, shape in foreign.results]
     mapped = tuple([tuple([around.index(label) for label in labels]) for labels in own])
-    run = _Run(foreign, len(around), mapped)
-    found = call(Routine(f"{foreign.name} (Python)", run, None, run), given, results)[place]
+    found = call(_routine(_Run(foreign, len(around), mapped)), given, results)[place]
     return Operand(found.axes[len(around) :], found.use)
+
+
+def _routine(run: _Run) -> Routine:
+    return Routine(f"{run.foreign.name} (Python)", run, None, run, functools.partial(_lifted, run))
+
+
+def _lifted(run: _Run, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:
+    """The same with more axes around it."""
+    every = tuple([(*new, *[count + i for i in old]) for new, old in zip(mapped, run.mapped)])
+    return _routine(run._replace(around=run.around + count, mapped=every))
 
 
 class _Run(NamedTuple):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.transforms.scan import scan
 from croton.util.errors import DTypeError, GradientError, KindError, NotSupportedError, ShapeError
 
 VALUE = np.array([0.5, 1.0, -1.0])
@@ -76,6 +77,33 @@ def test_an_argument_that_is_shared_by_all_elements() -> None:
     first, second = run([m, w], cr.grad(cost, [m, w]), value, VALUE)
     np.testing.assert_allclose(first, np.tile(VALUE, (2, 1)))
     np.testing.assert_allclose(second, 2 * value.sum(0))
+
+
+def test_a_shared_argument_adds_up_what_does_not_depend_on_the_element() -> None:
+    m, w = cr.matrix("m"), cr.vector("w")
+    f = cr.custom_vjp(lambda a, b: (a * 0).sum() + b.sum(), lambda args, y, g: (None, g * 2 * cr.ones_like(args[1])))
+    cost = cr.vmap(f, in_axes=(0, None))(m, w).sum()
+    np.testing.assert_allclose(run([m, w], cr.grad(cost, w), np.ones((5, 3)), VALUE), np.full(3, 10.0))
+
+
+def test_in_a_loop() -> None:
+    x = cr.vector("x")
+    doubled = cr.custom_vjp(cr.tanh, lambda args, y, g: g * (1 - y * y) * 2)
+
+    def step(carry, e):
+        new = doubled(carry * 1.5 + e)
+        return new, new * 2
+
+    last, _ = scan(step, cr.zeros(()), x)
+    h, slope = 0.0, np.zeros(3)
+    for i, e in enumerate(VALUE):
+        h = np.tanh(h * 1.5 + e)
+        slope = slope * 1.5
+        slope[i] += 1
+        slope *= (1 - h * h) * 2
+    value, found = run([x], [last, cr.grad(last, x)], VALUE)
+    assert value == pytest.approx(h)
+    np.testing.assert_allclose(found, slope)
 
 
 def test_structures_numbers_and_arguments_without_a_derivative() -> None:

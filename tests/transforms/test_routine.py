@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.transforms.scan import scan
 from croton.util.errors import DTypeError, GradientError, KindError, NotSupportedError, ShapeError
 
 VALUE = np.array([0.5, 1.0, -1.0])
@@ -137,3 +138,16 @@ def test_programs_with_routines_read_shared_variables() -> None:
     f = cr.function([], square(w) + v, updates={v: v + 1})
     np.testing.assert_allclose(f(), VALUE**2 + VALUE * 2)
     np.testing.assert_allclose(f(), VALUE**2 + VALUE * 2 + 1)
+
+
+def test_in_a_loop() -> None:
+    x = cr.vector("x")
+    sine = cr.routine(np.sin, lambda a: a, vjp=lambda args, y, g: g * cr.cos(args[0]))
+    last, before = scan(lambda carry, e: (sine(carry) + e, carry), cr.zeros(()), x)
+    states = [0.0]
+    for e in VALUE:
+        states.append(np.sin(states[-1]) + e)
+    value, all_before, slope = cr.function([x], [last, before, cr.grad(last, x)])(VALUE)
+    assert value == pytest.approx(states[-1])
+    np.testing.assert_allclose(all_before, states[:-1])
+    np.testing.assert_allclose(slope, np.cumprod([1.0, *np.cos(states[1:-1])[::-1]])[::-1])
