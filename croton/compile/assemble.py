@@ -328,7 +328,7 @@ class _Calls:
             count: Size = 1
             for extent in value.shape:
                 count = count * extent
-            return Check(value.dtype.name, self.pointer(call.value), index(count), index(0), index(call.bound), error())
+            return Check(value.dtype.name, self.pointer(call.value), index(count), index(call.low), index(call.bound), error())
         assert isinstance(call, RoutineCall)
         routines = self.assembly.routines
         routines.append(named(call.routine, self._placement(call)))

@@ -37,7 +37,7 @@ def build_plan(
     """
     donated = donated or {}
     lowering = Lowering(outputs, donated, orders)
-    kept = [*lowering.outputs, *[value for value, _, _ in lowering.checks]]
+    kept = [*lowering.outputs, *[check[0] for check in lowering.checks]]
     steps = inline_free(lowering.steps, kept)
     choose_layouts(steps, _leaves(steps))
     steps = legalise(steps)
@@ -65,9 +65,9 @@ class _Assembly:
         self.bodies: dict[Group, Plan] = {}
         self.uses: list[CallUse] = []
         self.parts: list[tuple[Group, Emitted | None]] = []
-        self.checks: list[tuple[Value, Size, tuple]] = lowering.checks
+        self.checks: list[tuple[Value, Size, tuple, Size]] = lowering.checks
         stored = set(lowering.outputs)
-        stored.update([memory_of(value) for value, _, _ in self.checks])
+        stored.update([memory_of(check[0]) for check in self.checks])
         for group in groups:
             for member in group.members:
                 for value in member.step.reads():
@@ -129,7 +129,7 @@ class _Assembly:
                 calls.append(self._loop_call(group, origins))
             else:
                 calls.append(self._library_call(group.members[0].step, origins))
-        checks = [BoundsCheck(self._number(value), bound, origins) for value, bound, origins in self.checks]
+        checks = [BoundsCheck(self._number(value), bound, origins, low) for value, bound, origins, low in self.checks]
         if checks:
             calls = self._with_checks(calls, checks)
         inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
@@ -138,7 +138,7 @@ class _Assembly:
 
     def _settled(self) -> int:
         """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""
-        checked = {memory_of(value) for value, _, _ in self.checks}
+        checked = {memory_of(check[0]) for check in self.checks}
         settled = -1
         for position, (use, (group, _)) in enumerate(zip(self.uses, self.parts)):
             made = [value for value in map(memory_of, use.values) if value in checked and value.home is None]

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from croton.algebra.call import Routine
-from croton.algebra.coefficient import multiply
+from croton.algebra.coefficient import multiply, of_size
+from croton.algebra.constant import scalar_value
 from croton.algebra.cost import Tree, extent, search
+from croton.algebra.direction import index_is_safe
 from croton.algebra.node import ONE, RELATIONS, Coef, Node, Operand, walk
 from croton.dtypes import DType, bool_, float32, float64, int64
 from croton.schedule.loop import loop_parts, lower_loop
@@ -46,6 +48,24 @@ LEAST_PRODUCT = 16
 LEAST_SIDE = 2
 
 
+def _counted_from_end(node: Node, bound: Size) -> Node | None:
+    """The index that a user gave, of where(index < 0, index + bound, index)."""
+    if node.kind != "map" or node.param != "where":
+        return None
+    (condition, _), (from_end, _), (index, _) = node.args
+    if condition.kind != "map" or condition.param != "lt" or condition.args[0][0] is not index or from_end.kind != "add" or index.dims != node.dims:
+        return None
+    terms = [arg for arg in from_end.args if arg[0] is not index]
+    sizes = [scalar_value(arg[0]) for arg in terms]
+    if len(from_end.args) != 2 or len(terms) != 1 or sizes[0] is None:
+        return None
+    if multiply(sizes[0], terms[0][2]) != of_size(bound):
+        return None
+    while index.kind == "map" and index.param == "cast" and index.args[0][0].dtype.is_integer and index.args[0][0].dims == index.dims:
+        index = index.args[0][0]
+    return index
+
+
 class Lowering:
     """The steps of a graph in topological order, and the value of each node."""
 
@@ -60,7 +80,7 @@ class Lowering:
         self.outputs: list[Value] = []
         self.inputs: dict[Hashable, Value] = {}
         self.steps: list[Step] = []
-        self.checks: list[tuple[Value, Size, tuple]] = []
+        self.checks: list[tuple[Value, Size, tuple, Size]] = []
         self._donated = frozenset(donated)
         self._replaced = {outputs[number].use.node: (key, outputs[number]) for key, number in donated.items()}
         self.added = {arg[0] for node in self._replaced if node.kind == "add" for arg in node.args}
@@ -138,12 +158,16 @@ class Lowering:
         return value
 
     def check_bounds(self, node: Node, bound: Size) -> None:
-        """Ask for a check that the elements of an index are in 0 .. bound - 1."""
+        """Ask for a check that the elements of an index are in 0 .. bound - 1; of one that may count from the end, before it does."""
+        low: Size = 0
+        given = _counted_from_end(node, bound)
+        if given is not None:
+            node, low = given, -bound
         value = self.materialised(self._sources[node], node.dims)
         check = (value, bound)
         if check not in self._checked:
             self._checked.add(check)
-            self.checks.append((value, bound, () if self.origin is None else (self.origin,)))
+            self.checks.append((value, bound, () if self.origin is None else (self.origin,), low))
 
     def source(self, node: Node) -> Source:
         """The value of a node, or the node itself where readers write it out."""
@@ -168,6 +192,8 @@ class Lowering:
             return self.read(body, self._sources[source], labels)
         if kind == "select":
             index, places = source.args[0][:2]
+            if not index_is_safe(source):
+                self.check_bounds(index, source.dims[0])
             found = self.read(body, self._sources[index], [labels[place] for place in places])
             if index.dtype is not int64:
                 found = body.call("cast", int64, found)
@@ -698,7 +724,7 @@ class Lowering:
 
     def _drop_dead(self) -> None:
         live = set(self.outputs)
-        live.update([value for value, _, _ in self.checks])
+        live.update([check[0] for check in self.checks])
         kept = []
         for step in reversed(self.steps):
             if not live.isdisjoint(step.makes()):

@@ -81,11 +81,12 @@ class RoutineCall:
 
 @dataclass(frozen=True)
 class BoundsCheck:
-    """0 <= every element of a value < bound, else the user's index is out of range."""
+    """low <= every element of a value < bound, else the user's index is out of range."""
 
     value: int
     bound: Size
     origins: tuple[Any, ...]
+    low: Size = 0
 
 
 @dataclass(frozen=True)

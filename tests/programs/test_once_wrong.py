@@ -57,3 +57,14 @@ def test_the_greatest_of_nothing_has_no_index() -> None:
     assert f(np.ones((0, 2))).shape == (0, 2)
     with pytest.raises(cr.ShapeError):
         f(np.ones((2, 0)))
+
+
+@pytest.mark.parametrize("bad", [3, -4])
+def test_indices_are_checked_also_where_they_are_compared(bad: int) -> None:
+    x, i, one = cr.matrix("x"), cr.tensor("i", dtype="int64"), cr.tensor("one", shape=(1,), dtype="int64")
+    programs = [x[i].sum(), x[i] @ x[i], x[one].sum(), x.at[i].add(1.0), x.at[i].set(2.0), x.at[one].add(1.0), x.at[one].multiply(3.0)]
+    for y in programs:
+        f = cr.function([x, i, one], y)
+        with pytest.raises(cr.OutOfRangeError):
+            f(np.ones((3, 2)), np.array(bad), np.array([bad]))
+        f(np.ones((3, 2)), np.array(-3), np.array([2]))

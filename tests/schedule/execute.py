@@ -73,7 +73,7 @@ class Execution:
                     self.product(call)
                 elif isinstance(call, BoundsCheck):
                     array, bound = self.arrays[call.value], self.size(call.bound)
-                    if array.size and (array.min() < 0 or array.max() >= bound):
+                    if array.size and (array.min() < self.size(call.low) or array.max() >= bound):
                         raise OutOfBounds(f"index out of range of {bound}")
                 elif isinstance(call, RoutineCall):
                     self.routine(call)
