@@ -160,7 +160,7 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
             found = merged.get(key)
             merged[key] = exponent if found is None else found + exponent
             negative = negative or found is not None
-            signed = signed or (node.kind == "add" and node.args[0][2].number < 0)
+            signed = signed or node.kind == "add"
     if negative:
         merged = {key: exponent for key, exponent in merged.items() if exponent}
     if signed:
@@ -169,16 +169,22 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
 
 
 def _turned(merged: Factors) -> Factors:
-    """(m - x)^2 is (x - m)^2: under an even power a sum is written with a positive first term, where that tells the two apart."""
+    """(m - x)^2 is (x - m)^2: under an even power a sum is written with a positive number or first term, where that tells the two apart."""
     result: Factors = {}
     for (node, labels), exponent in merged.items():
-        if exponent % 2 == 0 and node.kind == "add" and node.args[0][2].number < 0:
+        if exponent % 2 == 0 and node.kind == "add" and _leading(node) < 0:
             turned = _negated(node, labels)
             if turned[0] is not node:
                 node, labels = turned
         key = (node, labels)
         result[key] = result.get(key, 0) + exponent
     return result
+
+
+def _leading(node: Node) -> int | float:
+    """What decides the sign of a sum: the number in it, or its first term."""
+    numbers = [coef.number for child, _, coef in node.args if child.kind == "contract" and not child.args]
+    return numbers[0] if numbers else node.args[0][2].number
 
 
 def _negated(node: Node, labels: tuple[Label, ...]) -> Use:

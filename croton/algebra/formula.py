@@ -179,8 +179,11 @@ def _piece(node: Node, lettering: Lettering, pieces: dict[Node, _Piece], style: 
                 factors.append(style.power(piece.text if piece.tightness == 2 and "^" not in piece.text else style.bracket(piece.text), arg[2]))
             else:
                 factors.append(piece.text if piece.tightness else style.bracket(piece.text))
+        negative = node.param.number < 0
         body = style.space.join(factors)
-        return _Piece(style.total(inner, body), 0) if inner else _Piece(body, 1)
+        if negative and node.param.number == -1 and not node.param.sizes:
+            body = "-" + style.space.join(factors[1:])
+        return _Piece(style.total(inner, body), 0) if inner else _Piece(body, 0 if negative else 1)
     if kind == "add":
         return _Piece(_signed([(arg[2], piece) for arg, piece in zip(node.args, reads)], style), 0)
     texts = [piece.text for piece in reads]
@@ -197,7 +200,7 @@ def _piece(node: Node, lettering: Lettering, pieces: dict[Node, _Piece], style: 
 
 def _signed(terms: Sequence[tuple[Coef, _Piece]], style: _Text) -> str:
     result = ""
-    for coef, piece in terms:
+    for coef, piece in sorted(terms, key=lambda term: term[0].number < 0):
         negative = coef.number < 0
         scale = style.number(Coef(abs(coef.number), coef.sizes))
         body = piece.text if piece.tightness or not (scale or negative) else style.bracket(piece.text)

@@ -21,6 +21,7 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
 from croton.algebra.common import take_out
 from croton.algebra.contract import contract
+from croton.algebra.diagonal import sink_diagonals
 from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
 from croton.algebra.loop import bodies_of
 from croton.algebra.nest import nested
@@ -75,6 +76,7 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], lis
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
+    uses = sink_diagonals(uses)
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy)
     for _ in range(MOST_PASSES):

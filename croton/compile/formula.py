@@ -11,6 +11,7 @@ from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Expr
 from croton.transforms.lower import lower
 from croton.util.config import config
+from croton.util.errors import KindError
 
 
 def formula(expr: Expr, latex: bool = False, optimised: bool = True) -> str:
@@ -18,6 +19,8 @@ def formula(expr: Expr, latex: bool = False, optimised: bool = True) -> str:
 
     `y` stands for the expression, its letters for its axes in order; inputs have their names.
     """
+    if not isinstance(expr, Expr):
+        raise KindError(f"formula: an expression is wanted, got {type(expr).__name__}")
     lowered = lower([expr])
     (operand,) = lowered.outputs
     uses: Sequence[Use] = stabilise([operand.use])

@@ -253,6 +253,24 @@ def test_positive_terms_are_distributed() -> None:
     assert not any("distribute" in decision.rule for decision in optimise([signed])[1])
 
 
+def diagonal(use: Use) -> Use:
+    first, second = use.labels
+    return at(use, second, first)
+
+
+@pytest.mark.parametrize("n", [5, 300])
+def test_a_diagonal_is_all_that_is_computed(n: int) -> None:
+    i, j, k = labels(n, n, n)
+    matrix = product(array("a", i, k), array("b", k, j), k)
+    shifted = scalar("tanh", add([(matrix, 2.0), (array("c", i, j), -1)]))
+    for use in (diagonal(matrix), diagonal(shifted), scalar("exp", diagonal(shifted))):
+        ratio, _ = gain(use)
+        assert ratio > n / 10
+    found, _ = optimise([diagonal(matrix), matrix])
+    check([diagonal(matrix), matrix], found)
+    assert found[0].node is found[1].node
+
+
 def training_step(depth: int, batch: int, width: int) -> list[Use]:
     b = Label(batch)
     names = [Label(width) for _ in range(depth + 1)]

@@ -1,0 +1,275 @@
+"""What is proven of derivatives, in words; that it is true; and that using a Jacobian costs what its structure costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import croton as cr
+from croton.expr.expr import Input
+from croton.expr.walk import leaves
+from croton.util.errors import KindError, ShapeError
+
+LONG, WINDOW, SECOND = 2002, 3, 4
+
+
+def array(name: str, *shape: int, dtype: str = "float64") -> cr.Expr:
+    return cr.tensor(name, shape=shape, dtype=dtype)
+
+
+def convolved(s: cr.Expr, k: cr.Expr) -> cr.Expr:
+    return cr.sliding_window_view(s, k.shape[0]) @ k
+
+
+def factorisation_hessian() -> cr.Expr:
+    R, U, V = array("R", 4, 5), array("U", 4, 2), array("V", 5, 2)
+    return cr.hessian(((R - U @ V.T) ** 2).sum(), U)
+
+
+def text(expr: cr.Expr) -> str:
+    return str(cr.structure(expr))
+
+
+# ---- what is said --------------------------------------------------------------------------------------------------
+
+
+def test_an_element_wise_function_is_diagonal() -> None:
+    x = array("x", 6)
+    found = cr.structure(cr.jacobian(cr.tanh(x) * x, x))
+    assert found.is_diagonal() and not found.is_zero
+    assert str(found).splitlines()[:2] == ["an array of shape (6, 6)", "  zero unless axis 0 = axis 1"]
+
+
+def test_a_softmax_is_diagonal_and_an_outer_product() -> None:
+    x = array("x", 6)
+    found = cr.structure(cr.jacobian(cr.softmax(x), x))
+    assert not found.is_diagonal() and [term.facts for term in found.terms] == [
+        ["zero unless axis 0 = axis 1"],
+        ["an outer product between axes (0) and (1)"],
+    ]
+    assert str(found) == "\n".join(
+        [
+            "an array of shape (6, 6), the sum of 2 terms",
+            "  1. zero unless axis 0 = axis 1",
+            "       y[i,j] = t2[i] (sum_k t2[k])^-1 delta[i,j]",
+            "           with t2[i] = exp(x[i] - (max_j x[j]))",
+            "  2. an outer product between axes (0) and (1)",
+            "       y[i,j] = -t2[i] t2[j] (sum_k t2[k])^-2",
+            "           with t2[i] = exp(x[i] - (max_j x[j]))",
+        ]
+    )
+
+
+def test_examples_of_a_batch_do_not_mix() -> None:
+    X, W = array("X", 3, 6), array("W", 6, 5)
+    found = cr.structure(cr.jacobian(cr.tanh(X @ W), X))
+    assert found.is_diagonal(0, 2) and found.is_diagonal(-4, -2) and not found.is_diagonal(1, 3)
+    mixed = cr.structure(cr.jacobian(cr.tanh((X - X.mean(0)) @ W), X))
+    assert not mixed.is_diagonal(0, 2)
+
+
+def test_windows_are_bands() -> None:
+    s, k, l = array("s", 20), array("k", 3), array("l", 4)
+    assert "zero unless -2 <= axis 0 - axis 1 <= 0" in text(cr.jacobian(convolved(s, k), s))
+    assert "zero unless -5 <= axis 0 - axis 1 <= 0" in text(cr.jacobian(convolved(cr.tanh(convolved(s, k)), l), s))
+
+
+def test_slices_flips_sums_and_shapes() -> None:
+    s, X = array("s", 20), array("X", 3, 6)
+    assert "zero unless 3 axis 0 - axis 1 = -2" in text(cr.jacobian(s[2:10:3], s))
+    assert "zero unless axis 0 + axis 1 = 19" in text(cr.jacobian(cr.flip(s), s))
+    assert "zero unless 0 <= axis 0 - axis 1" in text(cr.jacobian(cr.cumsum(s), s))
+    assert "zero unless 3 axis 0 + axis 1 - 6 axis 2 - axis 3 = 0" in text(cr.jacobian(cr.reshape(X, (6, 3)), X))
+    assert [term.facts for term in cr.structure(cr.jacobian(cr.diff(s), s)).terms] == [["zero unless axis 0 - axis 1 = -1"], ["zero unless axis 0 = axis 1"]]
+
+
+def test_rows_that_are_looked_up() -> None:
+    E, i = array("E", 10, 4), array("i", 7, dtype="int64")
+    facts = cr.structure(cr.jacobian(cr.take(E, i, axis=0), E)).terms[0].facts
+    assert "zero unless axis 2 = index[axis 0]" in facts and "zero unless axis 1 = axis 3" in facts
+
+
+def test_low_rank() -> None:
+    x, W, X = array("x", 6), array("W", 6, 2), array("X", 3, 6)
+    assert "of rank at most 2 between axes (0) and (1)" in text(cr.jacobian((x @ W) @ W.T, x))
+    assert "of rank at most 3 between axes (0) and (1)" in text(cr.hessian(cr.softplus(X @ x).sum(), x))
+    assert "zero unless axis 0 = axis 2; an outer product between axes (0, 2) and (1, 3)" in text(factorisation_hessian())
+
+
+def test_nothing_is_claimed_without_a_proof() -> None:
+    W = array("W", 4, 5)
+    assert "no structure was found" in text(W)
+    assert text(cr.hessian(W.sum(), W)) == "zeros of shape (4, 5, 4, 5)"
+    assert "the same along axis 0" in text(cr.broadcast_to(W[0], (3, 5)))
+
+
+def test_unknown_sizes() -> None:
+    v = cr.vector("v")
+    assert cr.structure(cr.jacobian(cr.exp(v), v)).is_diagonal()
+
+
+def test_mistakes() -> None:
+    with pytest.raises(KindError, match="an expression is wanted, got ndarray"):
+        cr.structure(np.ones(3))
+    with pytest.raises(ShapeError, match="axis 2 of an array with 2 axes"):
+        cr.structure(array("X", 3, 6)).is_diagonal(0, 2)
+
+
+def jacobian_of(shape: tuple[int, ...], function: Callable[[cr.Expr], cr.Expr]) -> cr.Expr:
+    x = array("x", *shape)
+    return cr.jacobian(function(x), x)
+
+
+CLAIMS: dict[str, Callable[[], cr.Expr]] = {
+    "window": lambda: jacobian_of((12,), lambda s: convolved(s, array("k", 3))),
+    "windows": lambda: jacobian_of((14,), lambda s: convolved(cr.tanh(convolved(s, array("k", 3))), array("l", 2))),
+    "stride": lambda: jacobian_of((13,), lambda s: cr.sin(s[1:12:3])),
+    "flip": lambda: jacobian_of((7,), lambda s: cr.flip(s) * s),
+    "running sum": lambda: jacobian_of((7,), lambda s: cr.cumsum(cr.tanh(s))),
+    "batch": lambda: jacobian_of((3, 4), lambda X: cr.tanh(X @ array("W", 4, 2))),
+    "centred": lambda: jacobian_of((3, 4), lambda X: X - X.mean(0)),
+    "split": lambda: jacobian_of((4, 6), lambda X: cr.exp(cr.reshape(X, (8, 3)))),
+    "padded": lambda: jacobian_of((6,), lambda s: cr.pad(s, 2) ** 2),
+    "factorisation": factorisation_hessian,
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_what_is_said_is_true(name: str) -> None:
+    """No term has anything outside of its bands, and these leave something out."""
+    expr = CLAIMS[name]()
+    generator = np.random.default_rng(0)
+    inputs = inputs_of(expr)
+    value = cr.function(inputs, expr)(*[generator.standard_normal(leaf.shape) for leaf in inputs])
+    possible = np.zeros(value.shape, bool)
+    index = np.indices(value.shape)
+    for term in cr.structure(expr).terms:
+        held = np.ones(value.shape, bool)
+        for band in term.bands:
+            total = sum(c * index[axis] for axis, c in band.coefficients)
+            if band.low is not None:
+                held &= total >= band.low
+            if band.high is not None:
+                held &= total <= band.high
+        possible |= held
+    assert not value[~possible].any() and not possible.all()
+
+
+def inputs_of(expr: cr.Expr) -> list[cr.Expr]:
+    return [leaf for leaf in leaves([expr]) if isinstance(leaf, Input)]
+
+
+# ---- what it costs -------------------------------------------------------------------------------------------------
+
+
+def counted(expr: cr.Expr) -> tuple[int, int]:
+    """Operations, and the bytes of temporaries."""
+    function = cr.function(inputs_of(expr), expr)
+    return function.flops(), function.memory_peak() - sum(function.account.results)
+
+
+def test_a_convolution_jacobian_is_never_built() -> None:
+    s, k, v = array("s", LONG, dtype="float32"), array("k", WINDOW, dtype="float32"), array("v", LONG, dtype="float32")
+    J = cr.jacobian(convolved(s, k), s)
+    assert counted(J @ v) == (2 * WINDOW * (LONG - WINDOW + 1), 0)
+    assert counted((J**2).sum())[0] < 30 * LONG and counted((J**2).sum())[1] < 1000
+    assert counted(cr.diagonal(J))[0] == 0 and counted(cr.trace(J))[0] < 10
+    u = array("u", LONG - WINDOW + 1, dtype="float32")
+    assert counted(J @ (u @ J))[0] < 40 * LONG
+    assert counted(cr.trace(J @ J.T))[0] < 30 * LONG
+
+
+def test_the_jacobian_of_two_convolutions_is_never_built() -> None:
+    s, k, l = array("s", LONG, dtype="float32"), array("k", WINDOW, dtype="float32"), array("l", SECOND, dtype="float32")
+    v = array("v", LONG, dtype="float32")
+    J = cr.jacobian(convolved(cr.tanh(convolved(s, k)), l), s)
+    forward = counted(convolved(cr.tanh(convolved(s, k)), l))[0]
+    flops, temporaries = counted(J @ v)
+    assert flops < 2 * forward and temporaries <= 4 * 4 * LONG
+    flops, temporaries = counted((J**2).sum())
+    assert flops < 250 * LONG and temporaries < 20 * 4 * LONG
+    assert counted(cr.diagonal(J))[0] < 60 * LONG and counted(cr.trace(J))[0] < 60 * LONG
+
+
+def test_the_sum_of_squares_of_two_convolutions_is_right() -> None:
+    s, k, l = array("s", 11), array("k", 3), array("l", 2)
+    J = cr.jacobian(convolved(cr.tanh(convolved(s, k)), l), s)
+    function = cr.function([s, k, l], [(J**2).sum(), J, cr.trace(J), J @ s])
+    alone = cr.function([s, k, l], (J**2).sum())
+    generator = np.random.default_rng(0)
+    arguments = [generator.standard_normal(size) for size in (11, 3, 2)]
+    total, dense, trace, product = function(*arguments)
+    np.testing.assert_allclose([total, alone(*arguments)], (dense**2).sum())
+    np.testing.assert_allclose(trace, np.trace(dense))
+    np.testing.assert_allclose(product, dense @ arguments[0])
+
+
+def test_products_with_hessians_never_build_them() -> None:
+    A, w, v = array("A", 2000, 1000, dtype="float32"), array("w", 1000, dtype="float32"), array("v", 1000, dtype="float32")
+    H = cr.hessian(cr.softplus(A @ w).sum(), w)
+    assert counted(H @ v)[0] < 4 * 2 * 2000 * 1000 and counted(H @ v)[1] < 4 * 6 * 3000
+    assert counted(cr.diagonal(H))[0] < 3 * 2 * 2000 * 1000
+    assert counted((H**2).sum())[0] < 1.1 * 2 * 1000 * 1000 * 2000
+
+
+# ---- per-example gradients of other layers -------------------------------------------------------------------------
+
+BATCH, LENGTH, CHANNELS, FILTERS = 8, 40, 6, 5
+
+
+def conv_gradients() -> tuple[list[cr.Expr], cr.Expr, cr.Expr]:
+    """Inputs, the gradients of each example, and the plain gradient, of a layer with a window of 3."""
+    x, W = array("x", BATCH, LENGTH, CHANNELS, dtype="float32"), array("W", 3, CHANNELS, FILTERS, dtype="float32")
+
+    def cost(x: cr.Expr) -> cr.Expr:
+        windows = cr.sliding_window_view(x, 3, axis=-2)
+        return (cr.tanh(cr.einsum("...tck,kcf->...tf", windows, W)) ** 2).sum((-2, -1))
+
+    return [x, W], cr.vmap(lambda one: cr.grad(cost(one), W))(x), cr.grad(cost(x).sum(), W)
+
+
+def test_squared_gradients_of_convolutions() -> None:
+    inputs, each, plain = conv_gradients()
+    windows = 4 * BATCH * (LENGTH - 2) * 3 * CHANNELS
+    for wanted in ((each**2).mean(0), (each**2).sum((1, 2, 3))):
+        function = cr.function(inputs, wanted)
+        assert function.flops() <= 3 * cr.function(inputs, plain).flops()
+        assert function.memory_peak() - sum(function.account.results) <= 2 * windows
+        generator = np.random.default_rng(0)
+        arguments = [generator.standard_normal(leaf.shape).astype("float32") for leaf in inputs]
+        dense = cr.function(inputs, each)(*arguments).astype("float64")
+        expected = (dense**2).mean(0) if wanted.ndim == 3 else (dense**2).sum((1, 2, 3))
+        np.testing.assert_allclose(function(*arguments), expected, rtol=2e-4)
+
+
+WORDS, WIDTH, TOKENS = 5000, 16, 12
+
+
+def embedding_gradients() -> tuple[list[cr.Expr], cr.Expr]:
+    E, i, w = array("E", WORDS, WIDTH, dtype="float32"), array("i", BATCH, TOKENS, dtype="int64"), array("w", WIDTH, dtype="float32")
+
+    def cost(i: cr.Expr) -> cr.Expr:
+        return cr.tanh(E[i].sum(-2) @ w)
+
+    return [E, i, w], cr.vmap(lambda one: cr.grad(cost(one), E))(i)
+
+
+@pytest.mark.parametrize("wanted", ["norms", "mean squares"])
+def test_squared_gradients_of_embeddings_touch_only_their_rows(wanted: str) -> None:
+    """Rows that meet in one example are added before they are squared."""
+    inputs, each = embedding_gradients()
+    expr = (each**2).sum((1, 2)) if wanted == "norms" else (each**2).mean(0)
+    function = cr.function(inputs, expr)
+    rows = 4 * BATCH * TOKENS * max(WIDTH, TOKENS)
+    assert function.memory_peak() - sum(function.account.results) <= 4 * rows
+    generator = np.random.default_rng(0)
+    E, w = (generator.standard_normal(leaf.shape).astype("float32") for leaf in (inputs[0], inputs[2]))
+    i = generator.integers(0, 6, (BATCH, TOKENS))
+    dense = np.zeros((BATCH, WORDS, WIDTH))
+    for b in range(BATCH):
+        slope = 1 - np.tanh(E[i[b]].sum(0).astype("float64") @ w) ** 2
+        np.add.at(dense[b], i[b], slope * w)
+    expected = (dense**2).sum((1, 2)) if wanted == "norms" else (dense**2).mean(0)
+    np.testing.assert_allclose(function(E, i, w), expected, rtol=1e-3, atol=1e-6)
