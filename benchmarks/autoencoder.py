@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.measure import Result, alternate
+from benchmarks.measure import Result, alternate, note
 
 BATCH, VISIBLE, HIDDEN = 128, 784, 500
 SPELLINGS = {
@@ -74,7 +74,7 @@ def run(threads: int = 1) -> list[Result]:
         jax_factored, reference = jax_run("factored", values)
     for spelling in SPELLINGS:
         contenders[f"croton {spelling}"], function = croton_run(spelling, values, reference)
-        print(f"{spelling:14s} memory_peak {function.memory_peak(x=(BATCH, VISIBLE)) / 1e6:.3f} MB   {function.flops(x=(BATCH, VISIBLE)) / 1e6:.1f} Mflop")
+        note(f"{spelling:14s} memory_peak {function.memory_peak(x=(BATCH, VISIBLE)) / 1e6:.3f} MB   {function.flops(x=(BATCH, VISIBLE)) / 1e6:.1f} Mflop")
     if peers.jax:
         contenders["jax factored"] = jax_factored
     if peers.torch:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.measure import Result, alternate
+from benchmarks.measure import Result, alternate, note
 
 WIDTH, BATCH, CLASSES = 256, 128, 10
 
@@ -96,14 +96,14 @@ def run(threads: int = 1, layers: tuple[int, ...] = (6, 100, 200)) -> list[Resul
         with tempfile.TemporaryDirectory() as cache:
             cold, cold_import = compile_seconds(count, cache)
             warm = min(compile_seconds(count, cache) for _ in range(3))
-        print(f"{count} layers: graph + gradient + compile + first call {cold:.2f} s cold ({cold_import:.2f} with imports), {warm[0]:.2f} s cached", flush=True)
+        note(f"{count} layers: graph + gradient + compile + first call {cold:.2f} s cold ({cold_import:.2f} with imports), {warm[0]:.2f} s cached")
         function, values = build_croton(count, data(count))
         contenders: dict[str, peers.Run] = {"croton": lambda f=function, v=values: f(*v)}
         if peers.jax and count <= 100:
             start = time.perf_counter()
             contenders["jax"] = build_jax(count)
             contenders["jax"]()
-            print(f"{count} layers: jax compile + first call {time.perf_counter() - start:.2f} s", flush=True)
+            note(f"{count} layers: jax compile + first call {time.perf_counter() - start:.2f} s")
         results.append(alternate(f"batch-norm MLP step, {count} layers ({threads} threads)", contenders))
     return results
 

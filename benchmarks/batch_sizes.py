@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
+from benchmarks.measure import note
 
 
 def run(threads: int = 1) -> dict[str, float]:
@@ -37,7 +38,7 @@ def run(threads: int = 1) -> dict[str, float]:
         for batch in batches:
             jax.block_until_ready(gradient(device, batch))
         seconds["jax"] = time.perf_counter() - start
-    print("40 batch sizes after the first call:", {name: f"{value:.3f} s" for name, value in seconds.items()})
+    note("40 batch sizes after the first call: " + ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items()))
     return seconds
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.measure import Result, alternate
+from benchmarks.measure import Result, alternate, note
 
 ROWS, GROUPS = 919, 85
 
@@ -38,7 +38,7 @@ def run(threads: int = 1) -> list[Result]:
     value = density(cr.exp, q, group, floor, y)
     function = cr.function([q], [value, cr.grad(value, q)])
     mine = function(q0)
-    print(f"croton: compile and first call {time.perf_counter() - start:.2f} s")
+    note(f"croton: compile and first call {time.perf_counter() - start:.2f} s")
     contenders: dict[str, peers.Run] = {"croton": lambda: function(q0)}
 
     def by_hand(q: np.ndarray) -> tuple[float, np.ndarray]:
@@ -79,7 +79,7 @@ def run(threads: int = 1) -> list[Result]:
         theirs = pytensor.function([s], [v, pytensor.grad(v, s)])
         theirs.trust_input = True
         theirs(q0)
-        print(f"pytensor: compile and first call {time.perf_counter() - start:.2f} s")
+        note(f"pytensor: compile and first call {time.perf_counter() - start:.2f} s")
         contenders["pytensor"] = lambda: theirs(q0)
     return [alternate("hierarchical density and gradient", contenders, rounds=25)]
 

@@ -6,6 +6,7 @@ repeated until it has taken a few milliseconds), and a contender's ratio is the 
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Run = Callable[[], object]
+
+RECORD = "CROTON_BENCHMARK_RECORD"
+"""The environment variable that names a file to which results are also written, a JSON object a line."""
 
 
 @dataclass
@@ -76,7 +80,24 @@ def alternate(title: str, contenders: dict[str, Run], rounds: int = 15, at_least
                 run()
             result.seconds[name].append((time.perf_counter() - start) / count)
     print(result.row(), flush=True)
+    _record(
+        {"title": title, "seconds": {name: float(np.median(times)) for name, times in result.seconds.items()}}
+        | {"ratios": {name: result.ratio(name) for name in contenders if name != result.base}}
+    )
     return result
+
+
+def note(text: str) -> None:
+    """Print a figure that is no race between contenders."""
+    print(text, flush=True)
+    _record({"note": text})
+
+
+def _record(entry: dict[str, object]) -> None:
+    path = os.environ.get(RECORD)
+    if path:
+        with open(path, "a") as file:
+            file.write(json.dumps(entry) + "\n")
 
 
 def machine() -> str:

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from benchmarks import peers
+from benchmarks.measure import note
 
 
 def build(layers: int, width: int = 32) -> tuple[float, int]:
@@ -44,7 +45,7 @@ def run(threads: int = 1, layers: tuple[int, ...] = (70, 700, 3500)) -> list[tup
         for count in layers:
             seconds, nodes = build(count)
             rows.append((nodes, seconds))
-            print(f"{nodes} nodes: {seconds:.2f} s, {1e3 * seconds / nodes:.3f} ms a node", flush=True)
+            note(f"{nodes} nodes: {seconds:.2f} s, {1e3 * seconds / nodes:.3f} ms a node")
     return rows
 
 

@@ -1,0 +1,30 @@
+"""What importing costs: a new process for each library, the fastest of seven.
+
+    python -m benchmarks.importing
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks import peers
+from benchmarks.measure import note
+
+CODE = "import time; t = time.perf_counter(); import {name}; print(time.perf_counter() - t)"
+
+
+def run(threads: int = 1) -> dict[str, float]:
+    """Seconds to import each library, NumPy's own included."""
+    names = ["numpy", "croton", *[name for name in ("jax", "torch", "pytensor") if getattr(peers, name)]]
+    seconds: dict[str, float] = {}
+    for _ in range(7):
+        for name in names:
+            out = subprocess.run([sys.executable, "-c", CODE.format(name=name)], capture_output=True, text=True, check=True).stdout
+            seconds[name] = min(float(out), seconds.get(name, float("inf")))
+    note("import: " + ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items()))
+    return seconds
+
+
+if __name__ == "__main__":
+    peers.main(run)
