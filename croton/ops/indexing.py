@@ -259,8 +259,8 @@ class Plan(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the slices take everything."""
-        return all(entry is None for entry in self.entries)
+        """Whether the slices take everything, whatever the sizes."""
+        return not self.conditions and all(entry is None for entry in self.entries)
 
 
 def plan(shape: Sequence[Size], index: Any) -> Plan:
@@ -295,7 +295,12 @@ def plan(shape: Sequence[Size], index: Any) -> Plan:
         elif isinstance(item, Expr):
             places.append((position, len(layout)))
             entries.append(None)
-            indices.append(index_of(item, "an index", n))
+            found = index_of(item, "an index", n)
+            if isinstance(found, Constant) and found.value.size and not isinstance(n, int):
+                # known numbers say by themselves how long the axis must be
+                low, high = int(found.value.min()), int(found.value.max())
+                conditions += [n - 1 - high] + ([n + low] if low < 0 else [])
+            indices.append(found)
             indexed.append(left)
             left += 1
         else:

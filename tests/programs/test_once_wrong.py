@@ -68,3 +68,14 @@ def test_indices_are_checked_also_where_they_are_compared(bad: int) -> None:
         with pytest.raises(cr.OutOfRangeError):
             f(np.ones((3, 2)), np.array(bad), np.array([bad]))
         f(np.ones((3, 2)), np.array(-3), np.array([2]))
+
+
+def test_known_indices_say_how_long_an_unknown_axis_must_be() -> None:
+    x = cr.matrix("x")
+    rows = cr.take(x, np.array([2, 2]), axis=0)
+    last = x[np.array([-3, -3, -1])]
+    for y in (rows, rows.sum(), rows @ rows.T, last, last.sum()):
+        f = cr.function([x], y)
+        with pytest.raises(cr.ShapeError, match="too short"):
+            f(np.ones((2, 2)))
+        f(np.ones((3, 2)))
