@@ -10,7 +10,7 @@ from croton.algebra.cost import elements, extent, search
 from croton.algebra.node import Node
 from croton.algebra.rows import Row
 from croton.algebra.solution import Check, Digit, Factor, Gather, Predicate, Solved
-from croton.sizes import Size
+from croton.sizes import Size, nonnegative
 
 UNSOLVED = None
 Choice = int | tuple[int, ...] | None
@@ -47,7 +47,33 @@ def problem_of(node: Node) -> Problem:
                 checks.append(Check(argument, child.dims[0]))
         else:
             problem.data.append((argument, labels, power))
+    _open_windows(problem)
     return problem._replace(checks=tuple(checks))
+
+
+def _open_windows(problem: Problem) -> None:
+    """Two ranges that say 0 <= row <= width become [row == k] with k summed over the window, where that is narrower than what row mentions.
+
+    A sum over a window is made so that only relations mention where in the window it is, and such labels are eliminated. To compute with it
+    one walks through the window.
+    """
+    pending = list(problem.ranges)
+    while pending:
+        low = pending.pop()
+        for high in pending:
+            labels, width = rows.plus(low, high)
+            if not labels and extent(width + 1) < max([extent(problem.sizes[label]) for label, c in low[0].items() if rows.is_unit(c)], default=0):
+                break
+        else:
+            continue
+        if not nonnegative(width + 1):
+            continue
+        pending.remove(high)
+        problem.ranges.remove(low)
+        problem.ranges.remove(high)
+        place = len(problem.sizes)
+        problem.sizes[place] = width + 1
+        problem.affine.append(rows.plus(low, ({place: 1}, 0), -1))
 
 
 def _row(relation: Node, labels: Sequence[int]) -> Row:
@@ -191,7 +217,9 @@ class Attempt:
         reach = self._reach(order)
         terms = [frozenset().union(*[self._labels(self._at(label), reach) for label in labels]) for _, labels, _ in problem.data]
         terms += [self._labels(self._resolved(row), reach) for row in self.zeros]
-        for row in problem.ranges:
+        # a place in a window that is solved for leaves the two ranges that the window was opened from
+        opened = range(problem.rank + len(problem.node.sums), len(problem.sizes))
+        for row in [*problem.ranges, *[self.affine[label] for label in opened if label in self.affine]]:
             labels = self._labels(self._resolved(row), reach)
             if not any(labels <= term for term in terms):
                 terms.append(labels)

@@ -115,9 +115,16 @@ def _is_safe(node: Node, summed: set[Label], has_sums: bool) -> bool:
     """Whether taking a sum of terms apart cannot make rounding worse, or pays in structure: a relation that removes a sum."""
     if not has_sums:
         return True
-    if any(child.kind in RELATIONS or (child.kind == "contract" and any(arg[0].kind in RELATIONS for arg in child.args)) for child, *_ in node.args):
-        return bool(summed)
+    if summed and any(_ties(child) for child, *_ in node.args):
+        return True
     return all(never_negative(child) and coef.number >= 0 for child, _, coef in node.args)
+
+
+def _ties(node: Node) -> bool:
+    """Whether a term relates its own axes to each other, as a diagonal or a one-hot vector does; one that is only read through relations does not."""
+    if node.kind != "contract":
+        return node.kind in RELATIONS
+    return any(child.kind in RELATIONS and all(place < len(node.dims) for place in positions) for child, positions, _ in node.args)
 
 
 def _expanded(use: Use, exponent: int) -> list[tuple[list[tuple[Use, int]], Coef]]:
