@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from croton.algebra import FUNCTIONS, Coef, Operand, Use, align, contract, scalar
+from croton.algebra import FUNCTIONS, Operand, Use, align, contract, scalar
 from croton.algebra import add as algebra_add
 from croton.dtypes import DType, bool_, float64, int8
 from croton.expr.expr import Expr, apply
@@ -66,10 +66,9 @@ def _labels(*uses: Use) -> set:
     return {label for use in uses for label in use.labels}
 
 
-_MINUS = Coef(-1)
 _ADD = _record("add", lambda x, y: algebra_add([(x, 1), (y, 1)]), np.add)
 _SUBTRACT = _record("subtract", lambda x, y: algebra_add([(x, 1), (y, -1)]), np.subtract)
-_NEGATIVE = _record("negative", lambda x: contract(x.labels, [(x, 1)], _MINUS), np.negative)
+_NEGATIVE = _record("negative", lambda x: algebra_add([(x, -1)]), np.negative)
 _MULTIPLY = _record("multiply", lambda x, y: contract(_labels(x, y), [(x, 1), (y, 1)]), np.multiply)
 _DIVIDE = _record("divide", lambda x, y: contract(_labels(x, y), [(x, 1), (y, -1)]), np.true_divide)
 
