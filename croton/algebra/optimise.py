@@ -247,7 +247,8 @@ class _Optimiser:
         return total
 
     def _distributed(self, base: Form, shares: dict[Node, float]) -> list[Form]:
-        if base.use.node.kind != "contract":
+        node = base.use.node
+        if node.kind != "contract" or not may_distribute(node):
             return []
         forms = []
         middle = centred(base.use)
@@ -256,7 +257,8 @@ class _Optimiser:
         # The second choice is for squares of sums whose factors are themselves sums of terms: these stay together.
         dtype = base.use.dtype
         seen: list[list[Use]] = []
-        for choice in (("add", "contract"), ("contract",)):
+        squares = any(arg[2] == 2 and arg[0].kind == "contract" for arg in node.args)
+        for choice in (("add", "contract"), ("contract",)) if squares else (("add",),):
             found = distribute(base.use, self.policy == AGGRESSIVE, choice)
             if found is None or found.pieces in seen:
                 continue
