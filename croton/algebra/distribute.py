@@ -60,7 +60,7 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
     cancels = few = False
     while todo:
         current, coef, sums = todo.pop()
-        place = next((i for i, (use, e) in enumerate(current) if use.node.kind in kinds and _is_sum(use.node, e)), None)
+        place = next((i for i, (use, e) in enumerate(current) if use.node.kind in kinds and _is_sum(use.node, e) and (may_cancel or _pays(use, sums))), None)
         if place is None:
             done.append((current, coef, sums))
             continue
@@ -91,6 +91,11 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
         return None
     pieces = [contract(axes, product, coef, sums, node.dtype) for product, coef, sums in done]
     return Distribution(pieces, list(dict.fromkeys(rules)), cancels or few)
+
+
+def _pays(use: Use, sums: Collection[Label]) -> bool:
+    """Whether a factor is taken apart without the risk of cancelling; a sum of terms that may cancel stays a factor as it is."""
+    return use.node.kind != "add" or _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
 
 
 def _is_short(node: Node) -> bool:
