@@ -112,6 +112,8 @@ def _binary(chance: random.Random, values: list[Value]) -> Drawn:
         return None
     pair = (first, second) if chance.random() < 0.5 else (second, first)
     name = chance.choice(list(BINARY))
+    if is_float(values[first]) and name.startswith("logical"):
+        return None
     if "bool" in (values[first].dtype, values[second].dtype) and not name.startswith(("logical", "equal", "mult", "max")):
         return None
     return pair, (name,)
@@ -360,7 +362,8 @@ def build_vmap(taken: list[Any], params: tuple) -> Any:
 
 
 def _cast(chance: random.Random, v: Value) -> tuple:
-    return (chance.choice(("float32", "float64", "int64", "bool", "int32")),)
+    # whether a float is exactly 0 is a matter of rounding
+    return (chance.choice(("float32", "float64") if is_float(v) else ("float32", "float64", "int64", "bool", "int32")),)
 
 
 def no_params(chance: random.Random, v: Value) -> tuple:

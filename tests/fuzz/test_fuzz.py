@@ -1,0 +1,15 @@
+"""A thousand random programs against their references. `python -m tests.fuzz --count 30000 --seed N` runs others; a failure here prints its seed and is shrunk."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.__main__ import trial
+from tests.fuzz.compare import quick_code
+
+
+@pytest.mark.parametrize("first", range(0, 1000, 100))
+def test_random_programs(first: int) -> None:
+    with quick_code():
+        failed = [text for seed in range(first, first + 100) if (text := trial(seed)[1])]
+    assert not failed, "\n\n".join(failed)
