@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from croton.compile.assemble import Interface
 from croton.compile.flow import Flow
 from croton.compile.words import Rewrite, SizeNames, rewrite
@@ -74,6 +76,16 @@ class Account(NamedTuple):
         """Bytes a call takes beyond its arguments: the arena of temporaries and the arrays it returns."""
         arena = sum(max(_aligned(evaluate(size, sizes)) for size in slot) for slot in self.slots if slot)
         return arena + sum(evaluate(size, sizes) for size in self.results)
+
+    def sizes(self, arrays: Sequence[np.ndarray]) -> dict[Symbol, int]:
+        """The unknown sizes that arrays for the arguments and then the shared variables have; the first that has a size says what it is."""
+        found: dict[Symbol, int] = {}
+        for argument, array in zip((*self.arguments, *self.shared), arrays):
+            for size, extent in zip(argument.shape, array.shape):
+                names = symbols(size)
+                if len(names) == 1 and size == names[0].size:
+                    found.setdefault(names[0], extent)
+        return found
 
     def names(self) -> SizeNames:
         """How sizes are called."""

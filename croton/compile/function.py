@@ -25,6 +25,7 @@ from croton.expr.walk import substitute, walk
 from croton.ops.casting import asarray
 from croton.runtime.function import call_native, load
 from croton.runtime.status import Refused, Status
+from croton.sizes import Size, evaluate
 from croton.util.config import config
 from croton.util.errors import ArgumentError, CrotonError, DTypeError, KindError, OutOfRangeError, ShapeError
 from croton.util.structure import Single, Structure, flatten, unflatten
@@ -238,7 +239,7 @@ class _Caller:
                 for i, (other, value) in enumerate(zip(arguments, values))
                 if i != status.place and set(other.shape) & {argument.shape[status.detail]}
             ]
-            wanted = account.names().text(argument.shape[status.detail]) + (f", as {', '.join(others)}" if others else "")
+            wanted = self._size(argument.shape[status.detail], values) + (f", as {', '.join(others)}" if others else "")
             return ShapeError(
                 f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}"
             )
@@ -251,7 +252,7 @@ class _Caller:
             return ShapeError(f"the sizes of the arguments do not fit together: {differ}; {self._shapes(arguments, values)}")
         if status.reason == "index":
             entry = account.entries[status.place]
-            bound = account.names().text(entry.sizes[0])
+            bound = self._size(entry.sizes[0], values)
             return OutOfRangeError(
                 f"index {status.value} (element {status.detail} of the indices) is out of range for an axis of size {bound}; "
                 'clip or check the indices, or use take(..., mode="clip")',
@@ -261,6 +262,12 @@ class _Caller:
             argument, array = arguments[status.place], values[status.place]
             return KindError(f"argument {argument.label} wants {argument.dtype}{list(argument.shape)}, got {array.dtype} of shape {array.shape}")
         return CrotonError(f"the call was refused: {status}; {self._shapes(arguments, values)}")
+
+    def _size(self, size: Size, values: Sequence[np.ndarray]) -> str:
+        """A size in numbers, and what it is the size of."""
+        if isinstance(size, int):
+            return str(size)
+        return f"{evaluate(size, self.executable.account.sizes(values))} ({self.executable.account.names().text(size)})"
 
     def _shapes(self, arguments: Sequence[Any], values: Sequence[np.ndarray]) -> str:
         return "the arguments are " + ", ".join(f"{a.label} of shape {v.shape}" for a, v in zip(arguments, values))

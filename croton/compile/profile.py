@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croton.compile.account import Account
 from croton.compile.executable import Executable
 from croton.compile.words import Lines, amount, seconds
 from croton.runtime.function import call_native, load
 from croton.runtime.program import Call, Program, Routine
-from croton.sizes import Symbol, evaluate, symbols
+from croton.sizes import evaluate
 from croton.util.errors import ArgumentError
 from croton.util.provenance import Line
 
@@ -96,7 +95,7 @@ def profile(name: str, executable: Executable, arrays: Sequence[np.ndarray], rep
     found = np.median(times[1:], axis=0)
     total = float(found.sum()) or 1.0
     account = executable.account
-    sizes = _sizes(account, [*arrays, *[cell[0] for cell in executable.cells]])
+    sizes = account.sizes([*arrays, *[cell[0] for cell in executable.cells]])
     calls = [
         Timed(
             entry.kind,
@@ -139,13 +138,3 @@ class _Marks:
         times, self.times = self.times, []
         first, second, after = times[0:-1:2], times[1::2], times[2::2]
         return [max(end - start - (start - before), 0.0) for before, start, end in zip(first, second, after)]
-
-
-def _sizes(account: Account, arrays: Sequence[np.ndarray]) -> dict[Symbol, int]:
-    found: dict[Symbol, int] = {}
-    for argument, array in zip((*account.arguments, *account.shared), arrays):
-        for size, extent in zip(argument.shape, array.shape):
-            names = symbols(size)
-            if len(names) == 1 and size == names[0].size:
-                found.setdefault(names[0], extent)
-    return found

@@ -61,7 +61,8 @@ def _counted_from_end(node: Node, bound: Size) -> Node | None:
         return None
     if multiply(sizes[0], terms[0][2]) != of_size(bound):
         return None
-    while index.kind == "map" and index.param == "cast" and index.args[0][0].dtype.is_integer and index.args[0][0].dims == index.dims:
+    # Programs check int32 and int64.
+    while index.kind == "map" and index.param == "cast" and index.args[0][0].dtype.name in ("int32", "int64") and index.args[0][0].dims == index.dims:
         index = index.args[0][0]
     return index
 

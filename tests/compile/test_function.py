@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import croton as cr
-from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
+from croton.util.errors import ArgumentError, DTypeError, KindError, OutOfRangeError, ShapeError
 
 RNG = np.random.default_rng(0)
 
@@ -108,7 +108,7 @@ def test_wrong_calls_are_refused_with_words(two) -> None:
         two(a, a, x=a)
     with pytest.raises(ShapeError, match="1 axes"):
         two(a, np.ones((3, 1)))
-    with pytest.raises(ShapeError, match=r"has 4 along axis 0.*'x' of shape \(3,\)") as error:
+    with pytest.raises(ShapeError, match=r"has 4 along axis 0, where it wants 3 \(x.0\), as 'x' of shape \(3,\)") as error:
         two(a, np.ones(4))
     assert "test_function.py" in str(error.value)
     with pytest.raises((KindError, DTypeError)):
@@ -253,3 +253,30 @@ def test_a_new_value_that_is_also_used_does_not_overwrite_the_old_one_early() ->
     np.testing.assert_array_equal(kept, a)
     np.testing.assert_allclose(top, np.cos(a).max(axis=0))
     np.testing.assert_allclose(w.get_value(), np.cos(a))
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_indices_of_every_integer_dtype(kind: str) -> None:
+    x, i = cr.vector("x"), cr.vector("i", dtype=kind)
+    f = cr.function([x, i], x[i])
+    values = np.arange(3.0)
+    np.testing.assert_array_equal(f(values, np.array([2, 0], kind)), [2, 0])
+    with pytest.raises(OutOfRangeError, match=r"index 3 \(element 1 of the indices\) is out of range for an axis of size 3 \(x.0\)"):
+        f(values, np.array([0, 3], kind))
+    if kind.startswith("int"):
+        np.testing.assert_array_equal(f(values, np.array([-1, -3], kind)), [2, 0])
+        with pytest.raises(OutOfRangeError, match="index -4"):
+            f(values, np.array([-4], kind))
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_an_index_that_is_computed_and_wrong_leaves_shared_variables_alone(scattered: bool) -> None:
+    """The check comes after the kernel that computes the index, which computes the update too."""
+    x, i = cr.vector("x"), cr.vector("i", dtype="int64")
+    w = cr.shared(np.zeros(5), name="w")
+    new = w.at[i].add((x * 3).sum()) if scattered else w + x.sum()
+    places = (new[:3] * 7 if not scattered else (x * 3).cumsum()).astype("int64")
+    f = cr.function([x, i], [x[places]], updates={w: new})
+    with pytest.raises(OutOfRangeError):
+        f(np.arange(4.0), np.array([0, 1]))
+    np.testing.assert_array_equal(w.get_value(), np.zeros(5))
