@@ -167,6 +167,7 @@ from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
 from croton.transforms.custom import custom_vjp
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from croton.transforms.routine import routine
+from croton.transforms.scan import fori, scan
 from croton.transforms.vmap import map, vmap
 from croton.util.config import config
 from croton.util.errors import (

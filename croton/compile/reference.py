@@ -1,7 +1,7 @@
 """The plain NumPy meaning of a graph: every operation by its reference, no optimiser and no compiled code.
 
-The oracle that compiled results are compared with, and a slow way to look at any value. Derivatives and vectorised functions have no reference of their own:
-they are worked out in the algebra and interpreted there, node by node, with NumPy.
+The oracle that compiled results are compared with, and a slow way to look at any value. Derivatives, loops and vectorised functions have no reference of their
+own: they are worked out in the algebra and interpreted there, node by node, with NumPy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.sizes import evaluate as size_value
 from croton.transforms.lower import REQUESTS, lower
-from croton.transforms.vmap import COLLECT, LANE
+from croton.transforms.scan import RESULTS, surroundings
 from croton.util.errors import ArgumentError, ShapeError
 from croton.util.structure import flatten, unflatten
 
@@ -29,11 +29,11 @@ def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
     roots, structure = flatten(exprs)
     order = list(walk(roots))
     environment = _Environment(order, values or {})
-    inside = _inside(order)
+    inside = surroundings(order)
     for node in order:
         if node.op is None or node in inside:
             continue
-        if node.op in REQUESTS or node.op is COLLECT:
+        if node.op in REQUESTS or node.op in RESULTS:
             environment.arrays[node] = environment.interpret(node)
             continue
         environment.check(node)
@@ -45,20 +45,6 @@ def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
             raise AssertionError(f"the reference of {node.op.name} gives {result.dtype}, its type says {wanted}")
         environment.arrays[node] = result
     return unflatten(structure, [np.array(environment.arrays[root]) for root in roots])
-
-
-def _inside(order: Sequence[Expr]) -> set[Expr]:
-    """What has a value for each element of a mapped axis only: no array of its own."""
-    mapped: dict[Expr, frozenset] = {}
-    for node in order:
-        around = frozenset().union(*(mapped[x] for x in node.inputs if x in mapped))
-        if node.op is LANE:
-            around |= {node.params[1:]}
-        elif node.op is COLLECT:
-            around -= {node.params[1:]}
-        if around:
-            mapped[node] = around
-    return set(mapped)
 
 
 class _Environment:
@@ -109,7 +95,7 @@ class _Environment:
         return params
 
     def interpret(self, node: Expr) -> np.ndarray:
-        """The value of a derivative by the NumPy meaning of the algebra."""
+        """The value of a derivative, a loop or a vectorised function by the NumPy meaning of the algebra."""
         lowered = lower([node])
         (value,) = algebra.interpret(lowered.outputs, {leaf.id: self.arrays[leaf] for leaf in lowered.leaves}, self.sizes)
         return value

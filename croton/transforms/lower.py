@@ -25,7 +25,7 @@ from croton.sizes import Poly, Size, Symbol, substitute
 from croton.transforms.recurrence import Loops
 from croton.transforms.release import release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
-from croton.transforms.scan import LOOPS
+from croton.transforms.scan import LOOPS, check_closed
 from croton.transforms.unify import Check, unify
 from croton.transforms.vmap import COLLECT, LANE
 
@@ -48,6 +48,7 @@ class Lowered(NamedTuple):
 def lower(roots: Sequence[Expr]) -> Lowered:
     """The algebra of some expressions."""
     order = list(walk(roots))
+    check_closed(roots, order)
     unified = unify(order)
     lowering = _Lowering(order, unified.mapping)
     previous = origin.current

@@ -7,7 +7,7 @@ what the body computes from neither carry nor element is outside of the loop fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from croton.ops.arguments import size_of
 from croton.ops.casting import asarray, converted
 from croton.ops.creation import arange
 from croton.sizes import Size
-from croton.transforms.vmap import deeper
+from croton.transforms.vmap import COLLECT, LANE, deeper
 from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
 from croton.util.structure import Structure, flatten, map_structure, unflatten
 
@@ -85,6 +85,44 @@ STACKED = Op("stacked", _stacked_type, _unreachable, _reference, parameters=Shap
 """(as FINAL..., y): the values of y in all steps."""
 
 LOOPS = frozenset({CARRY, ELEMENT, FINAL, STACKED})
+RESULTS = frozenset({FINAL, STACKED, COLLECT})
+"""What has a value outside of a loop or a vectorised function again."""
+
+
+def surroundings(order: Iterable[Expr]) -> dict[Expr, frozenset]:
+    """For what has a value for each step of a loop or each element of a mapped axis only: which loops and axes. `order` has inputs first."""
+    found: dict[Expr, frozenset] = {}
+    for node in order:
+        around = frozenset().union(*[found[x] for x in node.inputs if x in found])
+        if node.op is CARRY or node.op is ELEMENT:
+            around |= {node.id}
+        elif node.op is LANE:
+            around |= {node.params[1:]}
+        elif node.op is COLLECT:
+            around -= {node.params[1:]}
+        elif node.op is FINAL or node.op is STACKED:
+            shape = Shape(*node.params)
+            first = 3 * shape.carries + shape.sequences
+            own = (*node.inputs[shape.carries : 2 * shape.carries], *node.inputs[first : first + shape.sequences])
+            around -= {x.id for x in own}
+        if around:
+            found[node] = around
+    return found
+
+
+def check_closed(roots: Sequence[Expr], order: Sequence[Expr]) -> None:
+    """Raise KindError where a root is a value of the inside of a loop or of a vectorised function."""
+    if not any(node.op in LOOPS or node.op is LANE for node in order):
+        return
+    around = surroundings(order)
+    for root in roots:
+        if root in around:
+            leaked = next(node for node in order if node in around)
+            raise KindError(
+                f"{root!r} depends on {leaked!r}, which has a value only inside of the function that was looped or mapped over; "
+                "return what you want to use outside from that function",
+                root.line,
+            )
 
 
 def scan(function: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: Any = None, reverse: bool = False) -> tuple[Any, Any]:

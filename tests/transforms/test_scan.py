@@ -298,6 +298,26 @@ def test_a_first_value_that_is_a_number_takes_the_dtype_of_what_follows() -> Non
     check([total], [x.sum()], {x: np.arange(3.0)})
 
 
+def test_a_value_of_the_body_outside_of_the_loop_is_an_error() -> None:
+    x, leaked = cr.vector("x"), []
+
+    def body(c: Expr, v: Expr) -> tuple[Expr, Expr]:
+        leaked.append(c * v)
+        return c + v, c
+
+    scan(body, cr.asarray(0.0), x)
+    with pytest.raises(KindError, match="only inside of the function"):
+        cr.function([x], leaked[0] + 1)
+
+
+def test_the_reference_knows_loops() -> None:
+    x = cr.vector("x")
+    total, ys = scan(lambda c, v: (c * v, c), cr.asarray(1.0), x)
+    found = cr.reference.evaluate([total + 1, ys], {x: np.array([2.0, 3.0, 4.0])})
+    np.testing.assert_allclose(found[0], 25.0)
+    np.testing.assert_allclose(found[1], [1, 2, 6])
+
+
 def test_mistakes_are_named() -> None:
     x, y = cr.tensor("x", (4, 2)), cr.tensor("y", (5, 2))
     with pytest.raises(ShapeError, match=r"sequences of one length are wanted.*4.*5"):
