@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from croton.compile.assemble import Interface
 from croton.schedule.memory import accesses
-from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, ProductCall
 
 MOST_NAMES = 4
 """Names that are listed on one side of an arrow."""
@@ -41,7 +41,7 @@ class Flow:
             written = [value for buffer, value in pairs if buffer.name in self.stores[call.kernel]]
             # What is written and read again in one pass is a result of it.
             read = [value for value in read if value not in written or self.plan.values[value].home[0] == "input"]
-        elif hasattr(call, "left"):
+        elif isinstance(call, ProductCall):
             read, written = [call.left, call.right], [call.out]
         else:
             read, written = list(call.inputs), list(call.outputs)

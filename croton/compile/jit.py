@@ -60,6 +60,7 @@ class Jit:
         static = tuple((name, type(value), value) for name, value in bound.arguments.items() if name in self.static)
         traced = {name: value for name, value in bound.arguments.items() if name not in self.static}
         leaves, structure = flatten(traced)
+        assert isinstance(structure, Mapping)
         leaves = [leaf if isinstance(leaf, np.ndarray) else self._value(leaf) for leaf in leaves]
         number = _number_dtype(leaves)
         types = tuple(_key(leaf, number) for leaf in leaves)

@@ -40,7 +40,7 @@ def routine(function: Callable[..., Any], like: Callable[..., Any], *, vjp: Call
     """
     if not callable(function) or not callable(like):
         raise KindError("routine wants a Python function on arrays and `like`, a function of expressions that shows what comes out")
-    label = name or getattr(function, "__name__", "routine")
+    label: str = name or getattr(function, "__name__", None) or "routine"
 
     def value(*args: Any) -> Any:
         xs = [asarray(x) for x in args]
@@ -76,7 +76,7 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
 
 
 def _routine(run: _Run) -> Routine:
-    return Routine(f"{run.foreign.name} (Python)", run, None, run, functools.partial(_lifted, run))
+    return Routine(f"{run.foreign.name} (Python)", run.__call__, None, run, functools.partial(_lifted, run))
 
 
 def _lifted(run: _Run, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:
