@@ -1,0 +1,140 @@
+"""A small directed check of the algebra's rules; it exits with the name of the first program whose value is wrong.
+
+`python -m tests.mutation.probe MODULE OLD NEW` plants a bug first: the text OLD of the module becomes NEW as the module is imported.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+class Planted(importlib.abc.SourceLoader):
+    """The loader of one module with one text in place of another."""
+
+    def __init__(self, name: str, path: str, old: str, new: str) -> None:
+        self.name, self.path, self.old, self.new = name, path, old, new
+
+    def get_filename(self, fullname: str) -> str:
+        return self.path
+
+    def get_data(self, path: str) -> bytes:
+        with open(self.path) as file:
+            text = file.read()
+        if path != self.path:
+            raise OSError("compiled code is not the planted one")
+        if text.count(self.old) != 1:
+            sys.exit(f"cannot plant: {self.old!r} occurs {text.count(self.old)} times")
+        return text.replace(self.old, self.new).encode()
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds the planted module before anyone else."""
+
+    def __init__(self, name: str, old: str, new: str) -> None:
+        self.name, self.old, self.new = name, old, new
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        if fullname != self.name:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        assert spec is not None and spec.origin is not None
+        spec.loader = Planted(fullname, spec.origin, self.old, self.new)
+        return spec
+
+
+def programs(cr: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Names, expressions of constants-free inputs, and what NumPy says, for the arrays of `arrays`."""
+    x, y, v, w = (cr.tensor(name, shape=array.shape) for name, array in arrays().items())
+    a, b, c, d = arrays().values()
+    eye = np.eye(4)
+    yield "repeated sum", cr.broadcast_to(x, (5, 4, 4)).sum(), ((x,), 5 * a.sum())
+    yield "power of a product", ((x * y) ** 3).sum(axis=0), ((x, y), ((a * b) ** 3).sum(0))
+    yield "coefficient of a square", ((0.5 * (x @ y)) ** 2).sum(), ((x, y), (0.25 * (a @ b) ** 2).sum())
+    yield "coefficient of a cube", (0.5 * (x @ y)) ** 3 + 1 / (0.25 * (x @ y)), ((x, y), (0.5 * (a @ b)) ** 3 + 1 / (0.25 * (a @ b)))
+    lower = cr.tril(cr.ones((4, 4)))
+    yield "squares up to here", cr.einsum("s,s,ts,t->", v, v, lower, w), ((v, w), (np.cumsum(c * c) * d).sum())
+    yield "trace", cr.trace(x @ y), ((x, y), np.trace(a @ b))
+    yield "diagonal", cr.einsum("ii,ij->j", x, y), ((x, y), np.einsum("ii,ij->j", a, b))
+    yield "sum of identities", (x * cr.eye(4) * 2 + y * cr.eye(4) * 3) @ v, ((x, y, v), (a * eye * 2 + b * eye * 3) @ c)
+    yield "pairwise", ((v[:, None] + w[None, :]) ** 2).sum(), ((v, w), ((c[:, None] + d[None, :]) ** 2).sum())
+    yield "positive pairs", ((cr.exp(v)[:, None] + cr.exp(w)[None, :]) ** 2).sum(), ((v, w), ((np.exp(c)[:, None] + np.exp(d)[None, :]) ** 2).sum())
+    yield "running squares", (cr.cumsum(v * v) * w).sum(), ((v, w), (np.cumsum(c * c) * d).sum())
+    yield "causal", cr.tril(x @ y) @ v, ((x, y, v), np.tril(a @ b) @ c)
+    yield "slope of a cube", cr.grad((v**3).sum(), v), ((v,), 3 * c**2)
+    yield "slope of a trace", cr.grad(cr.einsum("ii->", x * x), x), ((x,), 2 * a * eye)
+    tied = cr.round(v * 0)
+    yield "ties", cr.grad((tied + v * 0).max() * 1.0 + (v * 0).max(), v) + cr.grad((cr.sign(w) * v * 0 + v - v).max() + cr.max(cr.clip(v, -9, -8)), v), ((v, w), np.zeros(4))
+    known = np.zeros(4)
+    yield "equal shares", cr.grad(cr.max(x * 0 + known), x) * 0 + cr.jacobian(cr.max(cr.where(x > 9, x, 0 * x + v)), v), ((x, v), np.broadcast_to(np.eye(4)[np.argmax(c)], (4, 4)))
+    places = 2 * np.arange(3)[:, None] + np.arange(3)[None, :]
+    long = cr.concatenate([v, w])
+    count = np.bincount(places.ravel(), minlength=8)
+    where = 2 * cr.arange(3)[:, None] + cr.arange(3)[None, :]
+    yield "overlapping windows", cr.grad((cr.take(long, where) ** 2).sum(), long), ((v, w), 2 * np.concatenate([c, d]) * count)
+    slopes = cr.grad(cr.take(long, where).sum(), long)
+    yield "squares of overlapping windows", slopes**2, ((v, w), count**2)
+    yield "gathered", cr.take(long, cr.arange(4) + 2) * 1.0, ((v, w), np.concatenate([c, d])[2:6])
+    yield "softmax", cr.jacobian(cr.softmax(v), v), ((v,), _softmax_jacobian(c))
+
+
+def _softmax_jacobian(c: np.ndarray) -> np.ndarray:
+    e = np.exp(c - c.max())
+    s = e / e.sum()
+    return np.diag(s) - np.outer(s, s)
+
+
+def arrays() -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    return {"x": generator.uniform(-1, 1, (4, 4)), "y": generator.uniform(-1, 1, (4, 4)), "v": generator.uniform(-1, 1, 4), "w": generator.uniform(-1, 1, 4)}
+
+
+def main() -> str | None:
+    """The first program that is wrong."""
+    if len(sys.argv) == 4:
+        sys.meta_path.insert(0, Finder(*sys.argv[1:]))
+    import croton as cr  # noqa: PLC0415 - after the bug is planted
+    from croton import algebra  # noqa: PLC0415
+    from croton.algebra.optimise import optimise  # noqa: PLC0415
+    from croton.algebra.stabilise import stabilise  # noqa: PLC0415
+    from croton.transforms.lower import lower  # noqa: PLC0415
+
+    def value(expression: Any, values: dict[Any, np.ndarray], policy: str | None = None) -> np.ndarray:
+        lowered = lower([expression])
+        uses = stabilise([operand.use for operand in lowered.outputs])
+        uses, _ = optimise(uses)
+        operands = [algebra.Operand(operand.axes, use) for operand, use in zip(lowered.outputs, uses)]
+        return algebra.interpret(operands, {leaf.id: values[leaf.name] for leaf in lowered.leaves}, {})[0]
+
+    given: dict[Any, np.ndarray] = dict(arrays())
+    for name, expression, (_, wanted) in programs(cr):
+        if not np.allclose(value(expression, given), wanted, rtol=1e-9, atol=1e-12):
+            return name
+    # ties of a maximum share its slope
+    q = cr.tensor("q", shape=(3,))
+    if not np.allclose(value(cr.grad(q.max(), q), {"q": np.array([2.0, 1.0, 2.0])}), [0.5, 0.0, 0.5]):
+        return "ties of a maximum"
+    # gradients of examples with many inputs, outputs and few times: the squares of sums are worth writing as products
+    t, u = cr.tensor("t", shape=(2, 2, 40)), cr.tensor("u", shape=(2, 2, 50))
+    generator = np.random.default_rng(1)
+    p, r = generator.random((2, 2, 40)), generator.random((2, 2, 50))
+    norms = value(((0.5 * cr.einsum("btd,bto->bdo", t, u)) ** 2).sum(axis=(1, 2)), {"t": p, "u": r})
+    if not np.allclose(norms, ((0.5 * np.einsum("btd,bto->bdo", p, r)) ** 2).sum((1, 2))):
+        return "norms of gradients of examples"
+    # an index that leaves its array raises, also where it is an affine function of a position
+    try:
+        value(cr.take(q, cr.arange(3) + 1), {"q": np.ones(3)})
+    except (IndexError, ValueError):
+        return None
+    return "an index out of range"
+
+
+if __name__ == "__main__":
+    wrong = main()
+    print(wrong or "all right")
+    sys.exit(1 if wrong else 0)

@@ -1,0 +1,44 @@
+"""Bugs of one line, planted in the algebra's rules, are noticed: a check of the checks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PLANTED = {
+    "a repeated sum forgets its size": ("contract", "coef = multiply(coef, of_size(label.size))", "pass"),
+    "a label that is equal to another stays a sum": ("system", "        parent[b] = a\n        sums.discard(b)\n", "        parent[b] = a\n"),
+    "a power of a product keeps the powers": ("contract", "else inner_exponent * exponent", "else inner_exponent"),
+    "a square has each mixed term once": ("distribute", "math.factorial(exponent)", "1"),
+    "terms under one relation lose their coefficients": ("add", "rest, ONE, set(), dtype), coef))", "rest, ONE, set(), dtype), ONE))"),
+    "a derivative forgets the power": ("derive", "multiply(node.param, Coef(float(exponent)))", "node.param"),
+    "a derivative forgets the diagonal": ("derive", "product.append((delta(place[label], axis), 1))", "pass"),
+    "any numbers are digits": ("rows", "if not nonnegative(weight[label] - below - 1, known):", "if False:"),
+    "ties have the whole slope each": ("derive", "return [equal, *guards, (count, -1)]", "return [equal, *guards]"),
+    "an index in a row is not checked": ("system", "if row is not None and in_range(", "if row is not None and True or row is not None and in_range("),
+    "a running sum forgets the power": ("contract", "running = _seal({value: merged[value], border: 1}", "running = _seal({value: 1, border: 1}"),
+    "the coefficient of what is squared is not": (
+        "contract",
+        "coef = multiply(coef, power(node.param, exponent))\n                node = intern(",
+        "coef = multiply(coef, node.param)\n                node = intern(",
+    ),
+}
+
+
+def probe(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "tests.mutation.probe", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_nothing_is_wrong_without_a_bug() -> None:
+    done = probe()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_is_noticed(name: str) -> None:
+    module, old, new = PLANTED[name]
+    done = probe(f"croton.algebra.{module}", old, new)
+    assert "cannot plant" not in done.stderr, f"the rule has been written otherwise; plant the bug again: {done.stderr}"
+    assert done.returncode != 0, done.stdout
