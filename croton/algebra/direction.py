@@ -341,10 +341,12 @@ class Attempt:
         known = rows.facts({label: size for label, size in bound.items() if not isinstance(self.defined.get(label), Digit)})
         limits = [(row, self.sizes[label]) for label, row in self.affine.items()]
         limits += [(self._resolved(row), total) for row, total in self.ranges]
-        claims = [(self._resolved(row), False, False) for row in self.zeros]
-        claims += [(self._resolved(row), True, False) for row in self.problem.ranges]
+        # What safety needs comes first: the same row may also be what the problem says, of which one factor is enough to know.
+        claims = []
         for row, size in limits:
             claims += [(row, True, True), (rows.plus(({}, size - 1), row, -1), True, True)]
+        claims += [(self._resolved(row), False, False) for row in self.zeros]
+        claims += [(self._resolved(row), True, False) for row in self.problem.ranges]
         # What reads at a label that was solved for reads safely only where that label is in range.
         solved = self.affine.keys() | self.defined.keys()
         indirect = {place for place, (_, labels, _) in enumerate(self.problem.data) if not solved.isdisjoint(labels)}

@@ -79,3 +79,13 @@ def test_known_indices_say_how_long_an_unknown_axis_must_be() -> None:
         with pytest.raises(cr.ShapeError, match="too short"):
             f(np.ones((2, 2)))
         f(np.ones((3, 2)))
+
+
+def test_every_factor_that_is_read_at_a_solved_place_is_guarded() -> None:
+    x = cr.tensor("x", shape=(3, 3, 3))
+    rows = cr.reshape(x / (cr.abs(x) + 0.5), (3, 9))
+    f = cr.function([x], cr.concatenate([rows, rows, rows], axis=1))
+    reads = [line for kernel in f.account.kernels for line in kernel.splitlines() if "b1[i0, v" in line]
+    assert reads and all(" if " in line for line in reads)
+    a = RNG.standard_normal((3, 3, 3))
+    np.testing.assert_allclose(f(a), np.tile((a / (np.abs(a) + 0.5)).reshape(3, 9), (1, 3)))
