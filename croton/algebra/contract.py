@@ -16,7 +16,7 @@ from croton.algebra.mapping import map_
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
 from croton.algebra.relation import Row, row_of
 from croton.algebra.rows import determined, is_unit, radix
-from croton.algebra.seal import seal_unordered
+from croton.algebra.seal import seal, seal_unordered
 from croton.algebra.system import System
 from croton.dtypes import DType, bool_
 
@@ -340,4 +340,8 @@ def _seal(merged: Factors, coef: Coef, sums: set[Label], dtype: DType) -> Use:
             return _negated(*key)
     if dtype is bool_ and coef != ONE:
         coef = ONE
+    if sums and coef != ONE and not any(node.kind in RELATIONS for node, _ in merged):
+        # A sum of products carries no coefficient, so that there is one matrix product however it is scaled. One under relations may be a scatter.
+        node, labels = _seal(merged, ONE, sums, dtype)
+        return seal("contract", dtype, [(node, labels, 1)], coef)
     return seal_unordered("contract", dtype, [(node, labels, exponent) for (node, labels), exponent in merged.items()], coef, sums)

@@ -272,6 +272,13 @@ class _Optimiser:
         return forms
 
     def _best_opening(self, piece: Use, shares: dict[Node, float]) -> Use:
+        node = piece.node
+        if node.kind == "contract" and not node.sums and len(node.args) == 1 and node.args[0][2] == 1:
+            # a number times a sum: the sum is what can be opened
+            child, positions, _ = node.args[0]
+            inner = Use(child, tuple([piece.labels[i] for i in positions]))
+            better = self._best_opening(inner, shares) if child.sums else inner
+            return piece if better is inner else contract(set(better.labels), [(better, 1)], node.param, (), node.dtype)
         if piece.node.kind != "contract" or not any(arg[0] in shares for arg in piece.node.args):
             return piece
         forms = [form.use for form in _opened(piece, shares)]

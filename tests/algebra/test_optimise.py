@@ -188,6 +188,15 @@ def test_distances_to_other_points_are_centred() -> None:
     assert ratio < 2 and gain(contract([], [(use, 1)], 1.0, list(use.labels)))[0] >= 1
 
 
+def test_a_matrix_product_is_one_node_however_it_is_scaled() -> None:
+    i, j, k = labels(30, 30, 30)
+    a, b = array("a", i, k), array("b", k, j)
+    scaled = contract([i, j], [(a, 1), (b, 1)], -2.0, [k])
+    uses = [scaled, scalar("tanh", scaled), add([(product(a, b, k), 3.0), (array("c", i, j), 1)]), contract([i, j], [(scaled, 1), (array("c", i, j), 1)])]
+    assert sum(bool(node.sums) for node in walk([use.node for use in uses])) == 1
+    check(uses, optimise(uses)[0])
+
+
 def test_strict_programs_stay_as_written() -> None:
     i, j, k = labels(300, 300, 300)
     use = contract([], [(product(array("a", i, k), array("b", k, j), k), 1)], 1.0, [i, j])
