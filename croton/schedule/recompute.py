@@ -9,6 +9,7 @@ from croton.schedule.step import BodyBuilder, Position, Step, Value, cost_of, lo
 
 CHEAP_FREE = 8
 CHEAP_READ = 5
+CHEAP_WIDE = 8
 CHEAP_AGAIN = 2
 
 
@@ -105,7 +106,8 @@ def _inline_outside(member: Member, group: Group, pinned: set[Value]) -> None:
         rank = len(value.dims)
         # a vector along the lane would be evaluated again for every row
         again = rank < len(step.dims) and any(member.labels[label] == lane for label in instruction[3])
-        if cost_of(source.body) > (CHEAP_AGAIN if again else CHEAP_READ):
+        # a matrix that is stored is written to memory and read from it, which takes longer than a few operations
+        if cost_of(source.body) > (CHEAP_AGAIN if again else CHEAP_WIDE if rank > 1 else CHEAP_READ):
             continue
         leaves = list(loads(source.body))
         if len({(leaf[2], leaf[3]) for leaf in leaves if len(leaf[3]) == rank}) > 1:
