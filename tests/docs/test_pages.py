@@ -26,7 +26,7 @@ def blocks(path: Path) -> str:
     return "\n".join(code)
 
 
-@pytest.mark.parametrize("path", [DOCS / "add_an_op.md", README], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [DOCS / "add_an_op.md", README, *sorted((DOCS / "gallery").glob("*.md"))], ids=lambda path: path.name)
 def test_page(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(blocks(path), str(path), "exec"), {"__name__": path.stem})
 
@@ -36,7 +36,7 @@ def test_tour(capsys: pytest.CaptureFixture[str]) -> None:
     assert "never made" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", [README, *DOCS.glob("*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [README, *sorted(DOCS.rglob("*.md"))], ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         if "://" not in target:

@@ -1,0 +1,275 @@
+"""The examples of docs/gallery beside what one would write in JAX: `python -m benchmarks.gallery [name ...] [--threads 1]`.
+
+"jax" is the same definition in JAX, jitted; "jax by hand" is the program that an expert writes after working it out on paper. Arrays are
+given to each in its own form, and JAX's results are waited for.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.peers import THREADS, jax  # isort: skip  (sets threads before NumPy is imported)
+import numpy as np
+
+import croton as cr
+from benchmarks.measure import alternate
+
+Run = Callable[[], object]
+SLOW = {"pairwise": 1}
+"""Rounds of what takes JAX most of a minute."""
+
+EXAMPLES: dict[str, Callable[[np.random.Generator], dict[str, Run]]] = {}
+
+
+def example(make: Callable[[np.random.Generator], dict[str, Run]]) -> None:
+    EXAMPLES[make.__name__] = make
+
+
+def in_jax(function: Callable[..., Any], *values: Any) -> Run:
+    """The function jitted, on arrays of JAX's own."""
+    compiled = jax.jit(function)
+    arrays = jax.tree.map(jax.numpy.asarray, values)
+    return lambda: jax.block_until_ready(compiled(*arrays))
+
+
+def single(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32)
+
+
+@example
+def contractive_autoencoder(rng: np.random.Generator) -> dict[str, Run]:
+    batch, visible, hidden = 128, 784, 500
+    examples, start = single(rng.random((batch, visible))), single(rng.standard_normal((visible, hidden)) / 28)
+    x, weights = cr.matrix("x", dtype="float32"), cr.matrix("weights", dtype="float32")
+
+    def penalty(x: Any, weights: Any) -> Any:
+        jacobians = cr.vmap(lambda one: cr.jacobian(cr.sigmoid(one @ weights), one))(x)
+        return (jacobians**2).sum(axis=(1, 2)).mean()
+
+    cost = penalty(x, weights)
+    step = cr.function([x, weights], [cost, cr.grad(cost, weights)])
+    runs: dict[str, Run] = {"croton": lambda: step(examples, start)}
+    if jax:
+
+        def by_definition(w: Any, x: Any) -> Any:
+            jacobians = jax.vmap(jax.jacobian(lambda one: jax.nn.sigmoid(one @ w)))(x)
+            return (jacobians**2).sum(axis=(1, 2)).mean()
+
+        def by_hand(w: Any, x: Any) -> Any:
+            code = jax.nn.sigmoid(x @ w)
+            return ((code * (1 - code)) ** 2 @ (w**2).sum(axis=0)).mean()
+
+        runs["jax"] = in_jax(jax.value_and_grad(by_definition), start, examples)
+        runs["jax by hand"] = in_jax(jax.value_and_grad(by_hand), start, examples)
+    return runs
+
+
+@example
+def per_example_gradients(rng: np.random.Generator) -> dict[str, Run]:
+    batch, sizes = 128, [784, 500, 500, 10]
+    inputs, classes = single(rng.standard_normal((batch, 784))), np.eye(10, dtype=np.float32)[rng.integers(0, 10, batch)]
+    start = [single(rng.standard_normal((a, b)) / np.sqrt(a)) for a, b in zip(sizes, sizes[1:])]
+    x, y = cr.matrix("x", dtype="float32"), cr.matrix("y", dtype="float32")
+    weights = [cr.shared(value) for value in start]
+
+    def cost(one: Any, target: Any) -> Any:
+        for matrix in weights[:-1]:
+            one = cr.tanh(one @ matrix)
+        return cr.logsumexp(one @ weights[-1]) - (target * (one @ weights[-1])).sum()
+
+    gradients = cr.vmap(lambda one, target: tuple(cr.grad(cost(one, target), weights)))(x, y)
+    squares = cr.function([x, y], [(g**2).mean(axis=0) for g in gradients])
+    runs: dict[str, Run] = {"croton": lambda: squares(inputs, classes)}
+    if jax:
+
+        def cost_in_jax(parameters: Any, one: Any, target: Any) -> Any:
+            for matrix in parameters[:-1]:
+                one = jax.numpy.tanh(one @ matrix)
+            return jax.nn.logsumexp(one @ parameters[-1]) - (target * (one @ parameters[-1])).sum()
+
+        def squares_in_jax(parameters: Any, x: Any, y: Any) -> Any:
+            gradients = jax.vmap(jax.grad(cost_in_jax), in_axes=(None, 0, 0))(parameters, x, y)
+            return [(g**2).mean(axis=0) for g in gradients]
+
+        def plain_in_jax(parameters: Any, x: Any, y: Any) -> Any:
+            return jax.grad(lambda p: jax.vmap(cost_in_jax, in_axes=(None, 0, 0))(p, x, y).mean())(parameters)
+
+        runs["jax"] = in_jax(squares_in_jax, start, inputs, classes)
+        runs["jax, one gradient of the mean"] = in_jax(plain_in_jax, start, inputs, classes)
+    return runs
+
+
+@example
+def newton(rng: np.random.Generator) -> dict[str, Run]:
+    rows, columns = 5000, 200
+    inputs, labels, start = rng.standard_normal((rows, columns)), (rng.random(rows) < 0.5) * 1.0, np.zeros(columns)
+    x, y, w = cr.matrix("x"), cr.vector("y"), cr.vector("w")
+    cost = (cr.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
+    system = cr.function([x, y, w], [cr.grad(cost, w), cr.hessian(cost, w)])
+    runs: dict[str, Run] = {"croton": lambda: system(inputs, labels, start)}
+    if jax:
+
+        def cost_in_jax(w: Any, x: Any, y: Any) -> Any:
+            return (jax.nn.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
+
+        def by_hand(w: Any, x: Any, y: Any) -> Any:
+            p = jax.nn.sigmoid(x @ w)
+            return x.T @ (p - y) + w, (x.T * (p * (1 - p))) @ x + jax.numpy.eye(len(w))
+
+        runs["jax"] = in_jax(lambda w, x, y: (jax.grad(cost_in_jax)(w, x, y), jax.hessian(cost_in_jax)(w, x, y)), start, inputs, labels)
+        runs["jax by hand"] = in_jax(by_hand, start, inputs, labels)
+    return runs
+
+
+@example
+def gaussians(rng: np.random.Generator) -> dict[str, Run]:
+    times, curve = np.linspace(0, 10, 20_000), rng.standard_normal(20_000)
+    start = np.array([[1, 2, 0.5], [2, 4, 0.7], [1, 6, 0.4], [1.5, 8, 0.6]])
+    t, y, p = cr.vector("t"), cr.vector("y"), cr.tensor("p", (4, 3))
+    residual = (p[:, 0] * cr.exp(-(((t[:, None] - p[:, 1]) / p[:, 2]) ** 2) / 2)).sum(axis=1) - y
+    slopes = cr.jacobian(residual, p).reshape((-1, 12))
+    system = cr.function([t, y, p], [slopes.T @ slopes, residual @ slopes])
+    runs: dict[str, Run] = {"croton": lambda: system(times, curve, start)}
+    if jax:
+
+        def residual_in_jax(p: Any, t: Any, y: Any) -> Any:
+            return (p[:, 0] * jax.numpy.exp(-(((t[:, None] - p[:, 1]) / p[:, 2]) ** 2) / 2)).sum(axis=1) - y
+
+        def system_in_jax(p: Any, t: Any, y: Any) -> Any:
+            slopes = jax.jacfwd(residual_in_jax)(p, t, y).reshape((-1, 12))
+            return slopes.T @ slopes, residual_in_jax(p, t, y) @ slopes
+
+        runs["jax"] = in_jax(system_in_jax, start, times, curve)
+    return runs
+
+
+@example
+def windows(rng: np.random.Generator) -> dict[str, Run]:
+    picture, patch = single(rng.random((512, 512))), single(rng.random((7, 7)))
+    image, template = cr.matrix("image", dtype="float32"), cr.tensor("template", (7, 7), dtype="float32")
+    views = cr.sliding_window_view(image, (7, 7))
+    distances = cr.function([image, template], cr.vmap(cr.vmap(lambda window: ((window - template) ** 2).sum()))(views))
+    runs: dict[str, Run] = {"croton": lambda: distances(picture, patch)}
+    if jax:
+
+        def in_two_loops(image: Any, template: Any) -> Any:
+            def at(i: Any, j: Any) -> Any:
+                return ((jax.lax.dynamic_slice(image, (i, j), (7, 7)) - template) ** 2).sum()
+
+            return jax.vmap(jax.vmap(at, (None, 0)), (0, None))(jax.numpy.arange(506), jax.numpy.arange(506))
+
+        runs["jax"] = in_jax(in_two_loops, picture, patch)
+    return runs
+
+
+@example
+def pairwise(rng: np.random.Generator) -> dict[str, Run]:
+    count = 5000
+    left, right = single(rng.standard_normal((count, 8, 8))), single(rng.standard_normal((count, 8, 8)))
+    a, b = cr.tensor("a", (None, 8, 8), dtype="float32"), cr.tensor("b", (None, 8, 8), dtype="float32")
+    alike = cr.vmap(lambda one: cr.vmap(lambda other: cr.trace(one.T @ other) / (cr.norm(one) * cr.norm(other)))(b))(a)
+    similarities = cr.function([a, b], alike)
+    runs: dict[str, Run] = {"croton": lambda: similarities(left, right)}
+    if jax:
+
+        def alike_in_jax(a: Any, b: Any) -> Any:
+            def pair(one: Any, other: Any) -> Any:
+                return jax.numpy.trace(one.T @ other) / (jax.numpy.linalg.norm(one) * jax.numpy.linalg.norm(other))
+
+            return jax.vmap(jax.vmap(pair, (None, 0)), (0, None))(a, b)
+
+        def by_hand(a: Any, b: Any) -> Any:
+            a, b = a.reshape((count, 64)), b.reshape((count, 64))
+            a, b = (v / jax.numpy.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+            return a @ b.T
+
+        runs["jax"] = in_jax(alike_in_jax, left, right)
+        runs["jax by hand"] = in_jax(by_hand, left, right)
+    return runs
+
+
+@example
+def padded_embeddings(rng: np.random.Generator) -> dict[str, Run]:
+    vocabulary, width, batch, longest = 50_000, 128, 256, 100
+    start, words = single(rng.standard_normal((vocabulary, width))), rng.integers(0, vocabulary, (batch, longest))
+    counts, wanted = rng.integers(1, longest, batch), single(rng.standard_normal((batch, width)))
+    table = cr.shared(start, name="table")
+    w, n, target = cr.matrix("words", dtype="int64"), cr.vector("lengths", dtype="int64"), cr.matrix("target", dtype="float32")
+    mask = cr.arange(w.shape[1]) < n[:, None]
+    mean = (table[w] * mask[:, :, None]).sum(axis=1) / n[:, None].astype("float32")
+    cost = ((mean - target) ** 2).mean()
+    step = cr.function([w, n, target], cost, updates={table: table - 0.1 * cr.grad(cost, table)})
+    runs: dict[str, Run] = {"croton": lambda: step(words, counts, wanted)}
+    if jax:
+
+        def cost_in_jax(table: Any, words: Any, lengths: Any, target: Any) -> Any:
+            mask = jax.numpy.arange(words.shape[1]) < lengths[:, None]
+            mean = (table[words] * mask[:, :, None]).sum(axis=1) / lengths[:, None].astype("float32")
+            return ((mean - target) ** 2).mean()
+
+        def update(table: Any, words: Any, lengths: Any, target: Any) -> Any:
+            cost, slope = jax.value_and_grad(cost_in_jax)(table, words, lengths, target)
+            return cost, table - 0.1 * slope
+
+        compiled = jax.jit(update, donate_argnums=0)
+        state = [jax.numpy.asarray(start)]
+        given = [jax.numpy.asarray(value) for value in (words, counts, wanted)]
+
+        def run() -> object:
+            cost, state[0] = compiled(state[0], *given)
+            return jax.block_until_ready(cost)
+
+        runs["jax"] = run
+    return runs
+
+
+@example
+def experts(rng: np.random.Generator) -> dict[str, Run]:
+    batch, width, count = 256, 64, 16
+    inputs, gates = single(rng.standard_normal((batch, width))), single(rng.standard_normal((width, count)))
+    matrices = single(rng.standard_normal((count, width, width)) / 8)
+    x, gate, expert = cr.matrix("x", dtype="float32"), cr.matrix("gate", dtype="float32"), cr.tensor3("expert", dtype="float32")
+    scores, chosen = cr.top_k(x @ gate, 2)
+    shares = cr.softmax(scores, axis=-1)
+    y = (shares[:, :, None] * cr.tanh(cr.einsum("bd,bkde->bke", x, expert[chosen]))).sum(axis=1)
+    mixture = cr.function([x, gate, expert], y)
+    runs: dict[str, Run] = {"croton": lambda: mixture(inputs, gates, matrices)}
+    if jax:
+
+        def mixture_in_jax(x: Any, gate: Any, expert: Any) -> Any:
+            scores, chosen = jax.lax.top_k(x @ gate, 2)
+            shares = jax.nn.softmax(scores, axis=-1)
+            return (shares[:, :, None] * jax.numpy.tanh(jax.numpy.einsum("bd,bkde->bke", x, expert[chosen]))).sum(axis=1)
+
+        runs["jax"] = in_jax(mixture_in_jax, inputs, gates, matrices)
+    return runs
+
+
+@example
+def principal_components(rng: np.random.Generator) -> dict[str, Run]:
+    data, start = single(rng.standard_normal((5000, 784))), single(rng.standard_normal((784, 10)))
+    x, v = cr.matrix("x", dtype="float32"), cr.matrix("v", dtype="float32")
+    centred = x - x.mean(axis=0)
+    step = cr.function([x, v], [centred.T @ (centred @ v), (centred**2).sum()])
+    runs: dict[str, Run] = {"croton": lambda: step(data, start)}
+    if jax:
+
+        def step_in_jax(x: Any, v: Any) -> Any:
+            centred = x - x.mean(axis=0)
+            return centred.T @ (centred @ v), (centred**2).sum()
+
+        runs["jax"] = in_jax(step_in_jax, data, start)
+    return runs
+
+
+def main() -> None:
+    wanted = [name for name in sys.argv[1:] if not name.startswith("-") and not name.isdigit()] or list(EXAMPLES)
+    print(f"{THREADS} thread(s); JAX {jax.__version__ if jax else 'is missing'}")
+    for name in wanted:
+        alternate(name, EXAMPLES[name](np.random.default_rng(0)), rounds=SLOW.get(name, 7), at_least=0.05)
+
+
+if __name__ == "__main__":
+    main()
