@@ -6,6 +6,7 @@ given to each in its own form, and JAX's results are waited for.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +71,7 @@ def contractive_autoencoder(rng: np.random.Generator) -> dict[str, Run]:
 def per_example_gradients(rng: np.random.Generator) -> dict[str, Run]:
     batch, sizes = 128, [784, 500, 500, 10]
     inputs, classes = single(rng.standard_normal((batch, 784))), np.eye(10, dtype=np.float32)[rng.integers(0, 10, batch)]
-    start = [single(rng.standard_normal((a, b)) / np.sqrt(a)) for a, b in zip(sizes, sizes[1:])]
+    start = [single(rng.standard_normal((a, b)) / np.sqrt(a)) for a, b in itertools.pairwise(sizes)]
     x, y = cr.matrix("x", dtype="float32"), cr.matrix("y", dtype="float32")
     weights = [cr.shared(value) for value in start]
 
