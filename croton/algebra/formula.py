@@ -22,7 +22,7 @@ class _Piece(NamedTuple):
     tightness: int
 
 
-def formula(value: Use | Operand, name: str = "y", latex: bool = False, names: Mapping[Hashable, str] | None = None) -> str:
+def formula(value: Use | Operand, name: str = "y", latex: bool = False, names: Mapping[Any, str] | None = None) -> str:
     """The value as a formula in its inputs, with a line for each part that is used more than once. `names` says what inputs are called, by key."""
     use, labels = (value.use, value.axes) if isinstance(value, Operand) else (value, ())
     lettering = Lettering([use], labels, names)

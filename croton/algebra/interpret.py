@@ -214,6 +214,9 @@ class _Meaning:
         order = list(walk(roots))
         rows, taps = [carries], []
         for step in range(length)[:: -1 if core.reverse else 1]:
+            if core.stop is not None and not carries[core.stop].any():
+                rows += [carries] * (length - len(rows) + 1 if part.kind == "states" else 0)
+                break
             arrays = [*zip(core.carries, carries), *zip(core.elements, [x[step] for x in sequences]), *zip(core.fixed, fixed)]
             inner = _Meaning({slot.param: array for slot, array in arrays}, self.sizes)
             values: dict[Node, Array] = {}
@@ -226,6 +229,8 @@ class _Meaning:
             rows.append(carries)
             if part.node is not None:
                 taps.append(values[part.node])
+        if core.stop is not None and carries[core.stop].any():
+            raise RuntimeError(f"a loop that is still going after {length} steps")
         if part.kind == "final":
             return carries[part.place]
         found = taps if part.kind == "tap" else [row[part.place] for row in rows]

@@ -23,7 +23,7 @@ class Lettering:
 
     __slots__ = ("axes", "letters", "names", "order", "outputs", "single")
 
-    def __init__(self, uses: Sequence[Use], axes: Sequence[Label] = (), names: Mapping[Hashable, str] | None = None) -> None:
+    def __init__(self, uses: Sequence[Use], axes: Sequence[Label] = (), names: Mapping[Any, str] | None = None) -> None:
         self.order: list[Node] = list(walk([use.node for use in uses]))
         self.letters: dict[Node, tuple[str, ...]] = {}
         self.names: dict[Node, str] = {}

@@ -22,6 +22,9 @@ from croton.algebra.node import Label, Node, Use, intern
 from croton.dtypes import DType
 from croton.sizes import Size
 
+UNLIMITED = 1 << 40
+"""The length of a loop that only its `stop` ends."""
+
 
 class Slot(NamedTuple):
     """The key of an input that stands for a value of a step: a "carry", an "element" of a sequence, or "fixed"."""
@@ -37,6 +40,7 @@ class Core(NamedTuple):
     reverse   whether it begins with the last element
     carries   the inputs that stand for the carries; likewise `elements` and `fixed`
     results   the next value of each carry: a node, and for each of its axes the axis of the carry
+    stop      a bool carry, or None: once it is false everywhere, no step changes anything
     """
 
     length: Size
@@ -45,6 +49,7 @@ class Core(NamedTuple):
     elements: tuple[Node, ...]
     fixed: tuple[Node, ...]
     results: tuple[tuple[Node, tuple[int, ...]], ...]
+    stop: int | None = None
 
 
 class Part(NamedTuple):
@@ -88,6 +93,12 @@ class Loop(NamedTuple):
     def fixed(self) -> tuple[Use, ...]:
         return self.arguments[len(self.core.carries) + len(self.core.elements) :]
 
+    @property
+    def frame(self) -> tuple[Label, ...]:
+        """All labels of its own; a step that is the only one has none."""
+        axes = [label for group in (*self.carry_axes, *self.element_axes, *self.fixed_axes) for label in group]
+        return tuple(axes) if self.core.length == 1 else (self.step, *axes)
+
     def states(self, place: int, row: Label) -> Use:
         """All values of a carry: at its row and the axes of the carry."""
         return self._part(Part("states", place), (row, *self.carry_axes[place]))
@@ -109,9 +120,8 @@ class Loop(NamedTuple):
         return Use(found.node, tuple(labels))
 
     def _part(self, part: Part, axes: tuple[Label, ...]) -> Use:
-        frame = (self.step, *[label for group in (*self.carry_axes, *self.element_axes, *self.fixed_axes) for label in group])
         number = {label: position for position, label in enumerate(axes)}
-        for label in frame:
+        for label in self.frame:
             if label not in number:
                 number[label] = len(number)
         args = tuple([(use.node, tuple([number[label] for label in use.labels])) for use in self.arguments])
@@ -136,7 +146,10 @@ def open_loop(node: Node, labels: Sequence[Label], uses: Sequence[Use] | None = 
     rank = len(node.dims)
     rest = list(labels[rank:])
     rest.reverse()
-    step = labels[0] if part.kind == "tap" else rest.pop()
+    if core.length == 1:
+        step = Label(1)
+    else:
+        step = labels[0] if part.kind == "tap" else rest.pop()
     carry_axes = []
     for place, carry in enumerate(core.carries):
         if part.kind != "tap" and place == part.place:
@@ -153,8 +166,7 @@ def loop_key(node: Node) -> tuple:
     """What the parts of one loop have in common."""
     labels = [Label(size) for size in node.dims + node.sums]
     loop = open_loop(node, labels)
-    frame = [loop.step, *[label for group in (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes) for label in group]]
-    number = {label: position for position, label in enumerate(frame)}
+    number = {label: position for position, label in enumerate(loop.frame)}
     return (node.param[0], tuple([(use.node, tuple([number[label] for label in use.labels])) for use in loop.arguments]))
 
 

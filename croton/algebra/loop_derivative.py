@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from croton.algebra.add import add
 from croton.algebra.constant import zero
 from croton.algebra.contract import contract
-from croton.algebra.loop import core_of, loop_key, open_loop, part_of, results_of
+from croton.algebra.loop import UNLIMITED, core_of, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
 from croton.algebra.recurrence import Carry, Element, Recurrence, known_of, mark, read_at
 
@@ -33,6 +33,8 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
         return
     node = parts[0].node
     core = core_of(node)
+    if core.stop is not None and core.length == UNLIMITED:
+        raise NotImplementedError("not supported: the derivative of a while_loop of any number of steps; give it max_steps, so that its states can be kept")
     loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
     assert all(loop_key(part.node) == loop_key(node) for part in parts)
     step, count = loop.step, len(core.carries)
@@ -78,7 +80,7 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
     for number, place in enumerate(floats):
         if loop.inits[place].node in reached:
             yield loop.inits[place], back.final(number), loop.carry_axes[place]
-    for position, ((slot, axes, use), found) in enumerate(zip(wanted, derivatives[len(floats) :])):
+    for (slot, axes, use), found in zip(wanted, derivatives[len(floats) :]):
         if found is None:
             continue
         lifted = back.lift(_named(found, axes))

@@ -17,6 +17,9 @@ from croton.sizes import Size
 FUNCTION_COST = {"cheap": 1.0, "moderate": 4.0, "transcendental": 10.0}
 MOST_KNOWN = 8192
 
+LIKELY_STEPS = 64
+"""Steps of a loop that ends when a condition says so."""
+
 
 class Prefix(NamedTuple):
     """A running sum: value[t] is the sum of core[s] over s <= t + offset, or with `reverse` over s >= t - offset.
@@ -146,5 +149,6 @@ def cost(node: Node) -> float:
     if kind == "loop":
         core = node.param[0]
         step = sum([cost(inner) for inner in walk([result for result, _ in core.results])])
-        return extent(core.length) * step / max(1, len(core.results))
+        steps = extent(core.length) if core.stop is None else min(extent(core.length), LIKELY_STEPS)
+        return steps * step / max(1, len(core.results))
     return 0.0

@@ -43,7 +43,7 @@ def mark(axes: Sequence[Label], like: Node | None = None, dtype: object = None) 
 
 
 class Carry(NamedTuple):
-    """A value that a step hands to the next: what stands for it, at labels for its axes; its first value and its next value, at these labels and others around."""
+    """A value that a step hands to the next: what stands for it, at labels for its axes; its first and its next value, at these and labels around."""
 
     node: Node
     axes: tuple[Label, ...]
@@ -62,7 +62,9 @@ class Element(NamedTuple):
 class Recurrence:
     """A recurrence that has been taken apart. `step` is the label of its steps, which results are read at."""
 
-    def __init__(self, step: Label, carries: Sequence[Carry], elements: Sequence[Element], reverse: bool = False, known: Memo | None = None) -> None:
+    def __init__(
+        self, step: Label, carries: Sequence[Carry], elements: Sequence[Element], reverse: bool = False, known: Memo | None = None, stop: int | None = None
+    ) -> None:
         self.step = step if step.ambient else Label(step.size, ambient=True)
         self.reverse = reverse
         self._aliases: dict[Label, Label] = {step: self.step}
@@ -75,7 +77,8 @@ class Recurrence:
         self.inits = [self._inside(carry.init) for carry in carries]
         self.histories: list[_History | None] = [None] * len(carries)
         self._grow(carries)
-        if isinstance(step.size, int) and step.size <= 1:
+        self.stop = stop
+        if isinstance(step.size, int) and step.size <= 1 and stop is None:
             self._without_loop(step.size)
             return
         self._solve()
@@ -127,7 +130,7 @@ class Recurrence:
             # With the elements in place it shows what is around.
             shown = rebuild(self.news, _keep, dict(self.memo))
             more = False
-            for carry, axes, init, new in zip(carries, self.axes, self.inits, shown):
+            for axes, init, new in zip(self.axes, self.inits, shown):
                 around = [label for label in (*init.labels, *new.labels) if label not in axes and label is not self.step]
                 if around:
                     axes.extend(dict.fromkeys(around))
@@ -165,6 +168,9 @@ class Recurrence:
             for place in range(count):
                 if reach[place] >> via & 1:
                     reach[place] |= reach[via]
+        if self.stop is not None:
+            self._loop(list(range(count)))
+            return
         pending = list(range(count))
         while pending:
             chosen = next(p for p in pending if all(not reach[p] >> q & 1 or reach[q] >> p & 1 or q == p for q in pending))
@@ -176,7 +182,7 @@ class Recurrence:
         place = together[0]
         alone = len(together) == 1
         history: _History | None = None
-        if alone and self.news[place] == Use(self.nodes[place], tuple(self.axes[place])):
+        if alone and self._is_still(place):
             history = _Constant(self, place)
         elif alone and not feeds[place] >> place & 1:
             history = _Late(self, place, self.lifted(self.news[place]))
@@ -187,16 +193,28 @@ class Recurrence:
         if history is not None:
             self._settle(place, history)
             return
-        extraction = _Extraction(self, together)
+        self._loop(together)
+
+    def _loop(self, together: list[int]) -> None:
+        # Where a condition decides, all is inside of the loop, so that what it does not want is not computed; what never changes is fixed.
+        still = [place for place in together if self.stop is not None and self._is_still(place)]
+        moving = [place for place in together if place not in still]
+        extraction = _Extraction(self, moving, still)
         loop = extraction.loop()
         self.memo.update(extraction.kept(loop))
-        for number, place in enumerate(together):
+        for place in still:
+            self._settle(place, _Constant(self, place))
+        for number, place in enumerate(moving):
             history = _Looped(self, place, loop, number)
             self._settle(place, history)
             node, labels = self.news[place]
             whole = len(loop.core.results[number][1]) == len(self.axes[place])
             if whole and len(set(labels)) == len(labels) and node not in self.nodes:
                 self.memo[node] = (labels, history.after())
+
+    def _is_still(self, place: int) -> bool:
+        """Whether no step changes a carry."""
+        return self.news[place] == Use(self.nodes[place], tuple(self.axes[place]))
 
     def _settle(self, place: int, history: _History) -> None:
         self.histories[place] = history
@@ -370,16 +388,16 @@ class _Looped(_History):
 
     def __init__(self, recurrence: Recurrence, place: int, loop: Loop, number: int) -> None:
         super().__init__(recurrence, place)
-        self.row = Label(self.length + 1)
-        self.place = dict(zip(loop.carry_axes[number], recurrence.axes[place]))
-        self.all = self._named(loop.states(number, self.row))
-        self.last = self._named(loop.final(number))
+        self.loop = loop
+        self.number = number
+        self.names = dict(zip(loop.carry_axes[number], recurrence.axes[place]))
 
     def _named(self, use: Use) -> Use:
-        return Use(use.node, tuple([self.place.get(label, label) for label in use.labels]))
+        return Use(use.node, tuple([self.names.get(label, label) for label in use.labels]))
 
     def _row(self, offset: int) -> Use:
-        return read_at(self.all, self.row, {self.step: 1}, offset)
+        row = Label(self.length + 1)
+        return read_at(self.states(row), row, {self.step: 1}, offset)
 
     def before(self) -> Use:
         return self._row(int(self.reverse))
@@ -388,10 +406,10 @@ class _Looped(_History):
         return self._row(1 - int(self.reverse))
 
     def final(self) -> Use:
-        return self.last
+        return self._named(self.loop.final(self.number))
 
     def states(self, row: Label) -> Use:
-        return Use(self.all.node, tuple([row if label is self.row else label for label in self.all.labels]))
+        return self._named(self.loop.states(self.number, row))
 
 
 # ---- the loop that is left ---------------------------------------------------------------------------------------
@@ -400,10 +418,11 @@ class _Looped(_History):
 class _Extraction:
     """The core of carries that feed one another: what depends on none of them is outside, and given to the core as an element or a fixed value."""
 
-    def __init__(self, recurrence: Recurrence, together: Sequence[int]) -> None:
+    def __init__(self, recurrence: Recurrence, together: Sequence[int], still: Sequence[int] = ()) -> None:
         self.recurrence = recurrence
         self.together = together
-        self.live = sum([1 << place for place in together])
+        self.still = still
+        self.live = sum([1 << place for place in (*together, *still)])
         self.masks = recurrence.masks
         self.memo: Memo = {}
         self.carries: list[Node] = []
@@ -420,6 +439,8 @@ class _Extraction:
             node = slot("carry", number, [label.size for label in axes], recurrence.nodes[place].dtype)
             self.carries.append(node)
             self.memo[recurrence.nodes[place]] = (axes, Use(node, axes))
+        for place in self.still:
+            self.memo[recurrence.nodes[place]] = (tuple(recurrence.axes[place]), self._given(recurrence.inits[place]))
         news = [recurrence.news[place] for place in self.together]
         self.inner = [node for node in walk([use.node for use in news]) if self._is_inside(node)]
         for node in self.inner:
@@ -427,7 +448,7 @@ class _Extraction:
                 self._rebuild(node)
         results = []
         for place, use in zip(self.together, news):
-            found = read(self.memo, use.node, use.labels)
+            found = self._argument(use)
             number = {label: i for i, label in enumerate(recurrence.axes[place])}
             results.append((found.node, tuple([number[label] for label in found.labels])))
         core = Core(
@@ -437,12 +458,15 @@ class _Extraction:
             tuple([node for node, _ in self.elements]),
             tuple([node for node, _ in self.fixed]),
             tuple(results),
+            None if recurrence.stop is None else self.together.index(recurrence.stop),
         )
         return self._with_own_labels(core)
 
     def kept(self, loop: Loop) -> Memo:
         """The values of nodes of the core in all steps that are better kept than computed again."""
         kept: Memo = {}
+        if loop.core.stop is not None:
+            return kept  # steps that are left out tap nothing
         for node in self.inner:
             labels, use = self.memo[node]
             if is_worth_keeping(node) and use.node.kind != "input" and use.node.args and len(set(use.labels)) == len(use.labels):
@@ -552,7 +576,7 @@ def known_of(loop: Loop) -> Memo:
     found: Memo = {}
     results = results_of(loop)
     for node in walk([use.node for use in results]):
-        if is_worth_keeping(node):
+        if loop.core.stop is None and is_worth_keeping(node):
             labels = tuple([Label(size) for size in node.dims])
             found[node] = (labels, loop.tap(Use(node, labels)))
     for place, (use, axes) in enumerate(zip(results, loop.carry_axes)):
@@ -572,7 +596,7 @@ def loop_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
         return loop.part(part, axes)
     carries = [Carry(c, own, init, new) for c, own, init, new in zip(loop.core.carries, loop.carry_axes, loop.inits, results_of(loop))]
     given = [*zip(loop.core.elements, loop.element_axes, loop.sequences), *zip(loop.core.fixed, loop.fixed_axes, loop.fixed)]
-    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse)
+    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse, None, loop.core.stop)
     if part.kind == "states":
         return again.states(part.place, axes[0])
     if part.kind == "final":

@@ -41,7 +41,7 @@ class Band(NamedTuple):
     @property
     def equal(self) -> bool:
         """Whether the band says that two axes are equal."""
-        return self.low == 0 and self.high == 0 and len(self.axes) == 2 and sorted(c for _, c in self.coefficients) == [-1, 1]
+        return self.low == 0 and self.high == 0 and len(self.axes) == 2 and {c for _, c in self.coefficients} == {-1, 1}
 
     def __str__(self) -> str:
         if self.equal:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from croton.algebra.loop import UNLIMITED
 from croton.compile.assemble import Interface
 from croton.compile.flow import Flow
 from croton.compile.words import Rewrite, SizeNames, rewrite
@@ -117,8 +118,19 @@ def _checks_of(loop: LoopCall) -> list[Entry]:
         if isinstance(call, BoundsCheck):
             found.append(_check(call))
         elif isinstance(call, LoopCall):
+            found += [_loop(call)._replace(kind="check", flops=0, bytes=0)] if call.stop >= 0 else []
             found += _checks_of(call)
     return found
+
+
+def _loop(call: LoopCall) -> Entry:
+    kernels = sum(isinstance(inner, KernelCall) for inner in call.body.calls)
+    each = f"{kernels} kernels and {len(call.body.calls) - kernels} other calls"
+    lines = tuple(line for line in call.origins if line is not None)
+    if call.length == UNLIMITED:
+        return Entry("loop", f"loop while a condition holds, each step {each} (one step is counted)", (), -1, call.flops, call.bytes, lines)
+    most = "at most " if call.stop >= 0 else ""
+    return Entry("loop", f"loop of {most}{{}} steps, each {each}", (call.length,), -1, call.flops, call.bytes, lines)
 
 
 def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: Sequence[Any], checks: Sequence[Any]) -> Account:
@@ -138,9 +150,7 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
         elif isinstance(call, RoutineCall):
             entries.append(Entry("routine", f"routine {_escaped(str(call.routine))}", (), -1, call.flops, call.bytes, lines))
         elif isinstance(call, LoopCall):
-            kernels = sum(isinstance(inner, KernelCall) for inner in call.body.calls)
-            title = f"loop of {{}} steps, each {kernels} kernels and {len(call.body.calls) - kernels} other calls"
-            entries.append(Entry("loop", title, (call.length,), -1, call.flops, call.bytes, lines))
+            entries.append(_loop(call))
             inside += _checks_of(call)
         else:
             assert isinstance(call, BoundsCheck)

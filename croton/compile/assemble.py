@@ -321,7 +321,7 @@ class _Calls:
         if isinstance(call, ProductCall):
             return self._product(call)
         if isinstance(call, LoopCall):
-            return self._loop(call)
+            return self._loop(call, error() if call.stop >= 0 else -1)
         index = self.sizes.index
         if isinstance(call, BoundsCheck):
             value = self.plan.values[call.value]
@@ -338,26 +338,26 @@ class _Calls:
             arrays.append((self.pointer(place), value.dtype.name, tuple(map(index, value.shape))))
         return Routine(len(routines) - 1, tuple(arrays))
 
-    def _loop(self, call: LoopCall) -> Loop:
+    def _loop(self, call: LoopCall, error: int) -> Loop:
         index, length = self.sizes.index, call.length
         places: dict[tuple[str, Any], int] = {}
         advances: list[Advance] = []
         begins: list[Begin] = []
         rotates: list[Rotate] = []
 
-        def advance(value: int, first: Size, last: Size) -> int:
-            """An entry that goes through the rows of a value, from one to another."""
+        def advance(value: int, first: Size, last: Size, fill: bool = False) -> int:
+            """An entry that goes through the rows of a value, from one to another; rows that no step has reached are filled if `fill` says so."""
             found = self.plan.values[value]
             row = replace(found, shape=found.shape[1:]).bytes
             base = self.pointer(value)
             entry = self.assembly.view(base)
             offset, stride = (last * row, -row) if call.reverse else (first * row, row)
-            advances.append(Advance(entry, base, index(offset), index(stride)))
+            advances.append(Advance(entry, base, index(offset), index(stride), index(row) if fill else -1))
             return entry
 
         for place, first, rows in call.stacked:
             places["input", Slot("carry", place)] = before = advance(rows, 0, length)
-            places["output", place] = advance(rows, 1, length - 1)
+            places["output", place] = advance(rows, 1, length - 1, call.stop >= 0)
             begins.append(Begin(before, self.pointer(first), index(self.plan.values[first].bytes)))
         for place, first, last, other in call.rotating:
             found = [self.pointer(value) for value in (first, last, other)]
@@ -378,7 +378,12 @@ class _Calls:
 
         body = _Calls(self.assembly, call.body, inside)
         calls = tuple([body.call(inner, self.assembly.error) for inner in call.body.calls])
-        return Loop(index(length), self.sizes.fresh(), tuple(advances), tuple(begins), tuple(rotates), calls)
+        going, size = -1, 0
+        if call.stop >= 0:
+            going = places["input", Slot("carry", call.stop)]
+            (first,) = [entry[1] for entry in (*call.stacked, *call.rotating) if entry[0] == call.stop]
+            size = index(self.plan.values[first].bytes)
+        return Loop(index(length), self.sizes.fresh(), tuple(advances), tuple(begins), tuple(rotates), calls, going, size, error)
 
     def _placement(self, call: RoutineCall) -> Placement:
         """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""

@@ -258,6 +258,12 @@ class _Caller:
                 'clip or check the indices, or use take(..., mode="clip")',
                 entry.lines[0] if entry.lines else None,
             )
+        if status.reason == "steps":
+            entry = account.entries[status.place]
+            return ArgumentError(
+                f"while_loop: the condition still holds after max_steps = {status.value} steps; allow more, or find out why it does not end",
+                entry.lines[0] if entry.lines else None,
+            )
         if status.reason == "argument":
             argument, array = arguments[status.place], values[status.place]
             return KindError(f"argument {argument.label} wants {argument.dtype}{list(argument.shape)}, got {array.dtype} of shape {array.shape}")

@@ -28,14 +28,14 @@ class Calls:
         a.fork(a.compare("slt", a.get(self.frame.place), end), body, after)
         a.begin(body)
         emitters = [self.kernel, self.gemm, self.syrk, self.gemv, self.ger, self.check_indices, self.copy, self.zero, self.routine]
-        a.switch(self.frame.next(), [*emitters, self.loop_begins, self.loop_ends])
+        a.switch(self.frame.next(), [*emitters, self.loop_begins, self.loop_ends, self.loop_left])
         a.jump(head)
         a.begin(after)
 
     def loop_begins(self) -> None:
         """Set the addresses that move, or pass over the loop."""
         a, frame = self.frame.a, self.frame
-        count, counter = frame.next_size(), frame.next()
+        count, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
         a.store(0, frame.S, counter)
         with a.loop(frame.next()):
             entry, base = frame.next(), frame.next_pointer()
@@ -44,22 +44,33 @@ class Calls:
         odd = a.compare("ne", a.value(f"and i64 {count}, 1"), 0)
         with a.loop(frame.next()):
             before, after = frame.next(), frame.next()
-            first, last, scratch, size = frame.next_pointer(), frame.next_pointer(), frame.next_pointer(), frame.next_size()
+            first, last, scratch = frame.next_pointer(), frame.next_pointer(), frame.next_pointer()
             a.store(first, frame.P, before, "ptr")
             a.store(a.choose(odd, last, scratch, "ptr"), frame.P, after, "ptr")
-            with a.when(a.compare("slt", count, 1)):
-                a.value(f"call ptr @memcpy(ptr {last}, ptr {first}, i64 {size})")
         with a.loop(frame.next()):
-            target, source, size = frame.next_pointer(), frame.next_pointer(), frame.next_size()
-            a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {size})")
+            target, source, bytes_ = frame.next_pointer(), frame.next_pointer(), frame.next_size()
+            a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {bytes_})")
         length = frame.next()
-        with a.when(a.compare("slt", count, 1)):
+        again = a.value(f"and i1 {a.compare('sgt', count, 0)}, {self.goes_on(going, size)}")
+        with a.when(a.value(f"xor i1 {again}, true")):
             a.set(frame.place, a.add(a.get(frame.place), length))
+
+    def goes_on(self, going: str, size: str) -> str:
+        """Whether one of the bytes that say whether a loop goes on is not 0, or nothing says so."""
+        a = self.frame.a
+        set_ = a.variable("i64", 0)
+        a.set(set_, a.value(f"zext i1 {a.compare('slt', going, 0)} to i64"))
+        with a.when(a.compare("sge", going, 0)):
+            flags = a.load(self.frame.P, going, "ptr")
+            with a.loop(size) as place:
+                byte = a.value(f"zext i8 {a.load(flags, place, 'i8')} to i64")
+                a.set(set_, a.value(f"or i64 {a.get(set_)}, {byte}"))
+        return a.compare("ne", a.get(set_), 0)
 
     def loop_ends(self) -> None:
         """Move the addresses, and go back while there are steps to do."""
         a, frame = self.frame.a, self.frame
-        count, counter = frame.next_size(), frame.next()
+        count, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
         with a.loop(frame.next()):
             entry, stride = frame.next(), frame.next_size()
             a.store(a.at(a.load(frame.P, entry, "ptr"), stride, "i8"), frame.P, entry, "ptr")
@@ -72,8 +83,29 @@ class Calls:
         length = frame.next()
         done = a.add(a.load(frame.S, counter), 1)
         a.store(done, frame.S, counter)
-        with a.when(a.compare("slt", done, count)):
+        again = a.value(f"and i1 {a.compare('slt', done, count)}, {self.goes_on(going, size)}")
+        with a.when(again):
             a.set(frame.place, a.add(a.get(frame.place), length))
+
+    def loop_left(self) -> None:
+        """Write what the steps that were left out would have written: what was there before them."""
+        a, frame = self.frame.a, self.frame
+        count, counter, going, size, error = frame.next_size(), frame.next(), frame.next(), frame.next_size(), frame.next()
+        left = a.larger(a.subtract(count, a.load(frame.S, counter)), 0)
+        with a.when(a.compare("sge", going, 0)):
+            ended = a.value(f"xor i1 {self.goes_on(going, size)}, true")
+            frame.need(ended, "steps", error, 0, count)
+        with a.loop(frame.next()):
+            entry, stride, bytes_ = frame.next(), frame.next_size(), frame.next_size()
+            with a.loop(left):
+                target = a.load(frame.P, entry, "ptr")
+                source = a.at(target, a.subtract(0, stride), "i8")
+                a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {bytes_})")
+                a.store(a.at(target, stride, "i8"), frame.P, entry, "ptr")
+        with a.loop(frame.next()):
+            source, target, bytes_ = frame.next_pointer(), frame.next_pointer(), frame.next_size()
+            with a.when(a.compare("ne", source, target, "ptr")):
+                a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {bytes_})")
 
     def kernel(self) -> None:
         a = self.frame.a

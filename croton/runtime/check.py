@@ -63,7 +63,8 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
         case Loop():
             pointers = [word for advance in call.advances for word in advance[:2]]
             pointers += [word for begin in call.begins for word in begin[:2]] + [word for rotate in call.rotates for word in rotate[:5]]
-            sizes = [word for advance in call.advances for word in advance[2:]] + [entry[-1] for entry in (*call.begins, *call.rotates)]
+            pointers += [call.going] if call.going >= 0 else []
+            sizes = [word for advance in call.advances for word in advance[2:] if word >= 0] + [call.going_size] * (call.going >= 0) + [entry[-1] for entry in (*call.begins, *call.rotates)]
             return pointers, [call.count, *sizes]
         case Routine():
             return [pointer for pointer, _, _ in call.arrays], [size for _, _, sizes in call.arrays for size in sizes]

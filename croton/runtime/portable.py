@@ -167,23 +167,35 @@ class _Run:
         def point(entry: int, address: int) -> None:
             self.P[entry] = P[entry] = address
 
-        for entry, base, offset, _ in call.advances:
+        def goes_on() -> bool:
+            return call.going < 0 or any(ctypes.string_at(self.P[call.going], self.S[call.going_size]))
+
+        for entry, base, offset, _, _ in call.advances:
             point(entry, self.P[base] + self.S[offset])
-        for before, after, first, last, scratch, size in call.rotates:
+        for before, after, first, last, scratch, _ in call.rotates:
             point(before, self.P[first])
             point(after, self.P[last if count % 2 else scratch])
-            if count < 1:
-                ctypes.memmove(self.P[last], self.P[first], self.S[size])
         for entry, source, size in call.begins:
             ctypes.memmove(self.P[entry], self.P[source], self.S[size])
-        for step in range(count):
-            self.S[call.counter] = S[call.counter] = step
+        done = 0
+        while done < count and goes_on():
+            self.S[call.counter] = S[call.counter] = done
             self.run_calls(call.calls, P, S, kernels, routines)
-            for entry, _, _, stride in call.advances:
+            for entry, _, _, stride, _ in call.advances:
                 point(entry, self.P[entry] + self.S[stride])
             for before, after, _, last, scratch, _ in call.rotates:
                 point(before, self.P[after])
                 point(after, self.P[last] + self.P[scratch] - self.P[after])
+            done += 1
+        if call.going >= 0 and goes_on():
+            raise _refused("steps", call.error, 0, count)
+        for entry, _, _, stride, fill in call.advances:
+            for _ in range(count - done if fill >= 0 else 0):
+                ctypes.memmove(self.P[entry], self.P[entry] - self.S[stride], self.S[fill])
+                point(entry, self.P[entry] + self.S[stride])
+        for before, _, _, last, _, size in call.rotates:
+            if self.P[before] != self.P[last]:
+                ctypes.memmove(self.P[last], self.P[before], self.S[size])
 
     def check_indices(self, call: Check) -> None:
         values = _view(self.P[call.pointer], call.dtype, (self.S[call.length],))

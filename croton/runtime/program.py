@@ -216,12 +216,16 @@ class Routine(NamedTuple):
 
 
 class Advance(NamedTuple):
-    """An address that moves along: P[entry] = P[base] + S[offset] before the first step, and S[stride] more after each."""
+    """An address that moves along: P[entry] = P[base] + S[offset] before the first step, and S[stride] more after each.
+
+    With `fill` >= 0 it is where each step writes S[fill] bytes: where a loop ends early, what the last step wrote is copied to where later ones would have.
+    """
 
     entry: int
     base: int
     offset: int
     stride: int
+    fill: int = -1
 
 
 class Begin(NamedTuple):
@@ -235,8 +239,8 @@ class Begin(NamedTuple):
 class Rotate(NamedTuple):
     """Two addresses that change roles: P[before] = P[first] in the first step, later what P[after] was in the step before.
 
-    P[after] is P[last] in the last step, P[scratch] in the one before it, and so on in turn. Where there is no step, S[size] bytes are copied from P[first]
-    to P[last].
+    P[after] is P[last] in the last step, P[scratch] in the one before it, and so on in turn. Where the loop ends early, or there is no step, S[size] bytes are
+    copied to P[last] from where they are.
     """
 
     before: int
@@ -250,7 +254,8 @@ class Rotate(NamedTuple):
 class Loop(NamedTuple):
     """Run the calls S[count] times. S[counter], which nothing else uses, counts the steps that are done.
 
-    The entries of `P` that move are views; they are set anew each time the loop begins.
+    The entries of `P` that move are views; they are set anew each time the loop begins. With `going` >= 0 there is a step only while one of the S[going_size]
+    bytes at P[going] is not 0; if one still is after all steps, the call is refused with `error`.
     """
 
     count: int
@@ -259,6 +264,9 @@ class Loop(NamedTuple):
     begins: tuple[Begin, ...]
     rotates: tuple[Rotate, ...]
     calls: tuple[Call, ...]
+    going: int = -1
+    going_size: int = 0
+    error: int = -1
 
 
 Call = Kernel | Gemm | Syrk | Gemv | Ger | Check | Copy | Zero | Routine | Loop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-REASONS = ("none", "arity", "argument", "size", "relation", "index", "division", "overflow", "too_large")
+REASONS = ("none", "arity", "argument", "size", "relation", "index", "division", "overflow", "too_large", "steps")
 """The position of a reason is its code.
 
 arity       `value` positional arguments were given, or there were keyword arguments
@@ -14,6 +14,7 @@ relation    size check with error `place`: S[left] is `detail`, S[right] is `val
 index       index check with error `place`: the index at position `detail` is `value`
 division    size operation `place` divides by 0
 overflow    size operation `place` exceeds 64 bits, or the arena does
+steps       the loop with error `place` is still going after `value` steps
 too_large   a matrix of a library product has a size or distance of rows `value` of 2**31 or more
 
 Arguments are counted through the inputs and then the shared variables.
@@ -56,6 +57,8 @@ class Status(NamedTuple):
                 return f"size operation {place} divides by 0"
             case "overflow":
                 return "a size exceeds 64 bits"
+            case "steps":
+                return f"loop {place} is still going after {value} steps"
             case "too_large":
                 return f"a matrix product with a size of {value}: the library takes sizes below 2**31"
         return "no refusal"

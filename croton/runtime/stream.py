@@ -41,8 +41,8 @@ its threshold, and whether subnormal numbers are flushed."""
 CALLS = (Kernel, Gemm, Syrk, Gemv, Ger, Check, Copy, Zero, Routine, Loop)
 """The position of a kind of call is its code."""
 
-LOOP_END = len(CALLS)
-"""The code of what comes after the calls of a loop: it goes back to them, or on."""
+LOOP_END, LOOP_LEFT = len(CALLS), len(CALLS) + 1
+"""The codes of what comes after the calls of a loop: one goes back to them, or on; the other puts things in order where steps have been left out."""
 
 MAXIMUM_BATCH_AXES = 8
 
@@ -140,16 +140,21 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
 
 
 def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any], limits: Limits) -> list[int]:
-    """The way in, the calls, the way back; each of the two ends with where its neighbours are, relative to what follows it."""
+    """The way in, the calls, the way back, the way out. Where a record jumps to is relative to what follows it."""
     inside = [word for inner in call.calls for word in _call(inner, kernels, routines, limits)]
-    moves = [len(call.advances), *(word for advance in call.advances for word in advance)]
-    turns = [len(call.rotates), *(word for rotate in call.rotates for word in rotate)]
-    begins = [len(call.begins), *(word for begin in call.begins for word in begin)]
-    steps = [len(call.advances), *(word for entry, _, _, stride in call.advances for word in (entry, stride))]
-    turned = [len(call.rotates), *(word for rotate in call.rotates for word in rotate[:2] + rotate[3:5])]
-    end = [LOOP_END, call.count, call.counter, *steps, *turned]
-    head = [code, call.count, call.counter, *moves, *turns, *begins, len(inside) + len(end) + 1]
-    return [*head, *inside, *end, -(len(inside) + len(end) + 1)]
+    about = [call.count, call.counter, call.going, call.going_size]
+    moves = [word for advance in call.advances for word in advance[:4]]
+    turns = [word for rotate in call.rotates for word in rotate[:5]]
+    begins = [word for begin in call.begins for word in begin]
+    steps = [word for entry, _, _, stride, _ in call.advances for word in (entry, stride)]
+    turned = [word for rotate in call.rotates for word in (rotate.before, rotate.after, rotate.last, rotate.scratch)]
+    filled = [word for entry, _, _, stride, fill in call.advances if fill >= 0 for word in (entry, stride, fill)]
+    copied = [word for rotate in call.rotates for word in (rotate.before, rotate.last, rotate.size)]
+    end = [LOOP_END, *about, len(call.advances), *steps, len(call.rotates), *turned]
+    length = len(inside) + len(end) + 1
+    head = [code, *about, len(call.advances), *moves, len(call.rotates), *turns, len(call.begins), *begins, length]
+    left = [LOOP_LEFT, *about, call.error, len(filled) // 3, *filled, len(call.rotates), *copied]
+    return [*head, *inside, *end, -length, *left]
 
 
 def encode(

@@ -176,6 +176,7 @@ class _Assembly:
             tuple([(place, number(value)) for place, value in detail.fixed]),
             tuple([(place, number(value)) for place, value in detail.taps]),
             slots,
+            -1 if detail.core.stop is None else detail.core.stop,
             origins,
         )
 

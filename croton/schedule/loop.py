@@ -53,7 +53,8 @@ class LoopDetail(NamedTuple):
 
     def reads(self) -> list[Value]:
         """The arrays that are there before it."""
-        return [*[carry.first for carry in (*self.stacked, *self.rotating)], *[value for _, value in (*self.elements, *self.fixed)]]
+        carried = [*[carry.first for carry in self.stacked], *[carry.first for carry in self.rotating]]
+        return [*carried, *[value for _, value in (*self.elements, *self.fixed)]]
 
     def makes(self) -> list[Value]:
         """The arrays that it makes."""

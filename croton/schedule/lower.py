@@ -709,9 +709,8 @@ class Lowering:
         step = source.step if isinstance(source, Value) else None
         whole = len(labels) == len(axes) and set(labels) == set(axes)
         wanted = tuple([labels.index(axis) for axis in axes]) if whole else ()
-        free = step is not None and step.kind != "view" and source not in taken and source.order in (UNDECIDED, wanted)
-        if whole and free:
-            value = source
+        value = None if step is None or step.kind == "view" or step.out in taken else step.out
+        if whole and value is not None and value.order in (UNDECIDED, wanted):
             value.order = wanted
         else:
             body = BodyBuilder()

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from croton.algebra.loop import UNLIMITED
 from croton.algebra.node import Coef
 from croton.dtypes import DType
 from croton.kernel.language import Kernel
@@ -102,6 +103,7 @@ class LoopCall:
     fixed      number of a fixed value, and the value
     taps       number of an output of the body, and its array: a row a step
     slots      the slot of the plan around it for each slot of the body
+    stop       a carry that ends the loop once it is false everywhere, or -1: what later steps would write is what the last one has left
     """
 
     length: Size
@@ -113,15 +115,21 @@ class LoopCall:
     fixed: tuple[tuple[int, int], ...]
     taps: tuple[tuple[int, int], ...]
     slots: tuple[int, ...]
+    stop: int
     origins: tuple[Any, ...]
 
     @property
     def flops(self) -> Size:
-        return self.body.flops * self.length
+        return self.body.flops * self._steps
 
     @property
     def bytes(self) -> Size:
-        return self.body.bytes * self.length
+        return self.body.bytes * self._steps
+
+    @property
+    def _steps(self) -> Size:
+        """How many steps to count: one where nobody knows."""
+        return 1 if self.length == UNLIMITED else self.length
 
 
 Call = KernelCall | ProductCall | RoutineCall | BoundsCheck | LoopCall

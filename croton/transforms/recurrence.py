@@ -59,7 +59,7 @@ class Loops:
         shape = Shape(*node.params)
         count, also = shape.carries, shape.sequences
         inputs = node.inputs[: 3 * count + 2 * also]
-        key = (tuple([x.id for x in inputs]), shape[2:4])
+        key = (tuple([x.id for x in inputs]), shape[2:5])
         found = self.known.get(key)
         if found is not None:
             return found
@@ -78,7 +78,7 @@ class Loops:
             if whole.axes[0] in whole.use.labels:
                 node_of, labels = _input_below(part.use)
                 elements.append(Element(node_of, labels, algebra.relabel(whole.use, {whole.axes[0]: step, **dict(zip(whole.axes[1:], part.axes))})))
-        found = self.known[key] = (Recurrence(step, carries, elements, shape.reverse), step)
+        found = self.known[key] = (Recurrence(step, carries, elements, shape.reverse, None, None if shape.stop < 0 else shape.stop), step)
         return found
 
 

@@ -25,12 +25,16 @@ from croton.util.structure import Structure, flatten, map_structure, unflatten
 
 
 class Shape(NamedTuple):
-    """What the inputs of a result of a loop are: so many carries (first values, what stands for them, next values), so many sequences (arrays, elements)."""
+    """What the inputs of a result of a loop are: so many carries (first values, what stands for them, next values), so many sequences (arrays, elements).
+
+    The carry `stop`, a bool, ends the loop once it is false; -1 where nothing does. `place` is the carry that is asked for.
+    """
 
     carries: int
     sequences: int
     length: Size
     reverse: bool
+    stop: int
     place: int
 
 
@@ -151,15 +155,15 @@ def _scan(function: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, l
     with deeper() as depth:
         elements = [apply(ELEMENT, (x,), (depth, steps)) for x in sequences]
         element = unflatten(shape_of_xs, elements)
-        carries, news, ys = _traced(function, structure, first, element, depth, name)
-        adopted = [_adopted(value, given, new) for value, given, new in zip(first, plain, news)]
+        carries, news, ys = traced(function, structure, first, element, depth, name)
+        adopted = [adopted_value(value, given, new) for value, given, new in zip(first, plain, news)]
         if any(a is not b for a, b in zip(adopted, first)):
             first = adopted
-            carries, news, ys = _traced(function, structure, first, element, depth, name)
+            carries, news, ys = traced(function, structure, first, element, depth, name)
     for position, (carry, new) in enumerate(zip(first, news)):
-        _check_carry(carry, new, position, len(first), name)
+        check_carry(carry, new, position, len(first), name)
     inputs = (*first, *carries, *news, *sequences, *elements)
-    shape = (len(first), len(sequences), steps, bool(reverse))
+    shape = (len(first), len(sequences), steps, bool(reverse), -1)
     final = [apply(FINAL, inputs, (*shape, place)) for place in range(len(first))]
     leaves, structure_of_ys = flatten(ys)
     stacked = [apply(STACKED, (*inputs, asarray(y)), (*shape, 0)) for y in leaves]
@@ -182,7 +186,7 @@ def _length(sequences: Sequence[Expr], length: Any, name: str) -> Size:
     return known[0] if known else sizes[0]
 
 
-def _traced(
+def traced(
     function: Callable[[Any, Any], tuple[Any, Any]], structure: Structure, first: Sequence[Expr], element: Any, depth: int, name: str
 ) -> tuple[list[Expr], list[Expr], Any]:
     """What stands for the carries, their next values, and what the body gives besides."""
@@ -215,14 +219,14 @@ class _Name(str):
         return str(self)
 
 
-def _adopted(value: Expr, given: Any, new: Expr) -> Expr:
+def adopted_value(value: Expr, given: Any, new: Expr) -> Expr:
     """A first value that is a Python number takes the dtype of what follows it."""
     if isinstance(given, bool | int | float) and value.dtype is not new.dtype and value.ndim == new.ndim:
         return converted(given, new.dtype)
     return value
 
 
-def _check_carry(carry: Expr, new: Expr, position: int, count: int, name: str) -> None:
+def check_carry(carry: Expr, new: Expr, position: int, count: int, name: str) -> None:
     which = "the carry" if count == 1 else f"carry {position}"
     if new.dtype is not carry.dtype:
         raise DTypeError(

@@ -92,6 +92,10 @@ class Execution:
             carries[place] = self.arrays[first]
         fixed = {Slot("fixed", number): self.arrays[value] for number, value in call.fixed}
         for step in range(self.size(call.length))[:: -1 if call.reverse else 1]:
+            if call.stop >= 0 and not carries[call.stop].any():
+                for place, _, rows in call.stacked:
+                    self.arrays[rows][step + 1 :] = carries[place]
+                break
             inputs = {**fixed, **{Slot("carry", place): array for place, array in carries.items()}}
             inputs |= {Slot("element", number): self.arrays[value][step] for number, value in call.elements}
             found = run(kernels, inputs, self.sizes)

@@ -1,0 +1,60 @@
+"""Loops that end when a condition says so.
+
+The condition is one more carry: whether the loop goes on. A step keeps the others where it does not, so that steps that are left out and steps that are not
+mean the same, under vmap each element ends by itself, and a derivative is that of a loop of `max_steps` steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from croton.algebra.loop import UNLIMITED
+from croton.dtypes import bool_
+from croton.expr.expr import Expr, apply
+from croton.ops.casting import asarray
+from croton.ops.elementwise import logical_and, where
+from croton.transforms.scan import CARRY, FINAL, adopted_value, check_carry, traced
+from croton.transforms.vmap import deeper
+from croton.util.errors import ArgumentError, DTypeError, ShapeError
+from croton.util.structure import flatten, unflatten
+
+
+def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, max_steps: int | None = None) -> Any:
+    """`while cond(carry): carry = body(carry)`, beginning with `init`. Returns the last carry.
+
+    The carry is an expression or a nested structure of them that keeps its structure, shapes and dtypes; `cond` gives a bool scalar. Both are called once,
+    with expressions. With `max_steps` the loop has a derivative (its states are kept) and a call in which the condition still holds after so many
+    steps is an error; without it there may be any number of steps, and no derivative.
+    """
+    if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 0 < max_steps < UNLIMITED):
+        raise ArgumentError(f"while_loop: max_steps is an integer > 0, or None for any number of steps, got {max_steps!r}")
+    plain, structure = flatten(init)
+    first = [asarray(value) for value in plain]
+    if not first:
+        raise ArgumentError("while_loop needs a carry: something that changes until the condition no longer holds")
+    with deeper() as depth:
+        carries, news, _ = traced(lambda carry, _: (body(carry), None), structure, first, None, depth, "while_loop")
+        adopted = [adopted_value(value, given, new) for value, given, new in zip(first, plain, news)]
+        if any(a is not b for a, b in zip(adopted, first)):
+            first = adopted
+            carries, news, _ = traced(lambda carry, _: (body(carry), None), structure, first, None, depth, "while_loop")
+        for position, (carry, new) in enumerate(zip(first, news)):
+            check_carry(carry, new, position, len(first), "while_loop")
+        begins = _condition(cond(unflatten(structure, first)))
+        going = apply(CARRY, (begins,), (depth, len(first)))
+        news = [new if new is carry else where(going, new, carry) for new, carry in zip(news, carries)]
+        goes_on = logical_and(going, _condition(cond(unflatten(structure, news))))
+    inputs = (*first, begins, *carries, going, *news, goes_on)
+    count = len(first)
+    shape = (count + 1, 0, UNLIMITED if max_steps is None else max_steps, False, count)
+    return unflatten(structure, [apply(FINAL, inputs, (*shape, place)) for place in range(count)])
+
+
+def _condition(value: Any) -> Expr:
+    found = asarray(value)
+    if found.dtype is not bool_:
+        raise DTypeError(f"while_loop: the condition is a bool, got dtype {found.dtype}; compare it with something", found.line)
+    if found.ndim:
+        raise ShapeError(f"while_loop: the condition is a scalar, got {found.type}; use any or all, or vmap for a loop for each element", found.line)
+    return found

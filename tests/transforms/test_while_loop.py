@@ -1,0 +1,127 @@
+"""Loops that end by a condition: values, derivatives, elements that end by themselves, and loops that do not end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from loop_values import interpreted
+
+import croton as cr
+from croton.expr.expr import Expr
+from croton.transforms.scan import scan
+from croton.transforms.while_loop import while_loop
+from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
+
+
+def root(a: Expr, max_steps: int | None = None) -> tuple[Expr, Expr]:
+    """The square root by Newton's method, and the number of steps."""
+
+    def body(state: tuple[Expr, Expr]) -> tuple[Expr, Expr]:
+        x, n = state
+        return 0.5 * (x + a / x), n + 1
+
+    return while_loop(lambda state: abs(state[0] ** 2 - a) > 1e-10 * a, body, (a, cr.asarray(0)), max_steps)
+
+
+@pytest.mark.parametrize("max_steps", [None, 30])
+def test_newtons_method(max_steps: int | None) -> None:
+    a = cr.scalar("a")
+    x, steps = root(a, max_steps)
+    f = cr.function([a], [x, steps])
+    for value in (2.0, 1.0, 1e6, 0.01):
+        found, count = f(value)
+        np.testing.assert_allclose(found, np.sqrt(value), rtol=1e-9)
+        known = interpreted([x, steps], {a: np.float64(value)})
+        np.testing.assert_allclose(known[0], found)
+        assert count == known[1]
+    assert f(1.0)[1] == 0
+
+
+def test_the_derivative_is_that_of_the_steps_that_were_taken() -> None:
+    a = cr.scalar("a")
+    x, steps = root(a, 20)
+    slope = cr.grad(x, a)
+    f = cr.function([a], [slope, steps, cr.grad(slope, a)])
+    for value in (2.0, 30.0, 1.0):
+        found, count, _ = f(value)
+        y: Expr = a
+        for _ in range(int(count)):
+            y = 0.5 * (y + a / y)
+        wanted = cr.reference.evaluate(cr.grad(y, a), {a: value})
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+        np.testing.assert_allclose(interpreted([slope], {a: np.float64(value)})[0], wanted, rtol=1e-9)
+    np.testing.assert_allclose(f(2.0)[0], 0.5 / np.sqrt(2.0), rtol=1e-5)
+    np.testing.assert_allclose(f(2.0)[2], -0.25 * 2.0**-1.5, rtol=1e-3)
+
+
+def test_each_element_ends_by_itself() -> None:
+    a = cr.vector("a")
+    values = np.array([2.0, 1.0, 1e4, 0.3])
+    x, steps = cr.vmap(lambda v: root(v, 40))(a)
+    slopes = cr.vmap(lambda v: cr.grad(root(v, 40)[0], v))(a)
+    found, counts, derivatives = cr.function([a], [x, steps, slopes])(values)
+    np.testing.assert_allclose(found, np.sqrt(values), rtol=1e-9)
+    assert len(set(counts.tolist())) == 4 and counts[1] == 0
+    single = cr.scalar("s")
+    alone = cr.function([single], [root(single, 40)[1], cr.grad(root(single, 40)[0], single)])
+    for value, count, derivative in zip(values, counts, derivatives):
+        number, slope = alone(value)
+        assert number == count
+        np.testing.assert_allclose(slope, derivative, rtol=1e-9)
+
+
+def test_a_loop_that_does_not_end_in_time() -> None:
+    a = cr.scalar("a")
+    f = cr.function([a], root(a, 3)[0])
+    with pytest.raises(ArgumentError, match=r"still holds after max_steps = 3 steps(.|\n)*test_while_loop.py"):
+        f(1e6)
+    np.testing.assert_allclose(f(1.0), 1.0)
+    once = cr.function([a], root(a, 1)[0])
+    np.testing.assert_allclose(once(1.0), 1.0)
+    with pytest.raises(ArgumentError, match="max_steps = 1 steps"):
+        once(2.0)
+
+
+def test_in_a_loop_and_a_loop_in_it() -> None:
+    x = cr.vector("x")
+    total, each = scan(lambda c, v: (c + root(v, 30)[0], root(v + c)[1]), cr.asarray(0.0), x)
+    values = np.array([4.0, 9.0, 2.0])
+    found = cr.function([x], [total, cr.grad(total, x)])(values)
+    np.testing.assert_allclose(found[0], np.sqrt(values).sum(), rtol=1e-9)
+    np.testing.assert_allclose(found[1], 0.5 / np.sqrt(values), rtol=1e-5)
+    counts = cr.function([x], each)(values)
+    single = cr.scalar("s")
+    alone = cr.function([single], root(single)[1])
+    wanted, carry = [], 0.0
+    for value in values:
+        wanted.append(alone(value + carry))
+        carry += float(np.sqrt(value))
+    np.testing.assert_array_equal(counts, wanted)
+    inside = while_loop(lambda c: c < 100.0, lambda c: scan(lambda h, v: (h * 0.5 + cr.sin(h) + v, None), c, x)[0], cr.asarray(1.0), 50)
+
+    def written(c: float) -> float:
+        while c < 100.0:
+            for v in values * 20:
+                c = c * 0.5 + np.sin(c) + v
+        return c
+
+    np.testing.assert_allclose(cr.function([x], inside)(values * 20), written(1.0))
+
+
+def test_mistakes_are_named() -> None:
+    a = cr.scalar("a")
+    with pytest.raises(NotImplementedError, match="give it max_steps"):
+        cr.function([a], cr.grad(root(a)[0], a))
+    with pytest.raises(DTypeError, match="the condition is a bool"):
+        while_loop(lambda c: c, lambda c: c * 2, a)
+    with pytest.raises(ShapeError, match="the condition is a scalar"):
+        while_loop(lambda c: c > 0, lambda c: c * 2, cr.vector("v"))
+    with pytest.raises(DTypeError, match=r"while_loop: the carry begins with dtype float64(.|\n)*test_while_loop.py"):
+        while_loop(lambda c: c > 0, lambda c: cr.astype(c, "float32"), a)
+    with pytest.raises(KindError, match="structure it came in"):
+        while_loop(lambda c: c > 0, lambda c: (c, c), a)
+    for wrong in (-1, 0, 2.5, True):
+        with pytest.raises(ArgumentError, match="max_steps is an integer"):
+            while_loop(lambda c: c > 0, lambda c: c, a, wrong)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="needs a carry"):
+        while_loop(lambda c: True, lambda c: c, [])
