@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from croton.algebra.node import Label, Node, Use, walk
 from croton.sizes import Poly, Size
@@ -33,7 +34,7 @@ class Lettering:
         self._name(names or {})
         self._spread(uses, axes)
 
-    def _name(self, given: Mapping[Hashable, str]) -> None:
+    def _name(self, given: Mapping[Any, str]) -> None:
         count = itertools.count()
         taken: set[str] = set()
         for node in self.order:
