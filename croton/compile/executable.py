@@ -9,7 +9,8 @@ import numpy as np
 
 from croton.compile.account import Account
 from croton.compile.fingerprint import Unkeyed, fingerprint
-from croton.compile.pipeline import Job, run
+from croton.compile.job import Job
+from croton.compile.pipeline import run
 from croton.compile.routines import routine
 from croton.compile.store import Stored, read, write
 from croton.expr.expr import Expr, Input, SharedVariable

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 from croton.algebra.node import Operand
 from croton.algebra.optimise import optimise
 from croton.algebra.stabilise import stabilise
 from croton.codegen.module import compile_text
-from croton.compile.account import Account, account
-from croton.compile.assemble import Assembled, Interface, Leaf, Result, assemble
+from croton.compile.account import account
+from croton.compile.assemble import Interface, Leaf, Result, assemble
+from croton.compile.job import Job
+from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.runtime.engine import compile_object
 from croton.schedule.build import build_plan
-from croton.schedule.plan import Plan
-from croton.transforms.lower import Lowered, lower
+from croton.transforms.lower import lower
 from croton.util.config import config
 from croton.util.errors import ArgumentError
-
-
-@dataclass
-class Job:
-    """One compilation: what was asked for, and what each pass has made of it."""
-
-    inputs: Sequence[Input]
-    results: Sequence[Expr]
-    replaced: Sequence[SharedVariable | None]
-    structure: str
-    donated: Sequence[Input] = ()
-    lowered: Lowered = field(init=False)
-    operands: list[Operand] = field(init=False)
-    decisions: list[Any] = field(default_factory=list)
-    shared: list[SharedVariable] = field(init=False)
-    donors: dict[int, Input] = field(init=False)
-    plan: Plan = field(init=False)
-    assembled: Assembled = field(init=False)
-    object_code: bytes = b""
-    account: Account = field(init=False)
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def lower_expressions(job: Job) -> None:
@@ -139,6 +117,10 @@ def run(job: Job) -> Job:
             start = time.perf_counter()
             step(job)
             job.seconds[step.__name__] = time.perf_counter() - start
+            if config.debug:
+                print_stage(job, step.__name__, config.debug)
+            if config.check:
+                check_stage(job, step.__name__)
     return job
 
 

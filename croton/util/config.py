@@ -63,11 +63,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("threads", 0, _count, "threads that one call may use; 0 is one for each processor available"),
     Flag("cache_directory", _cache_directory(), str, "where compiled code is kept between runs"),
     Flag("cache", True, _truth, "keep compiled code between runs"),
-    Flag("check", False, _truth, "check every stage of the compiler against the one before (slow)"),
+    Flag("check", False, _truth, "check the invariants of every stage of the compiler, and every program (slow)"),
     Flag("check_finite", False, _truth, "functions compiled now raise if a result is NaN or infinite, and name the operation and line that made it so"),
     Flag("flush_subnormals", False, _truth, "treat numbers below the smallest normal one as 0"),
     Flag("algebra", "default", _one_of("strict", "default", "aggressive"), "rewriting: none, what cannot cancel, or also what may cancel"),
-    Flag("debug", 0, _count, "each level prints one more stage of the compiler"),
+    Flag("debug", 0, _count, "each level prints one more stage of the compiler: 1 passes, 2 graph, 3 meaning, 4 what is left of it, 5 kernels, 6 LLVM code"),
 )
 _ROWS = {flag.name: flag for flag in FLAGS}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from croton.compile.pipeline import Job, lower_expressions, optimise_contractions, schedule_calls, stabilise_values
+from croton.compile.job import Job
+from croton.compile.pipeline import lower_expressions, optimise_contractions, schedule_calls, stabilise_values
 from croton.expr.expr import Expr, SharedVariable
 from croton.kernel.language import For, Kernel, Lanes, Let, Stmt, Store
 from croton.schedule.plan import KernelCall, Plan

@@ -1,0 +1,35 @@
+"""One compilation: what was asked for, and what each pass has made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from croton.algebra.node import Operand
+from croton.compile.account import Account
+from croton.compile.assemble import Assembled
+from croton.expr.expr import Expr, Input, SharedVariable
+from croton.schedule.plan import Plan
+from croton.transforms.lower import Lowered
+
+
+@dataclass
+class Job:
+    """One compilation: what was asked for, and what each pass has made of it."""
+
+    inputs: Sequence[Input]
+    results: Sequence[Expr]
+    replaced: Sequence[SharedVariable | None]
+    structure: str
+    donated: Sequence[Input] = ()
+    lowered: Lowered = field(init=False)
+    operands: list[Operand] = field(init=False)
+    decisions: list[Any] = field(default_factory=list)
+    shared: list[SharedVariable] = field(init=False)
+    donors: dict[int, Input] = field(init=False)
+    plan: Plan = field(init=False)
+    assembled: Assembled = field(init=False)
+    object_code: bytes = b""
+    account: Account = field(init=False)
+    seconds: dict[str, float] = field(default_factory=dict)
