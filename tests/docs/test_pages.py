@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from croton.util.config import FLAGS
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 README = DOCS.parent / "README.md"
 
@@ -41,3 +43,16 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_the_architecture_lists_every_flag() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    for flag in FLAGS:
+        assert re.search(rf"^\| `{flag.name}` \| `[^|]+` \| {re.escape(flag.meaning)} \|$", page, re.MULTILINE), flag.name
+
+
+def test_the_architecture_lists_every_package() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    for path in (DOCS.parent / "croton").iterdir():
+        if path.is_dir() and (path / "__init__.py").exists():
+            assert re.search(rf"^\| ([a-z]+, )*{path.name}(, [a-z]+)* \|", page, re.MULTILINE), path.name
