@@ -55,6 +55,10 @@ def arg(function: str, use: Use, over: Label, rank: Label | None = None) -> Use:
         return Use(intern("iota", (rank.size,), int64), (rank,))
     if function != "argsort":
         return seal("arg", int64, [use], function, {over})
+    if len(set(labels)) < len(labels):
+        # a routine sorts whole arrays
+        use = _diagonal(use)
+        node = use.node
     sealed = seal("arg", int64, [use], function, {over})
     assert rank is not None
     shifted = tuple([i if i < len(sealed.labels) else i + 1 for i in sealed.node.args[0][1]])

@@ -19,7 +19,6 @@ from tests.schedule.execute import OutOfBounds, run
 
 from .programs import Graph, Program, arrays_of, build
 
-
 CHECKED = 0.3
 """How often the bounds of memory are checked too: a matter of the seed alone, so that what fails fails again."""
 
@@ -87,12 +86,16 @@ def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[
         found = list(f(*given))
     except (CrotonError, ValueError, IndexError) as error:
         if refused is None:
-            raise Failure(f"the call raises {type(error).__name__}: {error}\nwhere the reference has values; shapes {[a.shape for a in arrays]}") from error
+            raise Failure(
+                f"the call raises {type(error).__name__}: {error}\nwhere the reference has values; shapes {[a.shape for a in arrays]}"
+            ) from error
         return "refused"
     if refused is not None:
         # What is out of range and nowhere needed may go unnoticed.
         if isinstance(refused, CrotonError) and not isinstance(refused, IndexError):
-            raise Failure(f"the call gives values where the reference raises {type(refused).__name__}: {refused}; shapes {[a.shape for a in arrays]}")
+            raise Failure(
+                f"the call gives values where the reference raises {type(refused).__name__}: {refused}; shapes {[a.shape for a in arrays]}"
+            )
         return "refused"
     if program.update is not None:
         found.append(np.array(graph.variables[0].get_value()))
@@ -154,7 +157,9 @@ def _reference(graph: Graph, roots: list[Any], arrays: list[np.ndarray]) -> tupl
         return [], error
 
 
-def _compare(program: Program, graph: Graph, roots: list[Any], arrays: list[np.ndarray], i: int, mine: np.ndarray, theirs: np.ndarray) -> None:
+def _compare(
+    program: Program, graph: Graph, roots: list[Any], arrays: list[np.ndarray], i: int, mine: np.ndarray, theirs: np.ndarray
+) -> None:
     where = f"output {i} ({roots[i]!r}), shapes {[a.shape for a in arrays]}"
     if mine.dtype != theirs.dtype or mine.shape != theirs.shape:
         raise Failure(f"{where}: got {mine.dtype}{list(mine.shape)}, wanted {theirs.dtype}{list(theirs.shape)}")
@@ -178,7 +183,9 @@ def _compare(program: Program, graph: Graph, roots: list[Any], arrays: list[np.n
         bad &= np.isfinite(mine) & np.isfinite(theirs)
     if bad.any():
         place = tuple(int(n) for n in np.argwhere(bad)[0])
-        raise Failure(f"{where}: {int(bad.sum())} of {bad.size} elements differ, first at {place}: got {mine[place]!r}, wanted {theirs[place]!r}")
+        raise Failure(
+            f"{where}: {int(bad.sum())} of {bad.size} elements differ, first at {place}: got {mine[place]!r}, wanted {theirs[place]!r}"
+        )
 
 
 def _singular(graph: Graph, arrays: list[np.ndarray]) -> bool:

@@ -54,7 +54,9 @@ def has_axes(v: Value) -> bool:
     return bool(v.shape)
 
 
-def _one(fits: Callable[[Value], bool], params: Callable[[random.Random, Value], tuple | None]) -> Callable[[random.Random, list[Value]], Drawn]:
+def _one(
+    fits: Callable[[Value], bool], params: Callable[[random.Random, Value], tuple | None]
+) -> Callable[[random.Random, list[Value]], Drawn]:
     def draw(chance: random.Random, values: list[Value]) -> Drawn:
         place = _pick(chance, values, fits)
         if place is None:
@@ -66,28 +68,81 @@ def _one(fits: Callable[[Value], bool], params: Callable[[random.Random, Value],
 
 
 UNARY: dict[str, Callable[[Any], Any]] = {
-    "tanh": cr.tanh, "sigmoid": cr.sigmoid, "sin": cr.sin, "cos": cr.cos, "bounded exp": lambda x: cr.exp(cr.clip(x, -3, 2)), "abs": cr.abs,
-    "negative": cr.negative, "square": lambda x: cr.square(cr.tanh(x)), "relu": cr.relu, "softplus": cr.softplus, "safe log": lambda x: cr.log(x * x + 0.5),
-    "safe sqrt": lambda x: cr.sqrt(cr.abs(x) + 0.1), "reciprocal": lambda x: 1 / (x * x + 0.7), "erf": cr.erf, "gelu": cr.gelu, "expm1": lambda x: cr.expm1(cr.tanh(x)),
-    "log1p": lambda x: cr.log1p(x * x), "cube": lambda x: cr.tanh(x) ** 3, "half": lambda x: x * 0.5, "offset": lambda x: 1 - x, "floor": cr.floor, "sign": cr.sign,
-    "round": cr.round, "atan": cr.atan, "silu": cr.silu, "log_sigmoid": cr.log_sigmoid, "arcsinh": cr.asinh,
-}  # fmt: skip
+    "tanh": cr.tanh,
+    "sigmoid": cr.sigmoid,
+    "sin": cr.sin,
+    "cos": cr.cos,
+    "bounded exp": lambda x: cr.exp(cr.clip(x, -3, 2)),
+    "abs": cr.abs,
+    "negative": cr.negative,
+    "square": lambda x: cr.square(cr.tanh(x)),
+    "relu": cr.relu,
+    "softplus": cr.softplus,
+    "safe log": lambda x: cr.log(x * x + 0.5),
+    "safe sqrt": lambda x: cr.sqrt(cr.abs(x) + 0.1),
+    "reciprocal": lambda x: 1 / (x * x + 0.7),
+    "erf": cr.erf,
+    "gelu": cr.gelu,
+    "expm1": lambda x: cr.expm1(cr.tanh(x)),
+    "log1p": lambda x: cr.log1p(x * x),
+    "cube": lambda x: cr.tanh(x) ** 3,
+    "half": lambda x: x * 0.5,
+    "offset": lambda x: 1 - x,
+    "floor": cr.floor,
+    "sign": cr.sign,
+    "round": cr.round,
+    "atan": cr.atan,
+    "silu": cr.silu,
+    "log_sigmoid": cr.log_sigmoid,
+    "arcsinh": cr.asinh,
+}
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "add": cr.add, "subtract": cr.subtract, "multiply": cr.multiply, "divide": lambda x, y: x / (cr.abs(y) + 0.5), "maximum": cr.maximum, "minimum": cr.minimum,
-    "less": cr.less, "greater_equal": cr.greater_equal, "equal": cr.equal, "atan2": lambda x, y: cr.atan2(x, y * y + 0.3), "power": lambda x, y: (cr.abs(x) + 0.2) ** cr.tanh(y),
-    "logaddexp": lambda x, y: cr.logaddexp(cr.astype(x, "float64"), cr.astype(y, "float64")), "hypot": cr.hypot, "squared difference": lambda x, y: (x - y) ** 2,
-    "logical_and": cr.logical_and, "logical_or": cr.logical_or, "remainder": lambda x, y: cr.remainder(x, cr.abs(y) + 1),
-}  # fmt: skip
+    "add": cr.add,
+    "subtract": cr.subtract,
+    "multiply": cr.multiply,
+    "divide": lambda x, y: x / (cr.abs(y) + 0.5),
+    "maximum": cr.maximum,
+    "minimum": cr.minimum,
+    "less": cr.less,
+    "greater_equal": cr.greater_equal,
+    "equal": cr.equal,
+    "atan2": lambda x, y: cr.atan2(x, y * y + 0.3),
+    "power": lambda x, y: (cr.abs(x) + 0.2) ** cr.tanh(y),
+    "logaddexp": lambda x, y: cr.logaddexp(cr.astype(x, "float64"), cr.astype(y, "float64")),
+    "hypot": cr.hypot,
+    "squared difference": lambda x, y: (x - y) ** 2,
+    "logical_and": cr.logical_and,
+    "logical_or": cr.logical_or,
+    "remainder": lambda x, y: cr.remainder(x, cr.abs(y) + 1),
+}
 REDUCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": cr.sum, "mean": cr.mean, "max": cr.max, "min": cr.min, "prod": lambda x, axis, keepdims: cr.prod(cr.tanh(x), axis=axis, keepdims=keepdims),
-    "logsumexp": cr.logsumexp, "var": cr.var, "std": lambda x, axis, keepdims: cr.sqrt(cr.var(x, axis=axis, keepdims=keepdims) + 0.1), "any": cr.any, "all": cr.all,
-    "count_nonzero": cr.count_nonzero, "norm": lambda x, axis, keepdims: cr.sqrt((x * x).sum(axis=axis, keepdims=keepdims) + 0.2),
-}  # fmt: skip
+    "sum": cr.sum,
+    "mean": cr.mean,
+    "max": cr.max,
+    "min": cr.min,
+    "prod": lambda x, axis, keepdims: cr.prod(cr.tanh(x), axis=axis, keepdims=keepdims),
+    "logsumexp": cr.logsumexp,
+    "var": cr.var,
+    "std": lambda x, axis, keepdims: cr.sqrt(cr.var(x, axis=axis, keepdims=keepdims) + 0.1),
+    "any": cr.any,
+    "all": cr.all,
+    "count_nonzero": cr.count_nonzero,
+    "norm": lambda x, axis, keepdims: cr.sqrt((x * x).sum(axis=axis, keepdims=keepdims) + 0.2),
+}
 ALONG: dict[str, Callable[..., Any]] = {
-    "softmax": cr.softmax, "log_softmax": cr.log_softmax, "cumsum": cr.cumsum, "cumprod": lambda x, axis: cr.cumprod(cr.tanh(x), axis=axis), "cummax": cr.cummax,
-    "sort": cr.sort, "argsort": cr.argsort, "argmax": cr.argmax, "argmin": cr.argmin, "flip": cr.flip, "diff": lambda x, axis: cr.diff(x, axis=axis),
+    "softmax": cr.softmax,
+    "log_softmax": cr.log_softmax,
+    "cumsum": cr.cumsum,
+    "cumprod": lambda x, axis: cr.cumprod(cr.tanh(x), axis=axis),
+    "cummax": cr.cummax,
+    "sort": cr.sort,
+    "argsort": cr.argsort,
+    "argmax": cr.argmax,
+    "argmin": cr.argmin,
+    "flip": cr.flip,
+    "diff": lambda x, axis: cr.diff(x, axis=axis),
     "top": lambda x, axis: cr.max(cr.flip(x, axis=axis), axis=axis, keepdims=True) - x,
-}  # fmt: skip
+}
 ON_FLOATS = {"softmax", "log_softmax", "logsumexp", "var", "std", "norm", "prod", "cumprod"}
 
 
@@ -137,7 +192,9 @@ def _where(chance: random.Random, values: list[Value]) -> Drawn:
     mask = _pick(chance, values, _boolean)
     if mask is None:
         return None
-    fits = [i for i, v in enumerate(values) if all(a == b or a == 1 or b == 1 for a, b in zip(reversed(values[mask].shape), reversed(v.shape)))]
+    fits = [
+        i for i, v in enumerate(values) if all(a == b or a == 1 or b == 1 for a, b in zip(reversed(values[mask].shape), reversed(v.shape)))
+    ]
     pair = [chance.choice(fits), chance.choice(fits)] if fits else None
     if pair is None or any(a != b and 1 not in (a, b) for a, b in zip(reversed(values[pair[0]].shape), reversed(values[pair[1]].shape))):
         return None
@@ -287,15 +344,27 @@ def build_pad(x: Any, params: tuple) -> Any:
 
 
 MATRICES: dict[str, Callable[[Any], Any]] = {
-    "tril": cr.tril, "triu": lambda x: cr.triu(x, 1), "diagonal": cr.diagonal, "trace": cr.trace, "swap": lambda x: cr.swapaxes(x, -1, -2),
-    "gram": lambda x: x @ cr.swapaxes(x, -1, -2), "outer rows": lambda x: x[..., :, None, :] * x[..., None, :, :], "centred": lambda x: x - x.mean(axis=-1, keepdims=True),
-    "distances": lambda x: ((x[..., :, None, :] - x[..., None, :, :]) ** 2).sum(axis=-1), "diag": lambda x: cr.diag(x[0]) if x.ndim == 2 else cr.tril(x, -1),
-    "eye": lambda x: x * cr.eye(x.shape[-2], x.shape[-1], dtype=x.dtype), "roll": lambda x: cr.roll(x, 1, axis=-1), "tile": lambda x: cr.tile(x, (2, 1)),
-    "repeat": lambda x: cr.repeat(x, 2, axis=-1), "one_hot": lambda x: cr.one_hot(cr.argmax(x, axis=-1), x.shape[-1], dtype=x.dtype) * x,
-    "attention": lambda x: cr.softmax(x @ cr.swapaxes(x, -1, -2), axis=-1) @ x, "standardised": lambda x: (x - x.mean(axis=0)) / cr.sqrt(x.var(axis=0) + 1e-2),
-    "positions": lambda x: x * cr.arange(x.shape[-1]), "causal": lambda x: (cr.tril(x @ cr.swapaxes(x, -1, -2)) @ x), "entropy": lambda x: -cr.take_along_axis(
-        cr.log_softmax(x, axis=-1), cr.argmin(x, axis=-1, keepdims=True), axis=-1).sum(),
-}  # fmt: skip
+    "tril": cr.tril,
+    "triu": lambda x: cr.triu(x, 1),
+    "diagonal": cr.diagonal,
+    "trace": cr.trace,
+    "swap": lambda x: cr.swapaxes(x, -1, -2),
+    "gram": lambda x: x @ cr.swapaxes(x, -1, -2),
+    "outer rows": lambda x: x[..., :, None, :] * x[..., None, :, :],
+    "centred": lambda x: x - x.mean(axis=-1, keepdims=True),
+    "distances": lambda x: ((x[..., :, None, :] - x[..., None, :, :]) ** 2).sum(axis=-1),
+    "diag": lambda x: cr.diag(x[0]) if x.ndim == 2 else cr.tril(x, -1),
+    "eye": lambda x: x * cr.eye(x.shape[-2], x.shape[-1], dtype=x.dtype),
+    "roll": lambda x: cr.roll(x, 1, axis=-1),
+    "tile": lambda x: cr.tile(x, (2, 1)),
+    "repeat": lambda x: cr.repeat(x, 2, axis=-1),
+    "one_hot": lambda x: cr.one_hot(cr.argmax(x, axis=-1), x.shape[-1], dtype=x.dtype) * x,
+    "attention": lambda x: cr.softmax(x @ cr.swapaxes(x, -1, -2), axis=-1) @ x,
+    "standardised": lambda x: (x - x.mean(axis=0)) / cr.sqrt(x.var(axis=0) + 1e-2),
+    "positions": lambda x: x * cr.arange(x.shape[-1]),
+    "causal": lambda x: cr.tril(x @ cr.swapaxes(x, -1, -2)) @ x,
+    "entropy": lambda x: -cr.take_along_axis(cr.log_softmax(x, axis=-1), cr.argmin(x, axis=-1, keepdims=True), axis=-1).sum(),
+}
 
 
 def _matrix(chance: random.Random, v: Value) -> tuple:
@@ -303,10 +372,14 @@ def _matrix(chance: random.Random, v: Value) -> tuple:
 
 
 COSTS: dict[str, Callable[[Any], Any]] = {
-    "sum": lambda y: y.sum(), "squares": lambda y: (y * y).sum(), "mean cube": lambda y: (y**3).mean(), "tanh": lambda y: cr.tanh(y).sum(),
-    "weighted": lambda y: (y * cr.cos(cr.arange(y.shape[-1]) if y.ndim else 1.0)).sum(), "logsumexp": lambda y: cr.logsumexp(y),
+    "sum": lambda y: y.sum(),
+    "squares": lambda y: (y * y).sum(),
+    "mean cube": lambda y: (y**3).mean(),
+    "tanh": lambda y: cr.tanh(y).sum(),
+    "weighted": lambda y: (y * cr.cos(cr.arange(y.shape[-1]) if y.ndim else 1.0)).sum(),
+    "logsumexp": lambda y: cr.logsumexp(y),
     "greatest": lambda y: y.max() if y.ndim else y * y,
-}  # fmt: skip
+}
 
 
 def _derivative(largest: int) -> Callable[[random.Random, list[Value]], Drawn]:
@@ -340,12 +413,20 @@ def _jacobian(taken: list[Any], params: tuple) -> Any:
 
 
 MAPPED: dict[str, Callable[..., Any]] = {
-    "softmax": lambda r, s: cr.softmax(r) if r.ndim else cr.tanh(r), "grad": lambda r, s: cr.grad(cr.tanh(r * s.sum()).sum(), r),
-    "grad of shared": lambda r, s: cr.grad((cr.tanh(r.sum() * s) ** 2).sum(), s), "product": lambda r, s: r.sum() * s, "squares": lambda r, s: cr.grad((r.sum() * s**2).sum(), s) ** 2,
-    "nested": lambda r, s: cr.vmap(lambda e: cr.sin(e).sum() * r.sum())(s) if s.ndim else r, "cumsum": lambda r, s: cr.cumsum(r, axis=0) if r.ndim else r,
-    "jacobian": lambda r, s: cr.jacobian(cr.tanh(r) * r.sum(), r), "sorted": lambda r, s: cr.sort(r) if r.ndim else r, "constant": lambda r, s: s,
-    "where": lambda r, s: cr.where(r > 0, r, s.sum()), "max": lambda r, s: r.max() if r.ndim else r, "slice": lambda r, s: r[::-1] if r.ndim else r,
-}  # fmt: skip
+    "softmax": lambda r, s: cr.softmax(r) if r.ndim else cr.tanh(r),
+    "grad": lambda r, s: cr.grad(cr.tanh(r * s.sum()).sum(), r),
+    "grad of shared": lambda r, s: cr.grad((cr.tanh(r.sum() * s) ** 2).sum(), s),
+    "product": lambda r, s: r.sum() * s,
+    "squares": lambda r, s: cr.grad((r.sum() * s**2).sum(), s) ** 2,
+    "nested": lambda r, s: cr.vmap(lambda e: cr.sin(e).sum() * r.sum())(s) if s.ndim else r,
+    "cumsum": lambda r, s: cr.cumsum(r, axis=0) if r.ndim else r,
+    "jacobian": lambda r, s: cr.jacobian(cr.tanh(r) * r.sum(), r),
+    "sorted": lambda r, s: cr.sort(r) if r.ndim else r,
+    "constant": lambda r, s: s,
+    "where": lambda r, s: cr.where(r > 0, r, s.sum()),
+    "max": lambda r, s: r.max() if r.ndim else r,
+    "slice": lambda r, s: r[::-1] if r.ndim else r,
+}
 
 
 def _vmap(chance: random.Random, values: list[Value]) -> Drawn:

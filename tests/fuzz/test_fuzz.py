@@ -1,4 +1,7 @@
-"""A thousand random programs against their references. `python -m tests.fuzz --count 30000 --seed N` runs others; a failure here prints its seed and is shrunk."""
+"""A thousand random programs against their references. A failure prints its seed and the smallest program that fails alike.
+
+`python -m tests.fuzz --count 30000 --seed N` runs others.
+"""
 
 from __future__ import annotations
 

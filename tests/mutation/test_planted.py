@@ -9,7 +9,11 @@ import pytest
 
 PLANTED = {
     "a repeated sum forgets its size": ("contract", "coef = multiply(coef, of_size(label.size))", "pass"),
-    "a label that is equal to another stays a sum": ("system", "        parent[b] = a\n        sums.discard(b)\n", "        parent[b] = a\n"),
+    "a label that is equal to another stays a sum": (
+        "system",
+        "        parent[b] = a\n        sums.discard(b)\n",
+        "        parent[b] = a\n",
+    ),
     "a power of a product keeps the powers": ("contract", "else inner_exponent * exponent", "else inner_exponent"),
     "a square has each mixed term once": ("distribute", "math.factorial(exponent)", "1"),
     "terms under one relation lose their coefficients": ("add", "rest, ONE, set(), dtype), coef))", "rest, ONE, set(), dtype), ONE))"),
@@ -17,12 +21,20 @@ PLANTED = {
     "a derivative forgets the diagonal": ("derive", "product.append((delta(place[label], axis), 1))", "pass"),
     "any numbers are digits": ("rows", "if not nonnegative(weight[label] - below - 1, known):", "if False:"),
     "ties have the whole slope each": ("derive", "return [equal, *guards, (count, -1)]", "return [equal, *guards]"),
-    "an index in a row is not checked": ("system", "if row is not None and in_range(", "if row is not None and True or row is not None and in_range("),
-    "a running sum forgets the power": ("contract", "running = _seal({value: merged[value], border: 1}", "running = _seal({value: 1, border: 1}"),
+    "an index in a row is not checked": (
+        "system",
+        "if row is not None and in_range(",
+        "if row is not None and True or row is not None and in_range(",
+    ),
+    "a running sum forgets the power": (
+        "contract",
+        "running = _seal({value: merged[value], border: 1}",
+        "running = _seal({value: 1, border: 1}",
+    ),
     "the coefficient of what is squared is not": (
         "contract",
-        "coef = multiply(coef, power(node.param, exponent))\n                node = intern(",
-        "coef = multiply(coef, node.param)\n                node = intern(",
+        "coef = multiply(coef, power(node.param, exponent))\n                for child",
+        "coef = multiply(coef, node.param)\n                for child",
     ),
 }
 

@@ -25,7 +25,7 @@ def kinds(f: Any) -> list[str]:
 
 def test_a_chain_of_elementwise_functions_is_one_kernel() -> None:
     x, y = cr.matrix("x"), cr.vector("y")
-    f = cr.function([x, y], cr.exp(-cr.tanh(x * y + 1) ** 2) / (1 + cr.abs(x)))
+    f = cr.function([x, y], cr.exp(-(cr.tanh(x * y + 1) ** 2)) / (1 + cr.abs(x)))
     assert kinds(f) == ["kernel"]
 
 

@@ -89,3 +89,10 @@ def test_every_factor_that_is_read_at_a_solved_place_is_guarded() -> None:
     assert reads and all(" if " in line for line in reads)
     a = RNG.standard_normal((3, 3, 3))
     np.testing.assert_allclose(f(a), np.tile((a / (np.abs(a) + 0.5)).reshape(3, 9), (1, 3)))
+
+
+def test_a_diagonal_is_sorted() -> None:
+    x = cr.tensor("x", shape=(4, 4))
+    a = RNG.standard_normal((4, 4))
+    np.testing.assert_array_equal(cr.function([x], cr.argsort(cr.diagonal(x)))(a), np.argsort(np.diagonal(a)))
+    np.testing.assert_array_equal(cr.function([x], cr.sort(cr.diagonal(x)))(a), np.sort(np.diagonal(a)))
