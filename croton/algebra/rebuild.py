@@ -6,12 +6,12 @@ now, read at those labels. It returns what the node becomes at its axes, or None
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from croton.algebra.add import add
 from croton.algebra.call import call_again
 from croton.algebra.contract import contract
-from croton.algebra.node import RELATIONS, Label, Node, Use, origin, walk
+from croton.algebra.node import RELATIONS, Label, Node, Use, origin
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import arg, cumulate, reduce
 from croton.algebra.relation import select
@@ -24,13 +24,18 @@ Memo = dict[Node, tuple[tuple[Label, ...], Use]]
 """For a node labels for its axes, and what it became at those labels."""
 
 
-def rebuild(uses: Sequence[Use], visit: Visit, memo: Memo | None = None) -> list[Use]:
-    """The uses after every node below them has been visited, arguments first. A memo kept between calls makes them share the work."""
+def rebuild(uses: Sequence[Use], visit: Visit, memo: Memo | None = None, leave: Callable[[Node], bool] | None = None) -> list[Use]:
+    """The uses after every node below them has been visited, arguments first. A memo kept between calls makes them share the work.
+
+    Nodes of which `leave` is true stay as they are, with all that is below them.
+    """
     if memo is None:
         memo = {}
     previous = origin.current
-    for node in walk([use.node for use in uses]):
-        if node in memo:
+    for node in _unvisited([use.node for use in uses], memo, leave):
+        if leave is not None and leave(node):
+            axes = tuple([Label(size) for size in node.dims])
+            memo[node] = (axes, Use(node, axes))
             continue
         origin.current = node.origin
         labels = tuple([Label(size) for size in node.dims + node.sums])
@@ -47,6 +52,24 @@ def rebuild(uses: Sequence[Use], visit: Visit, memo: Memo | None = None) -> list
         memo[node] = (axes, result)
     origin.current = previous
     return [read(memo, use.node, use.labels) for use in uses]
+
+
+def _unvisited(roots: Sequence[Node], memo: Memo, leave: Callable[[Node], bool] | None) -> Iterator[Node]:
+    """Nodes that the memo does not have, arguments first. Whoever asks puts each into the memo before asking for the next."""
+    for root in roots:
+        if root in memo:
+            continue
+        stack = [(root, iter(() if leave is not None and leave(root) else root.args))]
+        while stack:
+            node, rest = stack[-1]
+            for arg in rest:
+                child = arg[0]
+                if child not in memo:
+                    stack.append((child, iter(() if leave is not None and leave(child) else child.args)))
+                    break
+            else:
+                stack.pop()
+                yield node
 
 
 def read(memo: Memo, node: Node, labels: Sequence[Label]) -> Use:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from croton.algebra.add import add
 from croton.algebra.constant import input_
 from croton.algebra.contract import contract, is_read
-from croton.algebra.loop import Core, Loop, open_loop, part_of, results_of, slot
+from croton.algebra.loop import Core, Loop, Slot, open_loop, part_of, results_of, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import CONSTRUCTORS, Memo, construct, read, rebuild
@@ -32,14 +32,57 @@ _marks = itertools.count()
 
 
 class Mark(NamedTuple):
-    """The key of an input that stands for a value while a step is written down."""
+    """The key of an input that stands for a value while a step is written down: `where` says by whom."""
 
+    where: str
     number: int
 
 
 def mark(axes: Sequence[Label], like: Node | None = None, dtype: object = None) -> Use:
     """An input that stands for a value of a step."""
-    return input_(Mark(next(_marks)), axes, like.dtype if like is not None else dtype)  # type: ignore[arg-type]
+    return input_(Mark("algebra", next(_marks)), axes, like.dtype if like is not None else dtype)  # type: ignore[arg-type]
+
+
+def is_closed(node: Node) -> bool:
+    """Whether a node depends on nothing that stands for a value of a step. Remembered, so that what is around many loops is looked at once."""
+    memo = node.memo
+    if memo is not None and "closed" in memo:
+        return memo["closed"]
+    stack = [node]
+    while stack:
+        current = stack[-1]
+        memo = current.memo
+        if memo is None:
+            memo = current.memo = {}
+        if "closed" in memo:
+            stack.pop()
+            continue
+        pending = [arg[0] for arg in current.args if arg[0].memo is None or "closed" not in arg[0].memo]
+        if pending:
+            stack += pending
+            continue
+        stands = current.kind == "input" and isinstance(current.param, (Mark, Slot))
+        memo["closed"] = not stands and all(arg[0].memo["closed"] for arg in current.args)  # type: ignore[index]
+        stack.pop()
+    assert node.memo is not None
+    return node.memo["closed"]
+
+
+def _open_nodes(roots: Sequence[Node]) -> list[Node]:
+    """The nodes below some that depend on what stands for a value of a step, arguments first."""
+    found: dict[Node, None] = {}
+    stack = [(root, iter(root.args)) for root in roots if not is_closed(root)]
+    while stack:
+        node, rest = stack[-1]
+        for arg in rest:
+            child = arg[0]
+            if child not in found and not is_closed(child):
+                stack.append((child, iter(child.args)))
+                break
+        else:
+            stack.pop()
+            found[node] = None
+    return list(found)
 
 
 class Carry(NamedTuple):
@@ -87,7 +130,7 @@ class Recurrence:
 
     def lift(self, use: Use) -> Use:
         """The values in all steps of something that a step computes."""
-        return self._outside(self.lifted(rebuild([use], _keep, self.grown)[0]))
+        return self._outside(self.lifted(rebuild([use], _keep, dict(self.grown), is_closed)[0]))
 
     def final(self, place: int) -> Use:
         """The value of a carry after the last step, at its axes and labels around."""
@@ -128,7 +171,7 @@ class Recurrence:
         self.grown: Memo = {}
         while True:
             # With the elements in place it shows what is around.
-            shown = rebuild(self.news, _keep, dict(self.memo))
+            shown = rebuild(self.news, _keep, dict(self.memo), is_closed)
             more = False
             for axes, init, new in zip(self.axes, self.inits, shown):
                 around = [label for label in (*init.labels, *new.labels) if label not in axes and label is not self.step]
@@ -142,7 +185,7 @@ class Recurrence:
                     use = mark(axes, carry.node)
                     self.nodes[place] = use.node
                     self.grown[carry.node] = (carry.axes, use)
-            self.news = rebuild(originals, _keep, dict(self.grown))
+            self.news = rebuild(originals, _keep, dict(self.grown), is_closed)
 
     # ---- taking apart --------------------------------------------------------------------------------------------
 
@@ -156,13 +199,13 @@ class Recurrence:
         count = len(self.nodes)
         places = {node: place for place, node in enumerate(self.nodes)}
         masks: dict[Node, int] = {}
-        for node in walk([use.node for use in self.news]):
+        for node in _open_nodes([use.node for use in self.news]):
             mask = 1 << places[node] if node in places else 0
             for arg in node.args:
-                mask |= masks[arg[0]]
+                mask |= masks.get(arg[0], 0)
             masks[node] = mask
         self.masks = masks
-        feeds = [masks[use.node] for use in self.news]
+        feeds = [masks.get(use.node, 0) for use in self.news]
         reach = list(feeds)
         for via in range(count):
             for place in range(count):
@@ -231,14 +274,14 @@ class Recurrence:
             use = Use(child, tuple([labels[i] for i in positions]))
             if child is itself and use.labels == axes and coef == ONE:
                 found += 1
-            elif self.masks[child] >> place & 1:
+            elif self.masks.get(child, 0) >> place & 1:
                 return None
             else:
                 rest.append((use, coef))
         return add(rest, node.dtype) if found == 1 else None
 
     def lifted(self, use: Use) -> Use:
-        return rebuild([use], _keep, self.memo)[0]
+        return rebuild([use], _keep, self.memo, is_closed)[0]
 
 
 def _keep(*_: object) -> None:
@@ -442,7 +485,7 @@ class _Extraction:
         for place in self.still:
             self.memo[recurrence.nodes[place]] = (tuple(recurrence.axes[place]), self._given(recurrence.inits[place]))
         news = [recurrence.news[place] for place in self.together]
-        self.inner = [node for node in walk([use.node for use in news]) if self._is_inside(node)]
+        self.inner = [node for node in _open_nodes([use.node for use in news]) if self._is_inside(node)]
         for node in self.inner:
             if node not in self.memo:
                 self._rebuild(node)
@@ -490,7 +533,7 @@ class _Extraction:
         return Loop(core, step, tuple(carry_axes), tuple(axes_of[0]), tuple(axes_of[1]), tuple(arguments))
 
     def _is_inside(self, node: Node) -> bool:
-        return bool(self.masks[node] & self.live)
+        return bool(self.masks.get(node, 0) & self.live)
 
     def _rebuild(self, node: Node) -> None:
         labels = tuple([Label(size) for size in node.dims + node.sums])

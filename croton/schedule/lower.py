@@ -706,10 +706,10 @@ class Lowering:
         node, labels = operand.use
         axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
         source = self._sources[node]
-        step = source.step if isinstance(source, Value) else None
         whole = len(labels) == len(axes) and set(labels) == set(axes)
         wanted = tuple([labels.index(axis) for axis in axes]) if whole else ()
-        value = None if step is None or step.kind == "view" or step.out in taken else step.out
+        # The value itself, and not what its step makes: a loop makes many.
+        value = source if isinstance(source, Value) and source not in taken and source.step is not None and source.step.kind != "view" else None
         if whole and value is not None and value.order in (UNDECIDED, wanted):
             value.order = wanted
         else:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from croton import algebra
 from croton.algebra.node import Label, Operand
-from croton.algebra.recurrence import Carry, Element, Recurrence
+from croton.algebra.recurrence import Carry, Element, Mark, Recurrence
 from croton.expr.expr import Expr
 from croton.sizes import Size, substitute
 from croton.transforms.scan import CARRY, ELEMENT, STACKED, Shape
-
-
-class Placeholder(NamedTuple):
-    """The key of the input that stands for a carry or an element, by the id of its expression."""
-
-    id: int
 
 
 class Loops:
@@ -33,7 +27,7 @@ class Loops:
         if node.op is CARRY:
             shape = tuple([substitute(size, self.sizes) for size in node.shape])
             axes = tuple([Label(size) for size in shape])
-            return Operand(axes, algebra.input_(Placeholder(node.id), axes, node.dtype))
+            return Operand(axes, algebra.input_(Mark("graph", node.id), axes, node.dtype))
         if node.op is ELEMENT:
             return self._element(node)
         recurrence, step = self._recurrence(node)
@@ -53,7 +47,7 @@ class Loops:
         if first not in operand.use.labels:
             return Operand(axes, algebra.relabel(operand.use, place))
         own = [place.get(label, label) for label in dict.fromkeys(operand.use.labels) if label is not first]
-        return Operand(axes, algebra.input_(Placeholder(node.id), own, node.dtype))
+        return Operand(axes, algebra.input_(Mark("graph", node.id), own, node.dtype))
 
     def _recurrence(self, node: Expr) -> tuple[Recurrence, Label]:
         shape = Shape(*node.params)

@@ -37,6 +37,13 @@ def test_newtons_method(max_steps: int | None) -> None:
     assert f(1.0)[1] == 0
 
 
+def test_any_of_the_carries_may_be_all_that_is_wanted() -> None:
+    a = cr.scalar("a")
+    both = cr.function([a], root(a))(7.0)
+    for place in range(2):
+        assert cr.function([a], root(a)[place])(7.0) == both[place]
+
+
 def test_the_derivative_is_that_of_the_steps_that_were_taken() -> None:
     a = cr.scalar("a")
     x, steps = root(a, 20)
