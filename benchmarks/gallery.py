@@ -265,6 +265,42 @@ def principal_components(rng: np.random.Generator) -> dict[str, Run]:
     return runs
 
 
+@example
+def recurrent(rng: np.random.Generator) -> dict[str, Run]:
+    time, batch, features, hidden = 100, 64, 32, 128
+    start = {
+        "inward": single(rng.standard_normal((features, 4 * hidden)) / 6),
+        "around": single(rng.standard_normal((hidden, 4 * hidden)) / 12),
+        "bias": np.zeros(4 * hidden, np.float32),
+    }
+    sequences, first = single(rng.standard_normal((time, batch, features))), np.zeros((batch, hidden), np.float32)
+
+    def cell_with(np: Any, sigmoid: Any, p: Any) -> Any:
+        def cell(carry: Any, x: Any) -> Any:
+            state, memory = carry
+            keep, write, show, new = np.split(x @ p["inward"] + state @ p["around"] + p["bias"], 4, axis=-1)
+            memory = sigmoid(keep) * memory + sigmoid(write) * np.tanh(new)
+            state = sigmoid(show) * np.tanh(memory)
+            return (state, memory), None
+
+        return cell
+
+    xs, zero = cr.tensor("xs", (None, None, features), dtype="float32"), cr.matrix("zero", dtype="float32")
+    p = {name: cr.tensor(name, value.shape, dtype="float32") for name, value in start.items()}
+    (last, _), _ = cr.scan(cell_with(cr, cr.sigmoid, p), (zero, zero), xs)
+    cost = (last**2).mean()
+    step = cr.function([xs, zero, *p.values()], [cost, *cr.grad(cost, list(p.values()))])
+    runs: dict[str, Run] = {"croton": lambda: step(sequences, first, *start.values())}
+    if jax:
+
+        def cost_in_jax(p: Any, xs: Any, zero: Any) -> Any:
+            (last, _), _ = jax.lax.scan(cell_with(jax.numpy, jax.nn.sigmoid, p), (zero, zero), xs)
+            return (last**2).mean()
+
+        runs["jax"] = in_jax(jax.value_and_grad(cost_in_jax), start, sequences, first)
+    return runs
+
+
 def main() -> None:
     wanted = [name for name in sys.argv[1:] if not name.startswith("-") and not name.isdigit()] or list(EXAMPLES)
     print(f"{THREADS} thread(s); JAX {jax.__version__ if jax else 'is missing'}")
