@@ -62,8 +62,8 @@ def _unvisited(roots: Sequence[Node], memo: Memo, leave: Callable[[Node], bool] 
         stack = [(root, iter(() if leave is not None and leave(root) else root.args))]
         while stack:
             node, rest = stack[-1]
-            for arg in rest:
-                child = arg[0]
+            for argument in rest:
+                child = argument[0]
                 if child not in memo:
                     stack.append((child, iter(() if leave is not None and leave(child) else child.args)))
                     break

@@ -492,8 +492,8 @@ class _Extraction:
         results = []
         for place, use in zip(self.together, news):
             found = self._argument(use)
-            number = {label: i for i, label in enumerate(recurrence.axes[place])}
-            results.append((found.node, tuple([number[label] for label in found.labels])))
+            position = {label: i for i, label in enumerate(recurrence.axes[place])}
+            results.append((found.node, tuple([position[label] for label in found.labels])))
         core = Core(
             step.size,
             recurrence.reverse,

@@ -363,7 +363,8 @@ class _Calls:
             found = [self.pointer(value) for value in (first, last, other)]
             before, after = self.assembly.view(found[0]), self.assembly.view(found[1])
             places["input", Slot("carry", place)], places["output", place] = before, after
-            rotates.append(Rotate(before, after, *found, index(self.plan.values[first].bytes)))
+            begin, end, scratch = found
+            rotates.append(Rotate(before, after, begin, end, scratch, index(self.plan.values[first].bytes)))
         for number, value in call.elements:
             places["input", Slot("element", number)] = advance(value, 0, length - 1)
         for number, value in call.taps:

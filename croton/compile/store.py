@@ -14,8 +14,8 @@ import numpy as np
 
 from croton.compile.account import Account
 from croton.runtime import objectcache
-from croton.util.config import config
 from croton.runtime.program import Program
+from croton.util.config import config
 
 MOST_PROGRAMS = 64
 """Programs kept in memory; the one that was not used for longest goes first."""

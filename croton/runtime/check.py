@@ -64,8 +64,9 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
             pointers = [word for advance in call.advances for word in advance[:2]]
             pointers += [word for begin in call.begins for word in begin[:2]] + [word for rotate in call.rotates for word in rotate[:5]]
             pointers += [call.going] if call.going >= 0 else []
-            sizes = [word for advance in call.advances for word in advance[2:] if word >= 0] + [call.going_size] * (call.going >= 0) + [entry[-1] for entry in (*call.begins, *call.rotates)]
-            return pointers, [call.count, *sizes]
+            sizes = [word for advance in call.advances for word in advance[2:] if word >= 0]
+            sizes += [call.going_size] * (call.going >= 0) + [entry[-1] for entry in (*call.begins, *call.rotates)]
+            return pointers, [call.length, *sizes]
         case Routine():
             return [pointer for pointer, _, _ in call.arrays], [size for _, _, sizes in call.arrays for size in sizes]
     raise MalformedProgram(f"{call!r} is no call")

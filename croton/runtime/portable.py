@@ -13,7 +13,23 @@ from typing import Any
 import numpy as np
 
 from croton.dtypes import dtype
-from croton.runtime.program import Array, Call, Check, Copy, Gemm, Gemv, Ger, Kernel, Loop, Program, Routine, Shared, SizeOperation, Syrk, Zero
+from croton.runtime.program import (
+    Array,
+    Call,
+    Check,
+    Copy,
+    Gemm,
+    Gemv,
+    Ger,
+    Kernel,
+    Loop,
+    Program,
+    Routine,
+    Shared,
+    SizeOperation,
+    Syrk,
+    Zero,
+)
 from croton.runtime.status import ARGUMENT_DETAILS, REASONS, Refused, Status
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -162,7 +178,7 @@ class _Run:
 
     def loop(self, call: Loop, P: Any, S: Any, kernels: Sequence[int], routines: Sequence[Callable[..., object]]) -> None:
         """Addresses are kept in both tables: that of kernels and that of library calls."""
-        count = self.S[call.count]
+        count = self.S[call.length]
 
         def point(entry: int, address: int) -> None:
             self.P[entry] = P[entry] = address

@@ -252,13 +252,13 @@ class Rotate(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """Run the calls S[count] times. S[counter], which nothing else uses, counts the steps that are done.
+    """Run the calls S[length] times. S[counter], which nothing else uses, counts the steps that are done.
 
     The entries of `P` that move are views; they are set anew each time the loop begins. With `going` >= 0 there is a step only while one of the S[going_size]
     bytes at P[going] is not 0; if one still is after all steps, the call is refused with `error`.
     """
 
-    count: int
+    length: int
     counter: int
     advances: tuple[Advance, ...]
     begins: tuple[Begin, ...]

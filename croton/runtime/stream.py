@@ -142,7 +142,7 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
 def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any], limits: Limits) -> list[int]:
     """The way in, the calls, the way back, the way out. Where a record jumps to is relative to what follows it."""
     inside = [word for inner in call.calls for word in _call(inner, kernels, routines, limits)]
-    about = [call.count, call.counter, call.going, call.going_size]
+    about = [call.length, call.counter, call.going, call.going_size]
     moves = [word for advance in call.advances for word in advance[:4]]
     turns = [word for rotate in call.rotates for word in rotate[:5]]
     begins = [word for begin in call.begins for word in begin]

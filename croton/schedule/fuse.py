@@ -82,7 +82,6 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
     """The groups of the steps, in an order in which they can run."""
     groups: list[Group] = []
     readers: dict[Value, Group] = {}
-    scalars: Group | None = None
     for step in steps:
         if step.kind == "view":
             step.out.level = step.detail[0].level
@@ -103,8 +102,6 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
             groups.append(found)
         found.add(member)
         full = len(step.dims)
-        if not full:
-            scalars = found
         for instruction in step.body:
             if instruction[0] == "load" and len(instruction[3]) == full > 0:
                 readers[instruction[2]] = found

@@ -615,7 +615,7 @@ class Lowering:
         # the rank is the last axis of the result, what is sorted the summed label
         rank = len(node.dims)
         value = self.materialised(self._sources[child], child.dims)
-        axes = tuple([*[labels.index(label) for label in range(rank - 1)], labels.index(rank)])
+        axes = (*[labels.index(label) for label in range(rank - 1)], labels.index(rank))
         return self._routine(node, argsort_routine(axes), [value], (0, (child.dims,)))
 
     def _routine(self, node: Node, routine: Any, values: list[Value], params: Any) -> Value:

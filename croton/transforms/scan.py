@@ -190,7 +190,7 @@ def traced(
     function: Callable[[Any, Any], tuple[Any, Any]], structure: Structure, first: Sequence[Expr], element: Any, depth: int, name: str
 ) -> tuple[list[Expr], list[Expr], Any]:
     """What stands for the carries, their next values, and what the body gives besides."""
-    carries = [apply(CARRY, (value,), (depth, place)) for place, value in enumerate(first)]
+    carries: list[Expr] = [apply(CARRY, (value,), (depth, place)) for place, value in enumerate(first)]
     result = function(unflatten(structure, carries), element)
     if not isinstance(result, tuple) or len(result) != 2:
         raise KindError(f"{name}: the body returns a pair (carry, y), got {type(result).__name__}; return (carry, None) where there is no y")
