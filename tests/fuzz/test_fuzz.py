@@ -9,6 +9,8 @@ import pytest
 
 from tests.fuzz.__main__ import trial
 from tests.fuzz.compare import quick_code
+from tests.fuzz.programs import generate
+from tests.fuzz.slopes import check_slopes
 
 
 @pytest.mark.parametrize("first", range(0, 1000, 100))
@@ -16,3 +18,7 @@ def test_random_programs(first: int) -> None:
     with quick_code():
         failed = [text for seed in range(first, first + 100) if (text := trial(seed)[1])]
     assert not failed, "\n\n".join(failed)
+
+
+def test_gradients_are_what_differences_say() -> None:
+    assert sum(check_slopes(generate(seed), seed) for seed in range(800)) > 40
