@@ -93,7 +93,7 @@ def test_what_is_wrong_with_a_loop_is_said() -> None:
     for wrong, what in (
         (loop._replace(counter=T), "a counter is wanted"),
         (loop._replace(advances=(Advance(X, X, ZERO, ROW),)), "only views move"),
-        (loop._replace(count=99), r"S\[99\] is not known"),
+        (loop._replace(length=99), r"S\[99\] is not known"),
         (loop._replace(calls=(Kernel(7, (), ()),)), "there is no kernel 7"),
     ):
         with pytest.raises(MalformedProgram, match=what):
