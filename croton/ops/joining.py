@@ -66,11 +66,12 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
 
 
 def _common(operands: Sequence[Operand]) -> list[Label]:
-    """New labels for the axes; a size that is known for one array is known for all."""
+    """New labels for the axes; a size that is known for one array is known for all. An axis is not of size 1 while a value may depend on it."""
     labels = []
     for axes in zip(*[x.axes for x in operands]):
-        known = [axis.size for axis in axes if isinstance(axis.size, int)]
-        labels.append(Label(known[0] if known else axes[0].size))
+        sizes = [axis.size for axis in axes if axis.size != 1]
+        known = [size for size in sizes if isinstance(size, int)]
+        labels.append(Label(next(iter(known or sizes), 1)))
     return labels
 
 

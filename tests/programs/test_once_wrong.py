@@ -96,3 +96,13 @@ def test_a_diagonal_is_sorted() -> None:
     a = RNG.standard_normal((4, 4))
     np.testing.assert_array_equal(cr.function([x], cr.argsort(cr.diagonal(x)))(a), np.argsort(np.diagonal(a)))
     np.testing.assert_array_equal(cr.function([x], cr.sort(cr.diagonal(x)))(a), np.sort(np.diagonal(a)))
+
+
+def test_arrays_of_one_row_and_of_as_many_as_a_call_finds_are_joined() -> None:
+    x = cr.tensor("x", shape=(1, None))
+    row = x[:, 2:-3:-2]
+    column = cr.swapaxes(row, -1, -2)
+    f = cr.function([x], cr.concatenate([column, row, column], axis=1))
+    np.testing.assert_array_equal(f(np.array([[1.0, 2.0, 3.0, 4.0]])), [[3.0, 3.0, 3.0]])
+    with pytest.raises(cr.ShapeError):
+        f(np.ones((1, 2)))
