@@ -10,7 +10,7 @@ from croton.algebra.cost import elements, extent, search
 from croton.algebra.node import Node
 from croton.algebra.rows import Row
 from croton.algebra.solution import Check, Digit, Factor, Gather, Predicate, Solved
-from croton.sizes import Size, nonnegative
+from croton.sizes import Size, nonnegative, product
 
 UNSOLVED = None
 Choice = int | tuple[int, ...] | None
@@ -267,7 +267,7 @@ class Attempt:
         used = [self._guarded(definition, predicates, reach, used[:place]) for place, definition in enumerate(used)]
         plain = _is_plain(at, {label: sizes[label] for label in free}, problem.sizes)
         injective = plain or self._is_injective(at, kept, bound)
-        covers = plain or (injective and not predicates and _same_count(problem.node.dims, [sizes[label] for label in kept]))
+        covers = plain or (injective and not predicates and product(problem.node.dims) == product([sizes[label] for label in kept]))
         extents = {label: extent(sizes[label]) for label in (*kept, *inner)}
         plan = search(terms, frozenset(kept), extents)
         loop = (*kept, *inner)
@@ -423,15 +423,3 @@ def _is_plain(at: Sequence[Row], free: Mapping[int, Size], sizes: Mapping[int, S
             return False
         labels.append(label)
     return len(set(labels)) == len(labels)
-
-
-def _same_count(dims: Sequence[Size], sizes: Sequence[Size]) -> bool:
-    total: Size = 1
-    for size in dims:
-        total = total * size
-    for_labels: Size = 1
-    for size in sizes:
-        for_labels = for_labels * size
-    return total == for_labels
-
-

@@ -16,7 +16,7 @@ from croton.compile.flow import Flow
 from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
-from croton.sizes import Size, Symbol, evaluate, hint, symbols
+from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
 from croton.util.provenance import Line
 
 
@@ -163,10 +163,7 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
     results = []
     for number, result in enumerate(interface.results):
         if plan.values[plan.outputs[number]].home[0] == "output" or (result.shared < 0 and not interface.in_donor(plan, number)):
-            size: Size = result.dtype.itemsize
-            for extent in result.shape:
-                size = size * extent
-            results.append(size)
+            results.append(product(result.shape) * result.dtype.itemsize)
     return Account(
         tuple(entries),
         tuple(to_text(kernel, f"kernel_{i}") for i, kernel in enumerate(plan.kernels)),

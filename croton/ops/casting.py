@@ -9,7 +9,7 @@ import numpy as np
 
 from croton.algebra import Operand, of_size, scalar
 from croton.algebra import constant as algebra_constant
-from croton.dtypes import DType, bool_, dtype, float32, float64, int64
+from croton.dtypes import DType, bool_, dtype, float32, float64, int64, uint64
 from croton.expr.expr import Constant, Expr, apply, constant
 from croton.expr.op import Op
 from croton.expr.types import TensorType
@@ -177,6 +177,15 @@ def floating(kind: DType) -> DType:
     if kind.is_float:
         return kind
     return float32 if kind.name in _HALF_IN_NUMPY else float64
+
+
+def accumulator(kind: DType, wanted: object) -> DType:
+    """The dtype in which NumPy sums and multiplies, unless another is wanted."""
+    if wanted is not None:
+        return dtype(wanted)
+    if kind.is_float:
+        return kind
+    return uint64 if kind.kind == "u" else int64
 
 
 def floats(*values: Any) -> list[Expr]:

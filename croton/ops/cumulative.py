@@ -11,14 +11,13 @@ import numpy as np
 
 from croton.algebra import Label, Operand, Use, add, at_least_zero, contract, cumulate, iota, scalar
 from croton.algebra import constant as algebra_constant
-from croton.dtypes import DType, bool_, int64, uint8, uint64
-from croton.dtypes import dtype as dtype_of
+from croton.dtypes import bool_, int64, uint8
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.ops.arguments import axis_of
 from croton.ops.broadcasting import show, stretch
-from croton.ops.casting import asarray, astype, converted
+from croton.ops.casting import accumulator, asarray, astype, converted
 from croton.ops.elementwise import logical_xor, subtract
 from croton.ops.indexing import index
 from croton.ops.joining import concatenate
@@ -71,15 +70,6 @@ CUMULATIVE_MAX = _record("cumulative_max", _running("max"), np.maximum.accumulat
 CUMULATIVE_MIN = _record("cumulative_min", _running("min"), np.minimum.accumulate)
 
 
-def _accumulator(kind: DType, wanted: object) -> DType:
-    """The dtype in which NumPy sums and multiplies."""
-    if wanted is not None:
-        return dtype_of(wanted)
-    if kind.is_float:
-        return kind
-    return uint64 if kind.kind == "u" else int64
-
-
 def _axis(x: Any, axis: int | None, what: str) -> tuple[Expr, int]:
     x = asarray(x)
     if axis is None:
@@ -91,7 +81,7 @@ def _axis(x: Any, axis: int | None, what: str) -> tuple[Expr, int]:
 
 def _accumulated(op: Op, unit: int, x: Any, axis: int | None, dtype: object, include_initial: bool) -> Expr:
     x, along = _axis(x, axis, op.name)
-    x = converted(x, _accumulator(x.dtype, dtype))
+    x = converted(x, accumulator(x.dtype, dtype))
     result = apply(op, (x,), (along,))
     if not include_initial:
         return result

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from croton.algebra import Label, Operand, Use, contract, reduce
-from croton.dtypes import DType, bool_, float64, int64, uint64
+from croton.dtypes import DType, bool_, float64
 from croton.dtypes import dtype as dtype_of
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.ops.arguments import Axes, axes_of, count_of
 from croton.ops.broadcasting import show, stretch, typed
-from croton.ops.casting import asarray, converted, floating, floats, truths
+from croton.ops.casting import accumulator, asarray, converted, floating, floats, truths
 from croton.ops.elementwise import divide, multiply, sqrt, square, subtract
 from croton.sizes import Size
 from croton.util.errors import DTypeError, ShapeError
@@ -81,26 +81,17 @@ _LOGSUMEXP = reduction("logsumexp", _by("lse"), _lse_reference)
 OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _ANY, _ALL, _LOGSUMEXP]
 
 
-def _accumulator(kind: DType, wanted: object) -> DType:
-    """The dtype in which NumPy sums and multiplies."""
-    if wanted is not None:
-        return dtype_of(wanted)
-    if kind.is_float:
-        return kind
-    return uint64 if kind.kind == "u" else int64
-
-
 def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
     """The sum over axes, over all of them by default. Integers and bools are summed in 64 bits."""
     x = asarray(x)
-    x = converted(x, _accumulator(x.dtype, dtype))
+    x = converted(x, accumulator(x.dtype, dtype))
     return apply(_SUM, (x,), (axes_of(axis, x.ndim, "sum"), bool(keepdims)))
 
 
 def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
     """The product over axes, over all of them by default. Integers and bools are multiplied in 64 bits."""
     x = asarray(x)
-    x = converted(x, _accumulator(x.dtype, dtype))
+    x = converted(x, accumulator(x.dtype, dtype))
     return apply(_PROD, (x,), (axes_of(axis, x.ndim, "prod"), bool(keepdims)))
 
 

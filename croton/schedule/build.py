@@ -20,7 +20,7 @@ from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, 
 from croton.schedule.product import legalise, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.step import COSTS, Step, Value
-from croton.sizes import Size
+from croton.sizes import Size, product
 
 EMITTERS = {"map": emit, "scatter": emit_scatter, "scan": emit_scan}
 
@@ -198,10 +198,7 @@ class _Assembly:
     def _traffic(self, values: Sequence[Value]) -> Size:
         total: Size = 0
         for value in dict.fromkeys(values):
-            size: Size = value.dtype.itemsize
-            for extent in value.dims:
-                size = size * extent
-            total = total + size
+            total = total + product(value.dims) * value.dtype.itemsize
         return total
 
     def _number(self, value: Value) -> int:
@@ -279,9 +276,5 @@ def _flops(group: Group) -> Size:
                 cost[labels] = cost.get(labels, 0) + COSTS[kind]
             reach.append(labels)
         for labels, count in cost.items():
-            size: Size = count
-            for label, extent in enumerate(step.dims):
-                if labels >> label & 1:
-                    size = size * extent
-            total = total + size
+            total = total + product([extent for label, extent in enumerate(step.dims) if labels >> label & 1]) * count
     return total

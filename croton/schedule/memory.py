@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from croton.kernel.language import For, Index, Kernel, Lanes, Load, Stmt, Store
 from croton.schedule.step import Value
-from croton.sizes import Size, hint
+from croton.sizes import Size, hint, product
 
 
 class Access(NamedTuple):
@@ -158,10 +158,7 @@ def plan_memory(
 
 
 def _bytes(value: Value) -> Size:
-    size: Size = value.dtype.itemsize
-    for extent in value.dims:
-        size = size * extent
-    return size
+    return product(value.dims) * value.dtype.itemsize
 
 
 def _take(size: Size, free: dict[int, None], free_by_size: dict[Size, list[int]], slots: list[dict[Size, None]]) -> int:

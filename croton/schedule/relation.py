@@ -18,7 +18,7 @@ from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
 from croton.dtypes import DType, bool_, int64
 from croton.kernel.functions import unit
 from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
-from croton.sizes import Size
+from croton.sizes import Size, product
 
 
 def prefers_mask(lowering: Any, node: Node) -> bool:
@@ -112,7 +112,7 @@ class _Lowering:
         source = self.lowering.source(self.node.args[solved.factors[0].argument][0])
         if type(source) is not Value or source.dtype is not self.node.dtype or not (solved.plain or (solved.covers and solved.injective)):
             return None
-        if _count(source.dims) != _count(self.node.dims):
+        if product(source.dims) != product(self.node.dims):
             return None
         read, written = self._address(solved.factors[0].at, source.dims), self._address(solved.output, self.node.dims)
         return source if read == written else None
@@ -219,7 +219,7 @@ class _Lowering:
                 return None
             order.append(found[0])
             stride = stride * self.solved.sizes[found[0]]
-        return order[::-1] if order and stride == _count(source.dims) else None
+        return order[::-1] if order and stride == product(source.dims) else None
 
     def _view(self, source: Value, at: Sequence[Row], order: list[int]) -> Value:
         labels = {label: number for number, label in enumerate(order)}
@@ -415,13 +415,6 @@ class _Lowering:
             else:
                 stack += definition.row[0]
         return found
-
-
-def _count(dims: Sequence[Size]) -> Size:
-    total: Size = 1
-    for size in dims:
-        total = total * size
-    return total
 
 
 def _label_of(row: Row) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -115,7 +115,7 @@ class Poly:
             return self if other == 1 else Poly(tuple((monomial, coefficient * other) for monomial, coefficient in self.terms))
         if not isinstance(other, Poly):
             return _times_integer(self, other)
-        return product(self, other)
+        return _multiplied(self, other)
 
     __rmul__ = __mul__
 
@@ -155,6 +155,14 @@ def fresh_symbol(prefix: str = "n", hint: int | None = None) -> Poly:
     while name in _symbols:
         name = f"{prefix}{next(_fresh)}"
     return symbol(name, hint)
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The number of elements of an array of these sizes."""
+    total: Size = 1
+    for size in sizes:
+        total = total * size
+    return total
 
 
 def unused_symbol(name: str) -> Poly:
@@ -300,7 +308,7 @@ def _combine(left: Poly, right: Size, sign: int) -> Size:
     return _polynomial(terms)
 
 
-def product(left: Poly, right: Poly) -> Size:
+def _multiplied(left: Poly, right: Poly) -> Size:
     """The product of two polynomials."""
     terms: dict[Monomial, int] = {}
     for a, c in left.terms:
