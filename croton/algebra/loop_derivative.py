@@ -15,6 +15,7 @@ from croton.algebra.contract import contract
 from croton.algebra.loop import UNLIMITED, core_of, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
 from croton.algebra.recurrence import Carry, Element, Recurrence, known_of, mark, read_at
+from croton.util.errors import NotSupportedError
 
 Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node]], list[Any]]
 
@@ -34,7 +35,9 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
     node = parts[0].node
     core = core_of(node)
     if core.stop is not None and core.length == UNLIMITED:
-        raise NotImplementedError("not supported: the derivative of a while_loop of any number of steps; give it max_steps, so that its states can be kept")
+        raise NotSupportedError(
+            "not supported: the derivative of a while_loop of any number of steps; give it max_steps, so that its states can be kept", node.origin
+        )
     loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
     assert all(loop_key(part.node) == loop_key(node) for part in parts)
     step, count = loop.step, len(core.carries)

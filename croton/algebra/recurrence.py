@@ -12,6 +12,7 @@ one more label, the step: a product of each element with a weight becomes one pr
 
 from __future__ import annotations
 
+import abc
 import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -311,7 +312,7 @@ def _sum(terms: Sequence[Use]) -> Use:
     return total
 
 
-class _History:
+class _History(abc.ABC):
     """The values of a carry over the steps: before each, after the last, and all of them with the first."""
 
     def __init__(self, recurrence: Recurrence, place: int) -> None:
@@ -320,16 +321,16 @@ class _History:
         self.reverse = recurrence.reverse
         self.init = recurrence.inits[place]
 
+    @abc.abstractmethod
     def before(self) -> Use:
         """At the step."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def after(self) -> Use:
         """At the step."""
-        raise NotImplementedError
 
-    def final(self) -> Use:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def final(self) -> Use: ...
 
     def states(self, row: Label) -> Use:
         after = self.after()

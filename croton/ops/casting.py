@@ -90,10 +90,6 @@ def asarray(value: Any, dtype: object = None) -> Expr:
     return constant(value, dtype)
 
 
-as_expr = asarray
-"""The same under the name that layers above use for arguments."""
-
-
 def _numbers(value: Any) -> np.ndarray:
     if isinstance(value, (list, tuple)) and any(isinstance(x, Expr) for x in value):
         raise KindError("a list that holds expressions is not an array; join them with stack or concatenate")
