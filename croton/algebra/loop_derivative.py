@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 from croton.algebra.add import add
 from croton.algebra.constant import zero
 from croton.algebra.contract import contract
+from croton.algebra.extraction import known_of
+from croton.algebra.history import read_at
 from croton.algebra.loop import UNLIMITED, core_of, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
-from croton.algebra.recurrence import Carry, Element, Recurrence, known_of, mark, read_at
+from croton.algebra.recurrence import Carry, Element, Recurrence
+from croton.algebra.stand_in import mark
 from croton.util.errors import NotSupportedError
 
 Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node]], list[Any]]

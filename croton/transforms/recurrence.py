@@ -7,7 +7,8 @@ from typing import Any
 
 from croton import algebra
 from croton.algebra.node import Label, Operand
-from croton.algebra.recurrence import Carry, Element, Mark, Recurrence
+from croton.algebra.recurrence import Carry, Element, Recurrence
+from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
 from croton.sizes import Size, substitute
 from croton.transforms.scan import CARRY, ELEMENT, STACKED, Shape

@@ -15,7 +15,8 @@ from croton.algebra.node import Label, Use, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.print import show
 from croton.algebra.rebuild import rebuild
-from croton.algebra.recurrence import Carry, Element, Recurrence, mark
+from croton.algebra.recurrence import Carry, Element, Recurrence
+from croton.algebra.stand_in import mark
 from croton.dtypes import float64
 
 STEPS, SIZE = 5, 3

@@ -1,0 +1,190 @@
+"""The loop that is left of carries that feed one another, and what is worth keeping of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from croton.algebra.add import add
+from croton.algebra.contract import contract, is_read
+from croton.algebra.history import read_at
+from croton.algebra.loop import Core, Loop, results_of, slot
+from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, walk
+from croton.algebra.rebuild import Memo, construct, read
+from croton.algebra.relation import select
+from croton.algebra.scalar import FUNCTIONS
+from croton.algebra.stand_in import open_nodes
+
+if TYPE_CHECKING:
+    from croton.algebra.recurrence import Recurrence
+
+
+class Extraction:
+    """The core of carries that feed one another: what depends on none of them is outside, and given to the core as an element or a fixed value."""
+
+    def __init__(self, recurrence: Recurrence, together: Sequence[int], still: Sequence[int] = ()) -> None:
+        self.recurrence = recurrence
+        self.together = together
+        self.still = still
+        self.live = sum([1 << place for place in (*together, *still)])
+        self.masks = recurrence.masks
+        self.memo: Memo = {}
+        self.carries: list[Node] = []
+        self.inner: list[Node] = []
+        self.given: dict[tuple, tuple[Node, Use]] = {}
+        self.elements: list[tuple[Node, Use]] = []
+        self.fixed: list[tuple[Node, Use]] = []
+
+    def loop(self) -> Loop:
+        """The loop that computes them."""
+        recurrence, step = self.recurrence, self.recurrence.step
+        for number, place in enumerate(self.together):
+            axes = tuple(recurrence.axes[place])
+            node = slot("carry", number, [label.size for label in axes], recurrence.nodes[place].dtype)
+            self.carries.append(node)
+            self.memo[recurrence.nodes[place]] = (axes, Use(node, axes))
+        for place in self.still:
+            self.memo[recurrence.nodes[place]] = (tuple(recurrence.axes[place]), self._given(recurrence.inits[place]))
+        news = [recurrence.news[place] for place in self.together]
+        self.inner = [node for node in open_nodes([use.node for use in news]) if self._is_inside(node)]
+        for node in self.inner:
+            if node not in self.memo:
+                self._rebuild(node)
+        results = []
+        for place, use in zip(self.together, news):
+            found = self._argument(use)
+            position = {label: i for i, label in enumerate(recurrence.axes[place])}
+            results.append((found.node, tuple([position[label] for label in found.labels])))
+        core = Core(
+            step.size,
+            recurrence.reverse,
+            tuple(self.carries),
+            tuple([node for node, _ in self.elements]),
+            tuple([node for node, _ in self.fixed]),
+            tuple(results),
+            None if recurrence.stop is None else self.together.index(recurrence.stop),
+        )
+        return self._with_own_labels(core)
+
+    def kept(self, loop: Loop) -> Memo:
+        """The values of nodes of the core in all steps that are better kept than computed again."""
+        kept: Memo = {}
+        if loop.core.stop is not None:
+            return kept  # steps that are left out tap nothing
+        for node in self.inner:
+            labels, use = self.memo[node]
+            if is_worth_keeping(node) and use.node.kind != "input" and use.node.args and len(set(use.labels)) == len(use.labels):
+                kept[node] = (labels, loop.tap(use))
+        return kept
+
+    def _with_own_labels(self, core: Core) -> Loop:
+        step = self.recurrence.step
+        carry_axes, arguments = [], []
+        for place in self.together:
+            own = {label: Label(label.size) for label in self.recurrence.axes[place]}
+            init = self.recurrence.inits[place]
+            carry_axes.append(tuple(own.values()))
+            arguments.append(Use(init.node, tuple([own[label] for label in init.labels])))
+        axes_of: list[list[tuple[Label, ...]]] = [[], []]
+        for group, found in ((self.elements, axes_of[0]), (self.fixed, axes_of[1])):
+            for _, use in group:
+                own = {label: label if label is step else Label(label.size) for label in use.labels}
+                found.append(tuple([label for label in own.values() if label is not step]))
+                arguments.append(Use(use.node, tuple([own[label] for label in use.labels])))
+        return Loop(core, step, tuple(carry_axes), tuple(axes_of[0]), tuple(axes_of[1]), tuple(arguments))
+
+    def _is_inside(self, node: Node) -> bool:
+        return bool(self.masks.get(node, 0) & self.live)
+
+    def _rebuild(self, node: Node) -> None:
+        labels = tuple([Label(size) for size in node.dims + node.sums])
+        axes = labels[: len(node.dims)]
+        uses = [Use(arg[0], tuple([labels[i] for i in arg[1]])) for arg in node.args]
+        if node.kind == "contract":
+            factors = self._gathered([(use, arg[2]) for use, arg in zip(uses, node.args)], lambda some: contract({x for u, _ in some for x in u.labels}, some))
+            result = contract(axes, factors, node.param, labels[len(axes) :], node.dtype)
+        elif node.kind == "add":
+            terms = self._gathered([(use, arg[2]) for use, arg in zip(uses, node.args)], lambda some: add(some, node.dtype))
+            result = add([(use, coef if type(coef) is not int else ONE) for use, coef in terms], node.dtype)
+        else:
+            result = construct(node, labels, [self._argument(use) for use in uses])
+        self.memo[node] = (axes, result)
+
+    def _argument(self, use: Use) -> Use:
+        if self._is_inside(use.node):
+            return read(self.memo, use.node, use.labels)
+        return self._from_outside(use)
+
+    def _from_outside(self, use: Use) -> Use:
+        """A value that depends on no carry, as the core reads it."""
+        node, labels = use
+        if not node.args and node.kind not in ("input", "constant"):
+            return use  # a number, the value of a label, a relation
+        if node.kind == "select":
+            index, positions = node.args[0]
+            return select(labels[0], self._from_outside(Use(index, tuple([labels[i] for i in positions]))))
+        return self._given(self.recurrence.lifted(use))
+
+    def _given(self, lifted: Use) -> Use:
+        step = self.recurrence.step
+        own = list(dict.fromkeys(lifted.labels))
+        key = (lifted.node, tuple([own.index(label) for label in lifted.labels]), own.index(step) if step in own else -1)
+        axes = tuple([label for label in own if label is not step])
+        found = self.given.get(key)
+        if found is None:
+            group, role = (self.elements, "element") if step in own else (self.fixed, "fixed")
+            node = slot(role, len(group), [label.size for label in axes], lifted.node.dtype)
+            found = self.given[key] = (node, lifted)
+            group.append(found)
+        return Use(found[0], axes)
+
+    def _gathered(self, items: list[tuple[Use, object]], together: Callable[[list], Use]) -> list[tuple]:
+        """Factors or terms as the core reads them. Those from outside make one value where that is no larger than the largest of them."""
+        found: list[tuple] = []
+        groups: list[tuple[set[Label], list]] = []
+        outside = []
+        for use, weight in items:
+            if self._is_inside(use.node):
+                found.append((read(self.memo, use.node, use.labels), weight))
+            elif (not use.node.args and use.node.kind not in ("input", "constant")) or use.node.kind in RELATIONS:
+                found.append((self._from_outside(use), weight))
+            else:
+                outside.append((set(self.recurrence.lifted(use).labels), use, weight))
+        outside.sort(key=lambda item: -len(item[0]))
+        for labels, use, weight in outside:
+            for wider, members in groups:
+                if labels <= wider:
+                    members.append((use, weight))
+                    break
+            else:
+                groups.append((labels, [(use, weight)]))
+        for _, members in groups:
+            if len(members) == 1:
+                found.append((self._from_outside(members[0][0]), members[0][1]))
+            else:
+                found.append((self._from_outside(together(members)), 1))
+        return found
+
+
+def is_worth_keeping(node: Node) -> bool:
+    """Whether the values of a node in all steps are better kept than computed again behind the loop."""
+    if node.kind == "contract":
+        return bool(node.sums) and not is_read(node)
+    if node.kind == "map":
+        return FUNCTIONS[node.param].cost != "cheap"
+    return node.kind in ("reduce", "arg", "cumulate", "call")
+
+
+def known_of(loop: Loop) -> Memo:
+    """What need not be computed again of a loop: the values of nodes of its core in all steps, at its step."""
+    found: Memo = {}
+    results = results_of(loop)
+    for node in walk([use.node for use in results]):
+        if loop.core.stop is None and is_worth_keeping(node):
+            labels = tuple([Label(size) for size in node.dims])
+            found[node] = (labels, loop.tap(Use(node, labels)))
+    for place, (use, axes) in enumerate(zip(results, loop.carry_axes)):
+        if len(use.labels) == len(axes) and len(set(use.labels)) == len(axes) and use.node.kind != "input":
+            row = Label(loop.core.length + 1)
+            found[use.node] = (use.labels, read_at(loop.states(place, row), row, {loop.step: 1}, 1 - int(loop.core.reverse)))
+    return found
