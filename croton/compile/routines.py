@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.algebra.call import Routine
-from croton.schedule.lower import argsort_routine
+from croton.schedule.routine import argsort_routine
 from croton.util.errors import ShapeError
 
 Code = Callable[..., None]

@@ -11,13 +11,14 @@ from typing import Any
 
 from croton.algebra.coefficient import multiply, of_size
 from croton.algebra.constant import number_of
-from croton.algebra.cost import Tree
 from croton.algebra.node import ONE, Coef, Node, intern
 from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
 from croton.dtypes import DType, bool_, int64
 from croton.kernel.functions import unit
+from croton.schedule.factors import multiplied
 from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
+from croton.schedule.summation import summed
 from croton.sizes import Size, product
 
 
@@ -172,12 +173,12 @@ class _Lowering:
                 factors.append(self._term(predicate, place))
         if solved.plain:
             if inner:
-                return self.lowering.summed(dims, rank, factors, self.coef, dtype, solved.order.tree)
+                return summed(self.lowering, dims, rank, factors, self.coef, dtype, solved.order.tree)
             body = BodyBuilder()
-            return self.lowering.emit(dims, rank, None, body.finish(self.lowering.multiplied(body, factors, self.coef, dtype)))
+            return self.lowering.emit(dims, rank, None, body.finish(multiplied(self.lowering, body, factors, self.coef, dtype)))
         coef = self.coef
         if inner:
-            core = self.lowering.summed(dims, rank, factors, coef, dtype, solved.order.tree)
+            core = summed(self.lowering, dims, rank, factors, coef, dtype, solved.order.tree)
             factors, coef = [(core, tuple(range(rank)), 1)], Coef(1)
         place = {label: place[label] for label in kept}
         if self.function not in ("sum", "any") or self.node in self.lowering.added:
@@ -354,7 +355,7 @@ class _Lowering:
         moved = {place[label]: axes[label] for label in place}
         body = BodyBuilder()
         inside = [(source, tuple([moved[label] for label in labels]), power) for source, labels, power in factors]
-        result = self.lowering.multiplied(body, inside, coef, dtype)
+        result = multiplied(self.lowering, body, inside, coef, dtype)
         condition = -1
         for axis, row in enumerate(self.solved.output):
             if not row[0]:
@@ -382,7 +383,7 @@ class _Lowering:
         value = self._scatter(dims, [factor for factor in factors if factor not in same], Coef(1), dtype, place)
         body = BodyBuilder()
         rank = len(self.node.dims)
-        scaled = self.lowering.multiplied(body, [(value, tuple(range(rank)), 1), *same], coef, dtype)
+        scaled = multiplied(self.lowering, body, [(value, tuple(range(rank)), 1), *same], coef, dtype)
         return self.lowering.emit(self.node.dims, rank, None, body.finish(scaled))
 
     def _scatter(self, dims: tuple[Size, ...], factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
@@ -390,7 +391,7 @@ class _Lowering:
         solved = self.solved
         body = BodyBuilder()
         labels = dict(place)
-        result = self.lowering.multiplied(body, factors, coef, dtype)
+        result = multiplied(self.lowering, body, factors, coef, dtype)
         guard = self._all(body, self._own_predicates(place), labels)
         index = tuple([self._position(body, row, labels) for row in solved.output])
         if len(labels) != len(place):
@@ -435,22 +436,3 @@ def _labels_of(rows: Sequence[Row]) -> list[int] | None:
             return None
         found.append(label)
     return found
-
-
-def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:
-    """A tree of pairs as a list: positions of the terms, each result taking the next one."""
-    pairs: list[tuple[int, int]] = []
-    results: list[int] = []
-    stack: list[tuple[Any, bool]] = [] if tree is None else [(tree, False)]
-    while stack:
-        here, ready = stack.pop()
-        if ready:
-            right, left = results.pop(), results.pop()
-            results.append(count + len(pairs))
-            pairs.append((left, right))
-        elif isinstance(here, int):
-            results.append(here)
-        else:
-            stack += [(here, True), (here[1], False), (here[0], False)]
-    return pairs
-

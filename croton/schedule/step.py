@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from croton.algebra.node import Coef
+from croton.algebra.node import Coef, Node
 from croton.algebra.scalar import FUNCTIONS
 from croton.dtypes import DType, bool_, int64
 from croton.sizes import Size
@@ -83,6 +83,10 @@ class Inline(NamedTuple):
 
     dtype: DType
     body: Body
+
+
+Source = Value | Node | Inline
+"""A value, or what is written into its readers: a label's value, a number, a relation, a read at computed positions."""
 
 
 class Scatter(NamedTuple):

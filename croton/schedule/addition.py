@@ -1,0 +1,73 @@
+"""Sums of terms to steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from croton.algebra.coefficient import multiply
+from croton.algebra.node import ONE, Coef, Node
+from croton.dtypes import DType, bool_
+from croton.schedule.contract import sole_product
+from croton.schedule.step import BodyBuilder, Source, Step
+from croton.schedule.update import updated
+
+if TYPE_CHECKING:
+    from croton.schedule.lower import Lowering
+
+
+def lower_add(lowering: Lowering, node: Node) -> Source:
+    """A sum of terms: products are accumulated onto what the others add up to."""
+    rank, dtype = len(node.dims), node.dtype
+    if node in lowering.replaced and lowering.uses[node] == 1:
+        total = updated(lowering, node)
+        if total is not None:
+            return total
+    same = tuple(range(rank))
+    products: list[tuple[Step, Coef]] = []
+    rest = []
+    for child, labels, coef in node.args:
+        sole = sole_product(lowering, child) if labels == same and len(node.args) > 1 else None
+        if sole is None:
+            rest.append((child, labels, coef))
+        else:
+            products.append((sole, coef))
+    if products and rest and (rest == [(rest[0][0], same, ONE)] or not any(len(labels) == rank for _, labels, _ in rest)):
+        # a lone shared value would only be copied, and a bias is added after the product, with what follows it
+        products, rest = [], list(node.args)
+    total = None
+    if rest:
+        body = BodyBuilder()
+        total = lowering.emit(node.dims, rank, None, body.finish(_sum(lowering, body, rest, dtype)), own=bool(products))
+    for step, coef in products:
+        detail = step.detail._replace(alpha=multiply(step.detail.alpha, coef), accumulate=total)
+        total = lowering.product(step.dims, rank, dtype, detail, own=True)
+    assert total is not None, "a sum has terms"
+    return total
+
+
+def _sum(lowering: Lowering, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
+    # numbers last and wide terms first, so that equal sums of different graphs are equal text
+    ordered = sorted(terms, key=lambda term: (_is_number(term[0]), -len(term[1])))
+    result = -1
+    for child, labels, coef in ordered:
+        function = "add"
+        if _is_number(child):
+            read = body.coef(dtype, multiply(child.param, coef))
+        else:
+            read = lowering.read(body, lowering.source(child), labels)
+            if child.dtype is bool_:
+                read = body.call("where", dtype, read, body.coef(dtype, coef), body.const(dtype, 0))
+            elif coef == (-1, ()):
+                function = "sub"
+            elif coef != ONE:
+                read = body.call("mul", dtype, read, body.coef(dtype, coef))
+        if result < 0:
+            result = read if function == "add" else body.call("neg", dtype, read)
+        else:
+            result = body.call(function, dtype, result, read)
+    return result
+
+
+def _is_number(node: Node) -> bool:
+    return node.kind == "contract" and not node.args and node.dtype is not bool_

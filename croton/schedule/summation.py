@@ -1,0 +1,142 @@
+"""Sums of products, pair by pair in a planned order.
+
+A pair without a sum is no step: its factors go on, unmultiplied, to the next sum (a lazy product). A pair with a sum is a matrix product where it is one and
+large enough, else a reduction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from croton.algebra.cost import Tree, extent, search
+from croton.algebra.node import ONE, Coef
+from croton.dtypes import DType, bool_, float32, float64
+from croton.schedule.factors import Factor, multiplied
+from croton.schedule.step import BodyBuilder, Operands, Value, plain_labels
+from croton.sizes import Size
+
+if TYPE_CHECKING:
+    from croton.schedule.lower import Lowering
+
+LEAST_PRODUCT = 16
+LEAST_SIDE = 2
+
+
+def summed(
+    lowering: Lowering, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType, tree: Tree | None = None
+) -> Value:
+    """coef * the sum over the labels from `rank` on of the product of the factors, in the order of a tree over them if one is given."""
+    items: list[list[Factor]] = [[factor] for factor in factors]
+    labels: list[set[int]] = [set(factor[1]) for factor in factors]
+    count: dict[int, int] = {}
+    for found in labels:
+        for label in found:
+            count[label] = count.get(label, 0) + 1
+    if tree is None and len(factors) > 2:
+        extents = {label: extent(size) for label, size in enumerate(dims)}
+        tree = search([frozenset(found) for found in labels], frozenset(range(rank)), extents).tree
+    pairs = [(0, 1)] if len(factors) == 2 else pairs_of(tree, len(factors)) if len(factors) > 1 else []
+    applied = False
+    if len(factors) > 1:
+        for number in range(len(items)):
+            gone = sorted([label for label in labels[number] if label >= rank and count[label] == 1])
+            if gone:
+                items[number] = [_reduction(lowering, dims, items[number], None, gone, ONE, dtype)]
+                labels[number] = set(items[number][0][1])
+    last = len(pairs) - 1
+    for number, (left, right) in enumerate(pairs):
+        for label in labels[left] & labels[right]:
+            count[label] -= 1
+        together = labels[left] | labels[right]
+        gone = sorted([label for label in together if label >= rank and count[label] == 1])
+        if not gone:
+            items.append(items[left] + items[right])
+            labels.append(together)
+            continue
+        scale = coef if number == last else ONE
+        applied = number == last
+        items.append([_reduction(lowering, dims, items[left], items[right], gone, scale, dtype)])
+        labels.append(set(items[-1][0][1]))
+    result = items[-1]
+    if len(factors) == 1:
+        result, applied = [_reduction(lowering, dims, result, None, list(range(rank, len(dims))), coef, dtype)], True
+    if (applied or coef == ONE) and len(result) == 1 and result[0][1:] == (tuple(range(rank)), 1) and type(result[0][0]) is Value:
+        return result[0][0]
+    body = BodyBuilder()
+    return lowering.emit(dims[:rank], rank, None, body.finish(multiplied(lowering, body, result, ONE if applied else coef, dtype)))
+
+
+def _reduction(
+    lowering: Lowering, dims: tuple[Size, ...], left: list[Factor], right: list[Factor] | None, gone: list[int], coef: Coef, dtype: DType
+) -> Factor:
+    """The factor that a sum of products leaves."""
+    mine = {label for factor in left for label in factor[1]}
+    others = set() if right is None else {label for factor in right for label in factor[1]}
+    kept = sorted((mine | others).difference(gone))
+    places = {label: place for place, label in enumerate([*kept, *gone])}
+    own = tuple([dims[label] for label in places])
+    rank = len(kept)
+    if right is not None and dtype in (float32, float64) and _is_product(dims, mine, others, gone):
+        first, first_labels = _operand(lowering, dims, left, sorted(mine), dtype)
+        second, second_labels = _operand(lowering, dims, right, sorted(others), dtype)
+        first_labels = tuple([places[label] for label in first_labels])
+        second_labels = tuple([places[label] for label in second_labels])
+        value = lowering.product(own, rank, dtype, Operands(first, first_labels, second, second_labels, coef, None))
+        return (value, tuple(kept), 1)
+    body = BodyBuilder()
+    factors = left if right is None else left + right
+    moved = [(source, tuple([places[label] for label in labels]), power) for source, labels, power in factors]
+    value = lowering.emit(own, rank, "any" if dtype is bool_ else "sum", body.finish(multiplied(lowering, body, moved, ONE, dtype)))
+    if coef != ONE:
+        body = BodyBuilder()
+        scaled = multiplied(lowering, body, [(value, tuple(range(rank)), 1)], coef, dtype)
+        value = lowering.emit(own[:rank], rank, None, body.finish(scaled))
+    return (value, tuple(kept), 1)
+
+
+def _is_product(dims: tuple[Size, ...], mine: set[int], others: set[int], gone: list[int]) -> bool:
+    inner = mine & others
+    if not inner.issuperset(gone):
+        return False
+    rows, columns = mine - others, others - mine
+    if not rows or not columns:
+        return False
+    sides = []
+    for group in (rows, columns, gone):
+        side = 1
+        for label in group:
+            side *= extent(dims[label])
+        sides.append(side)
+    least = min(sides)
+    return least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone))
+
+
+def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], labels: list[int], dtype: DType) -> tuple[Value, tuple[int, ...]]:
+    """An array for a side of a matrix product."""
+    if len(factors) == 1:
+        source, at, power = factors[0]
+        if power == 1 and type(source) is Value and source.dtype is dtype and plain_labels(at):
+            return source, at
+    places = {label: place for place, label in enumerate(labels)}
+    body = BodyBuilder()
+    moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in factors]
+    result = multiplied(lowering, body, moved, ONE, dtype)
+    return lowering.emit(tuple([dims[label] for label in labels]), len(labels), None, body.finish(result)), tuple(labels)
+
+
+def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:
+    """A tree of pairs as a list: positions of the terms, each result taking the next one."""
+    pairs: list[tuple[int, int]] = []
+    results: list[int] = []
+    stack: list[tuple[Any, bool]] = [] if tree is None else [(tree, False)]
+    while stack:
+        here, ready = stack.pop()
+        if ready:
+            right, left = results.pop(), results.pop()
+            results.append(count + len(pairs))
+            pairs.append((left, right))
+        elif isinstance(here, int):
+            results.append(here)
+        else:
+            stack += [(here, True), (here[1], False), (here[0], False)]
+    return pairs

@@ -1,0 +1,95 @@
+"""Sums that are added into the memory of an input that dies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from croton.algebra.coefficient import multiply
+from croton.algebra.node import ONE, Coef, Node
+from croton.dtypes import bool_
+from croton.schedule.contract import sole_product
+from croton.schedule.step import BodyBuilder, Scatter, Step, Value, arguments_of, moved, renumbered
+
+if TYPE_CHECKING:
+    from croton.schedule.lower import Lowering
+
+
+def updated(lowering: Lowering, node: Node) -> Value | None:
+    """A donated input plus scatters or products that are used once: they are added into its memory, after all that reads it."""
+    key, operand = lowering.replaced[node]
+    base: Value | None = None
+    others = []
+    for child, labels, coef in node.args:
+        if child.kind == "input" and child.param == key and coef == ONE and base is None:
+            axes = [axis for axis in operand.axes if axis.size != 1]
+            if [operand.use.labels[label] for label in labels] != axes:
+                return None
+            base = lowering.inputs[key]
+        else:
+            others.append((child, labels, coef))
+    if base is None or len(others) != 1:
+        return None
+    child, labels, coef = others[0]
+    value = lowering.source(child)
+    if type(value) is not Value or value.step is None or lowering.uses[child] != 1 or len(labels) != len(node.dims):
+        return None
+    if value.step.kind == "scatter" and value.step.detail.op in (None, "sum") and lowering.claims.get(value, 1) == 1:
+        return _scattered_into(lowering, base, value.step, labels, coef, node)
+    step = sole_product(lowering, child)
+    if step is not None and labels == tuple(range(len(labels))):
+        detail = step.detail
+        if not (is_donated(lowering, detail.left) or is_donated(lowering, detail.right)):
+            detail = detail._replace(alpha=multiply(detail.alpha, coef), accumulate=base)
+            found = lowering.product(step.dims, len(node.dims), node.dtype, detail, own=True)
+            lowering.steps[-1].last = True
+            return found
+    return None
+
+
+def is_donated(lowering: Lowering, value: Value) -> bool:
+    return value.home is not None and value.home[0] == "input" and value.home[1] in lowering.donated
+
+
+def _scattered_into(lowering: Lowering, base: Value, step: Step, labels: tuple[int, ...], coef: Coef, node: Node) -> Value | None:
+    detail = step.detail
+    body = BodyBuilder()
+    numbers: list[int] = []
+    for instruction in step.body:
+        numbers.append(body.add(renumbered(instruction, numbers, None)))
+    result = numbers[detail.result]
+    if any(i[0] == "load" and is_donated(lowering, i[2]) for i in step.body):
+        # what is added must be known before any donated memory is written
+        apart = BodyBuilder()
+        same = apart.splice(step.body[: detail.result + 1], range(len(step.dims)))
+        value = lowering.emit(step.dims, len(step.dims), None, apart.finish(same), own=True)
+        result = body.load(value, tuple(range(len(step.dims))))
+        kept = {argument for entry in detail.at if type(entry) is not int for term, _ in entry.terms if term < 0 for argument in (~term,)}
+        if detail.guard >= 0:
+            kept.add(detail.guard)
+        needed = set(kept)
+        for number in range(len(step.body) - 1, -1, -1):
+            if number in needed:
+                needed.update(arguments_of(step.body[number]))
+        if any(step.body[number][0] == "load" and is_donated(lowering, step.body[number][2]) for number in needed):
+            return None
+        body = BodyBuilder()
+        numbers = [-1] * len(step.body)
+        for number in sorted(needed):
+            numbers[number] = body.add(renumbered(step.body[number], numbers, None))
+        result = body.load(value, tuple(range(len(step.dims))))
+    guard = numbers[detail.guard] if detail.guard >= 0 else -1
+    summand = body.instructions[result]
+    if summand[0] == "where" and body.instructions[summand[2][2]][0] == "const" and body.instructions[summand[2][2]][2] == 0:
+        # where nothing is added nothing is written
+        condition, result, _ = summand[2]
+        guard = condition if guard < 0 else body.call("logical_and", bool_, guard, condition)
+    if coef != ONE:
+        result = body.call("mul", node.dtype, result, body.coef(node.dtype, coef))
+    index: list = [0] * len(labels)
+    for axis, label in enumerate(labels):
+        index[label] = moved(detail.at[axis], numbers, None)
+    found = Value(node.dims, node.dtype)
+    into = Scatter(result, tuple(index), guard, "sum", base, None)
+    lowering.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, lowering.origin))
+    lowering.steps[-1].last = True
+    return found
