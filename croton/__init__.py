@@ -34,6 +34,26 @@ from croton.dtypes import (
     uint64,
 )
 from croton.expr.expr import Expr, Input, SharedVariable
+from croton.ops.arithmetic import (
+    abs,
+    add,
+    clip,
+    divide,
+    divmod,
+    floor_divide,
+    fmod,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    positive,
+    pow,
+    reciprocal,
+    remainder,
+    sign,
+    square,
+    subtract,
+)
 from croton.ops.arranging import flip, pad, repeat, roll
 from croton.ops.at import put_along_axis
 from croton.ops.axes import (
@@ -48,6 +68,18 @@ from croton.ops.axes import (
     transpose,
 )
 from croton.ops.casting import asarray, astype, result_type, size, stop_gradient
+from croton.ops.comparisons import (
+    equal,
+    greater,
+    greater_equal,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    not_equal,
+)
 from croton.ops.creation import (
     arange,
     eye,
@@ -71,98 +103,66 @@ from croton.ops.creation import (
     zeros_like,
 )
 from croton.ops.cumulative import cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff
-from croton.ops.elementwise import (
-    abs,
-    acos,
-    acosh,
-    add,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
+from croton.ops.extremes import argmax, argmin
+from croton.ops.indexing import take
+from croton.ops.joining import array_split, column_stack, concatenate, hstack, split, stack, unstack, vstack
+from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, norm, outer, tensordot, trace, vecdot
+from croton.ops.logic import (
     bitwise_and,
     bitwise_invert,
     bitwise_left_shift,
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
-    ceil,
-    clip,
-    copysign,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    where,
+)
+from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
+from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
+from croton.ops.rounding import ceil, copysign, floor, nextafter, round, signbit, trunc
+from croton.ops.selection import argwhere, compress, nonzero, one_hot, take_along_axis, unique
+from croton.ops.shape import atleast_1d, atleast_2d, diag, diagonal_matrix, flatten, ravel, reshape, tile
+from croton.ops.sorting import argsort, searchsorted, sort, top_k
+from croton.ops.sugar import install_operators
+from croton.ops.transcendental import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
     cos,
     cosh,
     deg2rad,
     digamma,
-    divide,
-    divmod,
-    equal,
     erf,
     erfc,
     erfinv,
     exp,
     exp2,
     expm1,
-    floor,
-    floor_divide,
-    fmod,
-    greater,
-    greater_equal,
     hypot,
-    isclose,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    less_equal,
     lgamma,
     log,
     log1p,
     log2,
     log10,
     logaddexp,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
     logit,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    nextafter,
-    not_equal,
-    positive,
-    pow,
     rad2deg,
-    reciprocal,
-    remainder,
-    round,
     sigmoid,
-    sign,
-    signbit,
     sin,
     sinh,
     softplus,
     sqrt,
-    square,
-    subtract,
     tan,
     tanh,
-    trunc,
-    where,
     xlogy,
 )
-from croton.ops.extremes import argmax, argmin
-from croton.ops.indexing import take
-from croton.ops.joining import array_split, column_stack, concatenate, hstack, split, stack, unstack, vstack
-from croton.ops.linalg import diagonal, dot, einsum, inner, matmul, norm, outer, tensordot, trace, vecdot
-from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
-from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
-from croton.ops.selection import argwhere, compress, nonzero, one_hot, take_along_axis, unique
-from croton.ops.shape import atleast_1d, atleast_2d, diag, diagonal_matrix, flatten, ravel, reshape, tile
-from croton.ops.sorting import argsort, searchsorted, sort, top_k
-from croton.ops.sugar import install_operators
 from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
 from croton.transforms.cond import cond
 from croton.transforms.custom import custom_vjp

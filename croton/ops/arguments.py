@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from croton.expr.expr import Expr
+from croton.expr.expr import Constant, Expr
 from croton.sizes import Poly, Size
 from croton.util.errors import ArgumentError, KindError, ShapeError
 
@@ -42,21 +42,31 @@ def axes_in_order(axis: Any, ndim: int, what: str) -> tuple[int, ...]:
     return axes
 
 
-def size_of(value: Any, what: str) -> Size:
-    """A size: an integer >= 0, a symbolic size (x.shape[0], or arithmetic on it), or an expression made of one by `size`."""
+def integer_of(value: Any, what: str, otherwise: str = "use x.shape[i] or an integer") -> Size:
+    """An integer that is known when a call begins: a number, a symbolic size (x.shape[0], or arithmetic on it), or an expression of one of these.
+
+    `otherwise` says what to do instead with one that is computed.
+    """
     if isinstance(value, Poly):
         return value
     if isinstance(value, Expr):
         if value.op is not None and value.op.name == "size":
             return value.params[0]
-        raise KindError(f"{what}: a size must be known when a call begins, got the computed value {value!r}; use x.shape[i] or an integer")
+        if isinstance(value, Constant) and value.ndim == 0 and value.dtype.is_integer:
+            return int(value.value)
+        raise KindError(f"{what} must be known when a call begins, got the computed value {value!r}; {otherwise}")
     try:
-        number = operator.index(value)
+        return operator.index(value)
     except TypeError:
-        raise KindError(f"{what}: a size is an integer or a symbolic size, got {value!r}") from None
-    if number < 0:
-        raise ShapeError(f"{what}: a size is at least 0, got {number}")
-    return number
+        raise KindError(f"{what} is an integer or a symbolic size, got {value!r}") from None
+
+
+def size_of(value: Any, what: str) -> Size:
+    """A size: an integer as `integer_of` reads it that is not negative."""
+    size = integer_of(value, f"{what}: a size")
+    if isinstance(size, int) and size < 0:
+        raise ShapeError(f"{what}: a size is at least 0, got {size}")
+    return size
 
 
 def shape_of(shape: Any, what: str) -> tuple[Size, ...]:

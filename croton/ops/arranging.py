@@ -13,9 +13,9 @@ from croton.ops.arguments import Axes, axes_of, axis_of, size_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import stretch
 from croton.ops.casting import asarray, converted
-from croton.ops.elementwise import where
 from croton.ops.indexing import Entry, index, place, take
 from croton.ops.joining import concatenate
+from croton.ops.logic import where
 from croton.ops.shape import ravel, reshape
 from croton.sizes import Size
 from croton.util.errors import ArgumentError, NotSupportedError, ShapeError

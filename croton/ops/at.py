@@ -14,12 +14,14 @@ import numpy as np
 from croton.dtypes import bool_, uint8
 from croton.expr.expr import Constant, Expr
 from croton.ops.arguments import axis_of, count_of
+from croton.ops.arithmetic import add, divide, maximum, minimum, multiply, subtract
 from croton.ops.axes import expand_dims, squeeze
 from croton.ops.broadcasting import broadcast_shapes, show, stretch
 from croton.ops.casting import asarray, astype, converted
+from croton.ops.comparisons import equal, greater_equal
 from croton.ops.creation import arange
-from croton.ops.elementwise import add, divide, equal, greater_equal, logical_and, logical_or, maximum, minimum, multiply, subtract, where
 from croton.ops.indexing import Plan, place, plan, read_plan
+from croton.ops.logic import logical_and, logical_or, where
 from croton.ops.selection import SCATTER, SCATTER_MAX, SCATTER_MIN, SCATTER_PROD, gather, in_mode, index_of, scatter, unit
 from croton.ops.shape import reshape
 from croton.sizes import Size

@@ -16,10 +16,12 @@ from croton.expr.expr import shared as new_shared
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.ops.arguments import shape_of, size_of
+from croton.ops.arithmetic import add, divide, multiply, subtract
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import broadcast_shapes, show, stretch
 from croton.ops.casting import asarray, astype, common_dtype, converted, operands
-from croton.ops.elementwise import add, divide, equal, multiply, subtract, where
+from croton.ops.comparisons import equal
+from croton.ops.logic import where
 from croton.sizes import Poly, Size, symbol, unused_symbol
 from croton.util.config import config
 from croton.util.errors import ArgumentError, KindError, ShapeError

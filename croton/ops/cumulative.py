@@ -16,11 +16,12 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.ops.arguments import axis_of
+from croton.ops.arithmetic import subtract
 from croton.ops.broadcasting import show, stretch
 from croton.ops.casting import accumulator, asarray, astype, converted
-from croton.ops.elementwise import logical_xor, subtract
 from croton.ops.indexing import index
 from croton.ops.joining import concatenate
+from croton.ops.logic import logical_xor
 from croton.ops.shape import ravel
 from croton.util.errors import ArgumentError, ShapeError
 

@@ -6,7 +6,6 @@ Basic indexing is the record `slice`, indexing by arrays is `gather`; `x[...]` i
 from __future__ import annotations
 
 import builtins
-import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from croton.algebra import Label, Operand
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero
-from croton.ops.arguments import axis_of
+from croton.ops.arguments import axis_of, integer_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
 from croton.ops.casting import asarray, converted
@@ -165,23 +164,7 @@ def place(x: Expr, shape: Sequence[Size], entries: Sequence[Entry]) -> Expr:
 # From what stands between the brackets to entries
 
 
-def _bound(value: Any, what: str) -> Size:
-    """A bound of a slice or an integer index: a known integer or a symbolic size."""
-    if isinstance(value, Poly):
-        return value
-    if isinstance(value, Expr):
-        if value.op is not None and value.op.name == "size":
-            return value.params[0]
-        if isinstance(value, Constant) and value.ndim == 0 and value.dtype.is_integer:
-            return int(value.value)
-        raise NotSupportedError(
-            f"not supported: {what} that is computed, {value!r}: the length of the result would not be known. With a length n of your own, "
-            "take(x, start + arange(n), axis) does it."
-        )
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise KindError(f"{what} is an integer or a size, got {value!r}") from None
+_LENGTH_UNKNOWN = "else the length of the result is not known. With a length n of your own, take(x, start + arange(n), axis) does it"
 
 
 def _from_front(bound: Size, n: Size) -> Size:
@@ -197,13 +180,13 @@ def slice_entry(item: builtins.slice, n: Size) -> tuple[Entry, list[Size]]:
     Where sizes are known this is NumPy's rule. An unknown size does not cut a slice off: `x[:5]` needs 5 elements and is an error at the call
     that has fewer.
     """
-    step = 1 if item.step is None else _bound(item.step, "the step of a slice")
+    step = 1 if item.step is None else integer_of(item.step, "the step of a slice", _LENGTH_UNKNOWN)
     if not isinstance(step, int):
         raise NotSupportedError(f"not supported: a slice whose step {step} is a symbolic size; take(x, start + step * arange(n), axis) does it")
     if step == 0:
         raise ShapeError("the step of a slice cannot be 0")
-    start = None if item.start is None else _bound(item.start, "the start of a slice")
-    stop = None if item.stop is None else _bound(item.stop, "the end of a slice")
+    start = None if item.start is None else integer_of(item.start, "the start of a slice", _LENGTH_UNKNOWN)
+    stop = None if item.stop is None else integer_of(item.stop, "the end of a slice", _LENGTH_UNKNOWN)
     if isinstance(n, int) and not isinstance(start, Poly) and not isinstance(stop, Poly):
         known = range(*builtins.slice(start, stop, step).indices(n))
         if step == 1 and len(known) == n:
@@ -376,7 +359,7 @@ def _indices(item: Any, shape: Sequence[Size], used: int) -> list[Any]:
     if isinstance(item, Expr) and item.op is not None and item.op.name == "size":
         return [item.params[0]]
     if not isinstance(item, (Expr, list, np.ndarray, np.generic, bool)):
-        return [_bound(item, "an index")]
+        return [integer_of(item, "an index", _LENGTH_UNKNOWN)]
     if isinstance(item, Constant):
         item = item.value
     if isinstance(item, list):

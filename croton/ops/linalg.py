@@ -16,15 +16,17 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.ops.arguments import Axes, axis_of
+from croton.ops.arithmetic import abs as absolute
+from croton.ops.arithmetic import multiply, pow, square
 from croton.ops.axes import expand_dims, moveaxis
 from croton.ops.broadcasting import Pairs, equal_sizes, show, typed
 from croton.ops.casting import asarray, astype, converted, floats, promoted
-from croton.ops.elementwise import abs as absolute
-from croton.ops.elementwise import multiply, not_equal, pow, sqrt, square
+from croton.ops.comparisons import not_equal
 from croton.ops.reductions import count_nonzero
 from croton.ops.reductions import max as max_
 from croton.ops.reductions import min as min_
 from croton.ops.reductions import sum as sum_
+from croton.ops.transcendental import sqrt
 from croton.sizes import Size, nonnegative
 from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
 

@@ -7,25 +7,12 @@ from typing import Any
 
 from croton.expr.expr import Expr
 from croton.ops.arguments import Axes
+from croton.ops.arithmetic import add, divide, minimum, multiply, negative, subtract
 from croton.ops.casting import asarray, converted, floats, stop_gradient
-from croton.ops.elementwise import (
-    add,
-    divide,
-    erf,
-    exp,
-    expm1,
-    less_equal,
-    log,
-    minimum,
-    multiply,
-    negative,
-    sigmoid,
-    softplus,
-    subtract,
-    tanh,
-    where,
-)
+from croton.ops.comparisons import less_equal
+from croton.ops.logic import where
 from croton.ops.reductions import max, sum
+from croton.ops.transcendental import erf, exp, expm1, log, sigmoid, softplus, tanh
 from croton.util.errors import ArgumentError
 
 

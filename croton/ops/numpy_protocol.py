@@ -7,33 +7,49 @@ from typing import Any
 
 import numpy as np
 
-from croton.ops import elementwise, linalg
+from croton.ops import arithmetic, comparisons, linalg, logic, rounding, transcendental
 from croton.util.errors import NotSupportedError
 
-_SAME_NAME = (
-    "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "square", "sin", "cos", "tan", "sinh", "cosh", "tanh", "negative", "positive",
-    "reciprocal", "sign", "floor", "ceil", "trunc", "isnan", "isinf", "isfinite", "signbit", "logical_not", "add", "subtract", "multiply", "divide",
-    "floor_divide", "remainder", "fmod", "divmod", "maximum", "minimum", "hypot", "logaddexp", "copysign", "nextafter", "equal", "not_equal", "less",
-    "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "deg2rad", "rad2deg",
-)  # fmt: skip
-_OTHER_NAME = {
-    np.absolute: elementwise.abs,
-    np.rint: elementwise.round,
-    np.arcsin: elementwise.asin,
-    np.arccos: elementwise.acos,
-    np.arctan: elementwise.atan,
-    np.arctan2: elementwise.atan2,
-    np.arcsinh: elementwise.asinh,
-    np.arccosh: elementwise.acosh,
-    np.arctanh: elementwise.atanh,
-    np.power: elementwise.pow,
-    np.invert: elementwise.bitwise_invert,
-    np.left_shift: elementwise.bitwise_left_shift,
-    np.right_shift: elementwise.bitwise_right_shift,
+_SAME_NAME: dict[Any, tuple[str, ...]] = {
+    arithmetic: (
+        "square", "negative", "positive", "reciprocal", "sign", "add", "subtract", "multiply", "divide", "floor_divide", "remainder",
+        "fmod", "divmod", "maximum", "minimum",
+    ),
+    comparisons: (
+        "isnan", "isinf", "isfinite", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+    ),
+    logic: (
+        "logical_not", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
+    ),
+    rounding: (
+        "floor", "ceil", "trunc", "signbit", "copysign", "nextafter",
+    ),
+    transcendental: (
+        "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot",
+        "logaddexp", "deg2rad", "rad2deg",
+    ),
+}  # fmt: skip
+_OTHER_NAME: dict[Any, Callable[..., Any]] = {
+    np.absolute: arithmetic.abs,
+    np.rint: rounding.round,
+    np.arcsin: transcendental.asin,
+    np.arccos: transcendental.acos,
+    np.arctan: transcendental.atan,
+    np.arctan2: transcendental.atan2,
+    np.arcsinh: transcendental.asinh,
+    np.arccosh: transcendental.acosh,
+    np.arctanh: transcendental.atanh,
+    np.power: arithmetic.pow,
+    np.invert: logic.bitwise_invert,
+    np.left_shift: logic.bitwise_left_shift,
+    np.right_shift: logic.bitwise_right_shift,
     np.matmul: linalg.matmul,
     np.vecdot: linalg.vecdot,
 }
-FUNCTIONS: dict[Any, Callable[..., Any]] = {getattr(np, name): getattr(elementwise, name) for name in _SAME_NAME} | _OTHER_NAME
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    **{getattr(np, name): getattr(module, name) for module, names in _SAME_NAME.items() for name in names},
+    **_OTHER_NAME,
+}
 
 
 def array_ufunc(expr: Any, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from croton.expr.op import Op
 from croton.ops import (
+    arithmetic,
     axes,
     broadcasting,
     casting,
+    comparisons,
     creation,
     cumulative,
-    elementwise,
     extremes,
     indexing,
     joining,
     linalg,
+    logic,
     reductions,
+    rounding,
     selection,
     shape,
     sorting,
+    transcendental,
     windows,
 )
 
 OPERATIONS: tuple[Op, ...] = (
     *casting.OPERATIONS,
     *creation.OPERATIONS,
-    *elementwise.OPERATIONS,
+    *logic.OPERATIONS,
+    *arithmetic.OPERATIONS,
+    *comparisons.OPERATIONS,
+    *rounding.OPERATIONS,
+    *transcendental.OPERATIONS,
     *reductions.OPERATIONS,
     *extremes.OPERATIONS,
     *broadcasting.OPERATIONS,

@@ -20,10 +20,12 @@ from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.ops.arguments import axis_of, size_of
+from croton.ops.arithmetic import clip, remainder
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, broadcast_shapes, equal_sizes, show, typed
 from croton.ops.casting import asarray, astype, converted, size
-from croton.ops.elementwise import clip, greater_equal, less, logical_and, remainder, where
+from croton.ops.comparisons import greater_equal, less
+from croton.ops.logic import logical_and, where
 from croton.ops.reading import fresh, renamed
 from croton.sizes import Size
 from croton.util.config import config

@@ -14,12 +14,14 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.ops.arguments import axis_of, size_of
+from croton.ops.arithmetic import subtract
 from croton.ops.arranging import flip
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import show
 from croton.ops.casting import asarray, astype, promoted, size
-from croton.ops.elementwise import less, less_equal, logical_and, logical_not, logical_or, not_equal, subtract
+from croton.ops.comparisons import less, less_equal, not_equal
 from croton.ops.indexing import index
+from croton.ops.logic import logical_and, logical_not, logical_or
 from croton.ops.reductions import sum as sum_
 from croton.ops.selection import take_along_axis
 from croton.ops.shape import ravel

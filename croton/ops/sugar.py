@@ -7,53 +7,70 @@ from typing import Any
 
 from croton.expr.expr import Expr, install
 from croton.expr.print import describe
-from croton.ops import arranging, at, axes, casting, cumulative, elementwise, extremes, indexing, linalg, reductions, shape, sorting
+from croton.ops import (
+    arithmetic,
+    arranging,
+    at,
+    axes,
+    casting,
+    comparisons,
+    cumulative,
+    extremes,
+    indexing,
+    linalg,
+    logic,
+    reductions,
+    rounding,
+    shape,
+    sorting,
+    transcendental,
+)
 from croton.ops.broadcasting import show
 from croton.ops.indexing import index
 from croton.ops.numpy_protocol import array_ufunc
 from croton.util.errors import KindError
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "add": elementwise.add,
-    "sub": elementwise.subtract,
-    "mul": elementwise.multiply,
-    "truediv": elementwise.divide,
-    "floordiv": elementwise.floor_divide,
-    "mod": elementwise.remainder,
-    "divmod": elementwise.divmod,
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "divmod": arithmetic.divmod,
     "matmul": linalg.matmul,
-    "and": elementwise.bitwise_and,
-    "or": elementwise.bitwise_or,
-    "xor": elementwise.bitwise_xor,
-    "lshift": elementwise.bitwise_left_shift,
-    "rshift": elementwise.bitwise_right_shift,
+    "and": logic.bitwise_and,
+    "or": logic.bitwise_or,
+    "xor": logic.bitwise_xor,
+    "lshift": logic.bitwise_left_shift,
+    "rshift": logic.bitwise_right_shift,
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "eq": elementwise.equal,
-    "ne": elementwise.not_equal,
-    "lt": elementwise.less,
-    "le": elementwise.less_equal,
-    "gt": elementwise.greater,
-    "ge": elementwise.greater_equal,
+    "eq": comparisons.equal,
+    "ne": comparisons.not_equal,
+    "lt": comparisons.less,
+    "le": comparisons.less_equal,
+    "gt": comparisons.greater,
+    "ge": comparisons.greater_equal,
 }
 _UNARY: dict[str, Callable[[Any], Any]] = {
-    "neg": elementwise.negative,
-    "pos": elementwise.positive,
-    "abs": elementwise.abs,
-    "invert": elementwise.bitwise_invert,
-    "floor": elementwise.floor,
-    "ceil": elementwise.ceil,
-    "trunc": elementwise.trunc,
+    "neg": arithmetic.negative,
+    "pos": arithmetic.positive,
+    "abs": arithmetic.abs,
+    "invert": logic.bitwise_invert,
+    "floor": rounding.floor,
+    "ceil": rounding.ceil,
+    "trunc": rounding.trunc,
 }
 
 
 def _power(x: Any, y: Any) -> Expr:
     # As NumPy's operator, which differs from power: a root of -inf is NaN, and the square of a bool an int8.
     if type(y) is float and y == 0.5 and isinstance(x, Expr) and x.dtype.is_float:
-        return elementwise.sqrt(x)
+        return transcendental.sqrt(x)
     if type(y) is int and y == 2:
-        return elementwise.square(x)
-    return elementwise.pow(x, y)
+        return arithmetic.square(x)
+    return arithmetic.pow(x, y)
 
 
 def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -111,8 +128,8 @@ def install_operators() -> None:
     for name, unary in _UNARY.items():
         install(f"__{name}__", lambda x, f=unary: f(x))
     install("__pow__", _power)
-    install("__rpow__", _reflected(elementwise.pow))
-    install("__round__", lambda x, decimals=0: elementwise.round(x, decimals))
+    install("__rpow__", _reflected(arithmetic.pow))
+    install("__round__", lambda x, decimals=0: rounding.round(x, decimals))
     install("__len__", _length)
     install("__iter__", _iterate)
     install("__str__", describe)
@@ -133,8 +150,8 @@ def install_operators() -> None:
     install("transpose", _transpose)
     install("swapaxes", axes.swapaxes)
     install("squeeze", axes.squeeze)
-    install("clip", elementwise.clip)
-    install("round", elementwise.round)
+    install("clip", arithmetic.clip)
+    install("round", rounding.round)
     install("astype", casting.astype)
     install("__getitem__", indexing.index)
     install("__setitem__", at.no_assignment)

@@ -14,11 +14,11 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.ops.arguments import axes_in_order, count_of, size_of
+from croton.ops.arithmetic import divide
 from croton.ops.arranging import pad
 from croton.ops.broadcasting import Pairs, show, typed
 from croton.ops.casting import asarray, promoted, size
 from croton.ops.creation import ones
-from croton.ops.elementwise import divide
 from croton.ops.linalg import einsum
 from croton.ops.reading import read
 from croton.ops.reductions import max as max_

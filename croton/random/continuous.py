@@ -7,11 +7,13 @@ from typing import Any
 
 from croton.dtypes import DType, dtype, float32, float64, uint32, uint64
 from croton.expr.expr import Expr
+from croton.ops.arithmetic import abs, clip, sign
 from croton.ops.axes import broadcast_to
 from croton.ops.broadcasting import broadcast_shapes
 from croton.ops.casting import asarray, astype, converted
-from croton.ops.elementwise import abs, clip, erf, erfinv, exp, log, log1p, sign, sqrt, tan, where
 from croton.ops.linalg import matmul
+from croton.ops.logic import where
+from croton.ops.transcendental import erf, erfinv, exp, log, log1p, sqrt, tan
 from croton.random.key import bits, sizes, split
 from croton.sizes import Size
 from croton.util.config import config

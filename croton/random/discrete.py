@@ -10,11 +10,11 @@ from croton.ops.axes import broadcast_to, expand_dims, moveaxis
 from croton.ops.casting import asarray, astype, converted
 from croton.ops.creation import arange
 from croton.ops.cumulative import cumsum
-from croton.ops.elementwise import exp, log
 from croton.ops.extremes import argmax
 from croton.ops.indexing import take
 from croton.ops.selection import one_hot
 from croton.ops.sorting import argsort
+from croton.ops.transcendental import exp, log
 from croton.random.continuous import gumbel, kind_of, parameters, uniform
 from croton.random.key import bits, sizes
 from croton.util.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError

@@ -11,9 +11,9 @@ from croton.dtypes import dtype, int64, uint32, uint64
 from croton.expr.expr import Expr
 from croton.ops.casting import asarray, astype
 from croton.ops.creation import arange
-from croton.ops.elementwise import bitwise_or
 from croton.ops.indexing import index
 from croton.ops.joining import stack
+from croton.ops.logic import bitwise_or
 from croton.ops.shape import reshape
 from croton.random.threefry import threefry
 from croton.sizes import Size

@@ -6,7 +6,7 @@ from typing import Any
 
 from croton.expr.expr import Expr
 from croton.ops.casting import asarray
-from croton.ops.elementwise import where
+from croton.ops.logic import where
 from croton.random.discrete import bernoulli
 from croton.util.errors import ArgumentError
 

@@ -13,7 +13,7 @@ from croton.dtypes import bool_
 from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray
 from croton.ops.creation import zeros
-from croton.ops.elementwise import logical_not, where
+from croton.ops.logic import logical_not, where
 from croton.transforms.scan import CARRY, FINAL
 from croton.transforms.vmap import deeper
 from croton.util.errors import DTypeError, KindError, ShapeError

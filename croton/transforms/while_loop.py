@@ -13,7 +13,7 @@ from croton.algebra.loop import UNLIMITED
 from croton.dtypes import bool_
 from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray
-from croton.ops.elementwise import logical_and, where
+from croton.ops.logic import logical_and, where
 from croton.transforms.scan import CARRY, FINAL, adopted_value, check_carry, traced
 from croton.transforms.vmap import deeper
 from croton.util.errors import ArgumentError, DTypeError, ShapeError

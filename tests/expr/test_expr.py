@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import croton as e
 from croton.dtypes import ALL, float32, float64, int64
 from croton.expr.expr import Apply, Constant, Expr, SharedVariable, constant, input
 from croton.expr.types import TensorType
-from croton.ops import elementwise as e
 from croton.ops.creation import matrix, shared, tensor, vector
 from croton.ops.linalg import matmul
 from croton.ops.reductions import sum as sum_

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+import croton as e
 from croton.expr.expr import constant
 from croton.expr.print import describe
-from croton.ops import elementwise as e
 from croton.ops.creation import matrix, shared, tensor, vector
 from croton.ops.reductions import sum as sum_
 from croton.ops.sugar import install_operators

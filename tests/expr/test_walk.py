@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+import croton as e
 from croton.expr.expr import constant
 from croton.expr.walk import depends_on, leaves, rebuild, substitute, walk
-from croton.ops import elementwise as e
 from croton.ops.creation import shared, vector
 from croton.ops.sugar import install_operators
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.special as special
 
-from croton.ops import axes, casting, creation, elementwise, extremes, linalg, nn, reductions
+import croton as cr
+from croton.ops import axes, casting, creation, extremes, linalg, nn, reductions
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -89,7 +90,7 @@ REDUCTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...], bool]] = {
 def elementwise_samples() -> Iterator[Sample]:
     """One argument, then two, then the rest."""
     for name, (oracle, dtypes, low, high) in UNARY.items():
-        function = getattr(elementwise, name)
+        function = getattr(cr, name)
         for dtype in dtypes:
             yield Sample(f"{name} {dtype}", function, oracle, (values(dtype, (2, 3), 1),))
         for shape in UNARY_SHAPES:
@@ -99,20 +100,20 @@ def elementwise_samples() -> Iterator[Sample]:
     for name, oracle in PREDICATES.items():
         for dtype in EVERY:
             array = SPECIAL.astype(dtype) if dtype.startswith("float") else values(dtype, (3,))
-            yield Sample(f"{name} {dtype}", getattr(elementwise, name), oracle, (array,))
+            yield Sample(f"{name} {dtype}", getattr(cr, name), oracle, (array,))
     for name, oracle in SPECIAL_FUNCTIONS.items():
         for dtype in FLOATS:
             yield Sample(
                 f"{name} {dtype}",
-                getattr(elementwise, name),
+                getattr(cr, name),
                 oracle,
                 (values(dtype, (3, 2), 3, 0.1, 0.9),),
                 smooth=name not in ("digamma", "lgamma"),
             )
         if name not in ("digamma", "lgamma"):
-            yield Sample(f"{name} special", getattr(elementwise, name), oracle, (SPECIAL,))
+            yield Sample(f"{name} special", getattr(cr, name), oracle, (SPECIAL,))
     for name, (oracle, dtypes, smooth) in BINARY.items():
-        function = getattr(elementwise, name)
+        function = getattr(cr, name)
         for dtype in dtypes:
             # A bool factor is a guard, so False / False is 0 and not NaN.
             right = values(dtype, (2, 3), 5) if (name, dtype) != ("divide", "bool") else np.ones((2, 3), bool)
@@ -133,23 +134,23 @@ def elementwise_samples() -> Iterator[Sample]:
         ("bool", "float32"),
     ):
         pair = (values(left, (3,), 4), values(right, (2, 1), 5))
-        yield Sample(f"promotion {left} {right}", elementwise.add, np.add, pair)
-        yield Sample(f"promoted quotient {left} {right}", elementwise.divide, np.true_divide, pair)
-        yield Sample(f"promoted comparison {left} {right}", elementwise.less, np.less, pair)
+        yield Sample(f"promotion {left} {right}", cr.add, np.add, pair)
+        yield Sample(f"promoted quotient {left} {right}", cr.divide, np.true_divide, pair)
+        yield Sample(f"promoted comparison {left} {right}", cr.less, np.less, pair)
     for dtype in INTEGERS:
         shift = values(dtype, (4,), 2, 0, 6)
-        yield Sample(f"left shift {dtype}", elementwise.bitwise_left_shift, np.left_shift, (values(dtype, (4,)), shift))
-        yield Sample(f"right shift {dtype}", elementwise.bitwise_right_shift, np.right_shift, (values(dtype, (4,)), shift))
-        yield Sample(f"invert {dtype}", elementwise.bitwise_invert, np.invert, (values(dtype, (4,)),))
-        yield Sample(f"integer power {dtype}", elementwise.pow, np.power, (values(dtype, (4,)), shift))
+        yield Sample(f"left shift {dtype}", cr.bitwise_left_shift, np.left_shift, (values(dtype, (4,)), shift))
+        yield Sample(f"right shift {dtype}", cr.bitwise_right_shift, np.right_shift, (values(dtype, (4,)), shift))
+        yield Sample(f"invert {dtype}", cr.bitwise_invert, np.invert, (values(dtype, (4,)),))
+        yield Sample(f"integer power {dtype}", cr.pow, np.power, (values(dtype, (4,)), shift))
         yield Sample(f"integer square {dtype}", lambda x: x**2, np.square, (values(dtype, (4,)),))
-    yield Sample("invert bool", elementwise.bitwise_invert, np.invert, (values("bool", (4,)),))
+    yield Sample("invert bool", cr.bitwise_invert, np.invert, (values("bool", (4,)),))
     x = values("float64", (2, 3), 7)
     yield Sample(
-        "xlogy", elementwise.xlogy, special.xlogy, (values("float64", (3,), 1, 0.5, 2), values("float64", (2, 1), 2, 0.5, 2)), smooth=True
+        "xlogy", cr.xlogy, special.xlogy, (values("float64", (3,), 1, 0.5, 2), values("float64", (2, 1), 2, 0.5, 2)), smooth=True
     )
     grid = np.meshgrid(SPECIAL[[0, 1, 2, 9, 11]], SPECIAL[[0, 2, 9, 11]])
-    yield Sample("xlogy special", elementwise.xlogy, special.xlogy, tuple(g.ravel() for g in grid))
+    yield Sample("xlogy special", cr.xlogy, special.xlogy, tuple(g.ravel() for g in grid))
     for array in (
         np.ones((1,)),
         np.ones((1, 1)),
@@ -161,19 +162,19 @@ def elementwise_samples() -> Iterator[Sample]:
         [1, 2, 3],
     ):
         yield Sample(f"constant {np.shape(array)}", lambda a, b=array: a * b, lambda a, b=array: a * np.asarray(b), (x,), smooth=True)
-    yield Sample("where", elementwise.where, np.where, (x > 0, x, values("float64", (3,), 8)), smooth=True)
-    yield Sample("where of numbers", lambda c, a: elementwise.where(c, a, 0), lambda c, a: np.where(c, a, 0), (values("int32", (3,)), x))
+    yield Sample("where", cr.where, np.where, (x > 0, x, values("float64", (3,), 8)), smooth=True)
+    yield Sample("where of numbers", lambda c, a: cr.where(c, a, 0), lambda c, a: np.where(c, a, 0), (values("int32", (3,)), x))
     yield Sample(
-        "where guards", lambda a: elementwise.where(a > 0, elementwise.log(a), 0.0), lambda a: np.where(a > 0, np.log(a), 0), (SPECIAL,)
+        "where guards", lambda a: cr.where(a > 0, cr.log(a), 0.0), lambda a: np.where(a > 0, np.log(a), 0), (SPECIAL,)
     )
-    yield Sample("clip", lambda a: elementwise.clip(a, -1, 1), lambda a: np.clip(a, -1, 1), (x,), smooth=True)
-    yield Sample("clip below", lambda a: elementwise.clip(a, -1), lambda a: np.clip(a, -1, None), (values("int32", (5,)),))
-    yield Sample("round decimals", lambda a: elementwise.round(a, 2), lambda a: np.round(a, 2), (x,))
-    yield Sample("round tens", lambda a: elementwise.round(a, -1), lambda a: np.round(a, -1), (x * 30,))
-    yield Sample("isclose", elementwise.isclose, np.isclose, (SPECIAL, SPECIAL * (1 + 1e-9)))
+    yield Sample("clip", lambda a: cr.clip(a, -1, 1), lambda a: np.clip(a, -1, 1), (x,), smooth=True)
+    yield Sample("clip below", lambda a: cr.clip(a, -1), lambda a: np.clip(a, -1, None), (values("int32", (5,)),))
+    yield Sample("round decimals", lambda a: cr.round(a, 2), lambda a: np.round(a, 2), (x,))
+    yield Sample("round tens", lambda a: cr.round(a, -1), lambda a: np.round(a, -1), (x * 30,))
+    yield Sample("isclose", cr.isclose, np.isclose, (SPECIAL, SPECIAL * (1 + 1e-9)))
     yield Sample(
         "isclose nan",
-        lambda a, b: elementwise.isclose(a, b, equal_nan=True),
+        lambda a, b: cr.isclose(a, b, equal_nan=True),
         lambda a, b: np.isclose(a, b, equal_nan=True),
         (SPECIAL, SPECIAL),
     )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from croton.ops import axes, creation, elementwise, extremes, linalg, nn, reductions
+import croton as cr
+from croton.ops import axes, creation, extremes, linalg, nn, reductions
 from croton.ops.casting import asarray
 from croton.ops.creation import matrix, shared, tensor, vector
 from croton.ops.sugar import install_operators
@@ -24,7 +25,7 @@ b: Any = vector("b", (4,), dtype="bool")
 
 MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ShapeError, r"add: shapes \(2, 3\) and \(4,\) do not broadcast, axis -1 has sizes 3 and 4", lambda: x + v),
-    (ShapeError, r"where: shapes .* do not broadcast", lambda: elementwise.where(x > 0, x, np.ones((3, 3)))),
+    (ShapeError, r"where: shapes .* do not broadcast", lambda: cr.where(x > 0, x, np.ones((3, 3)))),
     (ShapeError, r"matmul: axis -1 of shape \(2, 3\) and axis -2 of shape \(2, 3\) .* sizes 3 and 2", lambda: x @ x),
     (ShapeError, r"matmul: axis -1 of shape \(2, 3\) and axis -1 of shape \(4,\)", lambda: x @ v),
     (ShapeError, r"sizes n and 1", lambda: u.T @ np.ones((1, 2))),
@@ -52,7 +53,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (DTypeError, r"bitwise_and takes integers, got float64", lambda: x & x),
     (DTypeError, r"bitwise_left_shift takes integers, got bool", lambda: b << b),
     (DTypeError, r"bitwise_invert takes integers", lambda: ~x),
-    (DTypeError, r"reciprocal takes a floating array, got uint8; write 1 / x", lambda: elementwise.reciprocal(i)),
+    (DTypeError, r"reciprocal takes a floating array, got uint8; write 1 / x", lambda: cr.reciprocal(i)),
     (DTypeError, r"numbers are wanted, got str", lambda: x + "a"),
     (DTypeError, r"numbers are wanted", lambda: asarray(1j)),
     (TypeError, r"no arrays of dtype", lambda: x.astype("complex64")),
@@ -79,7 +80,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ShapeError, r"tril takes an array of at least 2 axes", lambda: creation.tril(v)),
     (ArgumentError, r'indexing is "xy" or "ij"', lambda: creation.meshgrid(v, v, indexing="yx")),
     (ArgumentError, r'approximate is "none" or "tanh"', lambda: nn.gelu(x, "fast")),
-    (NotSupportedError, r"not supported: round to -1 decimals of uint8", lambda: elementwise.round(i, -1)),
+    (NotSupportedError, r"not supported: round to -1 decimals of uint8", lambda: cr.round(i, -1)),
 ]
 
 

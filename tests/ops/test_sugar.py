@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import croton as e
 from croton.dtypes import bool_, float32, float64, int64
 from croton.expr.expr import Expr
-from croton.ops import elementwise as e
 from croton.ops import linalg, reductions
 from croton.ops.casting import result_type
 from croton.ops.creation import matrix, scalar, tensor, vector
