@@ -39,7 +39,7 @@ def native() -> Native:
     """The loaded machine code. Call it only where `layout.WHY_NOT` is None."""
     assert layout.WHY_NOT is None, layout.WHY_NOT
     _add_symbols()
-    code = engine.load_object(objectcache.object_code(text(), passes=True))
+    code = engine.load_object(objectcache.object_code(text(), variables=True))
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # never unloaded, not even at exit: threads stand in it and objects are freed by it
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
     names = ("croton_entry", "croton_traverse", "croton_clear", "croton_deallocate")

@@ -146,11 +146,11 @@ def prune(limit: int | None = None) -> None:
             return
 
 
-def object_code(text: str, level: int = 2, passes: bool = False) -> bytes:
+def object_code(text: str, level: int = 2, variables: bool = False) -> bytes:
     """Object code of LLVM IR text: from the cache, or compiled and stored there."""
-    key = f"{level} {passes}\n{text}"
+    key = f"{level} {variables}\n{text}"
     data = get("object", key)
     if data is None:
-        data = engine.compile_object(text, level, passes)
+        data = engine.compile_object(text, level, variables)
         put("object", key, data)
     return data

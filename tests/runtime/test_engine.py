@@ -16,9 +16,9 @@ def call(code: engine.Code, name: str, *arguments: int) -> int:
 
 
 @pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize("passes", [False, True])
-def test_text_to_address(level: int, passes: bool) -> None:
-    code = engine.load_object(engine.compile_object(TWICE, level, passes))
+@pytest.mark.parametrize("variables", [False, True])
+def test_text_to_address(level: int, variables: bool) -> None:
+    code = engine.load_object(engine.compile_object(TWICE, level, variables))
     assert call(code, "twice", 21) == 42
 
 
