@@ -37,7 +37,8 @@ def cell(np_: Any, sigmoid: Any, inward: Any, around: Any, bias: Any, carry: Any
 def build_croton() -> tuple[Any, Any]:
     import croton as cr
 
-    inward, around, bias, xs, weights = [cr.tensor(name, value.shape, dtype="float32") for name, value in zip(("inward", "around", "bias", "xs", "weights"), data())]
+    names = "inward", "around", "bias", "xs", "weights"
+    inward, around, bias, xs, weights = [cr.tensor(name, value.shape, dtype="float32") for name, value in zip(names, data())]
     nothing = cr.zeros((BATCH, UNITS), dtype="float32")
     _, states = cr.scan(lambda carry, x: cell(cr, cr.sigmoid, inward, around, bias, carry, x), (nothing, nothing), xs)
     cost = (states * weights).sum()
@@ -86,7 +87,7 @@ def run(threads: int = 1) -> list[Result]:
         forward, gradient = build_croton()
         forward(*values[:4])
         between = time.perf_counter()
-        found = gradient(*values)
+        gradient(*values)
         note(f"croton: graph, compile and first call {between - start:.2f} s forward and {time.perf_counter() - between:.2f} s with gradient")
     note(f"croton: {gradient.flops() / 1e9:.2f} Gflop, memory_peak {gradient.memory_peak() / 1e6:.1f} MB with gradient")
     forwards: dict[str, peers.Run] = {"croton": lambda: forward(*values[:4])}

@@ -26,9 +26,10 @@ def single(array: np.ndarray) -> np.ndarray:
 
 
 def memory(function: Any, plain: Any) -> str:
-    """What a function needs beside its arguments and results, and that in plain gradients."""
-    mine, theirs = (f.memory_peak() for f in (function, plain))
-    return f"memory_peak {mine / 1e6:.2f} MB, {mine / theirs:.2f} of the plain gradient's; {function.flops() / 1e6:.0f} Mflop, {function.flops() / plain.flops():.2f}"
+    """What a function takes and computes, and that in plain gradients."""
+    taken, flops = function.memory_peak(), function.flops()
+    memory_ratio, flops_ratio = taken / plain.memory_peak(), flops / plain.flops()
+    return f"memory_peak {taken / 1e6:.2f} MB, {flops / 1e6:.0f} Mflop; of the plain gradient's {memory_ratio:.2f} and {flops_ratio:.2f}"
 
 
 def spellings(cost: Any, x: Any, y: Any, weights: list[Any]) -> dict[str, Any]:
