@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from croton.runtime import product, rounding
 from croton.runtime.assembler import Assembler
 from croton.runtime.frame import PYTHON_ERROR, Frame
@@ -27,7 +25,7 @@ class Calls:
         a.begin(head)
         a.fork(a.compare("slt", a.get(self.frame.place), end), body, after)
         a.begin(body)
-        emitters = [self.kernel, self.gemm, self.syrk, self.gemv, self.ger, self.check_indices, self.copy, self.zero, self.routine]
+        emitters = [self.kernel, self.gemm, self.gemv, self.ger, self.check_indices, self.copy, self.zero, self.routine]
         a.switch(self.frame.next(), [*emitters, self.loop_begins, self.loop_ends, self.loop_left])
         a.jump(head)
         a.begin(after)
@@ -168,7 +166,7 @@ class Calls:
         left, lda = self.frame.next_pointer(), self.leading()
         right, ldb = self.frame.next_pointer(), self.leading()
         target, ldc = self.frame.next_pointer(), self.leading()
-        alpha, beta = self.scale(), self.frame.next()
+        alpha, beta, symmetric = self.scale(), self.frame.next(), self.frame.next()
         threshold, axes = self.frame.next(), self.frame.next()
         self.narrow(m, n, k, lda, ldb, ldc)
         total = a.variable("i64", 1)
@@ -194,27 +192,13 @@ class Calls:
             "ldb": ldb,
             "c": a.integer(target),
             "ldc": ldc,
+            "symmetric": symmetric,
             "total": a.get(total),
             "axes": axes,
         }
         for name, word in words.items():
             a.store(word, self.context, WORD[name])
         a.do(f"call void @croton_gemm(ptr {self.context}, i64 {threshold})")
-
-    def syrk(self) -> None:
-        a = self.frame.a
-        kind, transposed, n, k = self.frame.next(), self.frame.next(), self.frame.next_size(), self.frame.next_size()
-        source, lda, target, ldc = self.frame.next_pointer(), self.leading(), self.frame.next_pointer(), self.leading()
-        alpha, beta = self.scale(), self.frame.next()
-        self.narrow(n, k, lda, ldc)
-        arguments = [("i32", str(product.ROW_MAJOR)), ("i32", str(product.UPPER)), ("i32", transposed), ("i32", n), ("i32", k)]
-        arguments += [("real", alpha), ("ptr", source), ("i32", lda), ("real", beta), ("ptr", target), ("i32", ldc)]
-        product.library_call(a, kind, "syrk", arguments)
-        mirrors: list[Callable[[], None]] = [
-            lambda: a.do(f"call void @croton_mirror_0(ptr {target}, i64 {n}, i64 {ldc})"),
-            lambda: a.do(f"call void @croton_mirror_1(ptr {target}, i64 {n}, i64 {ldc})"),
-        ]
-        a.switch(kind, mirrors)
 
     def gemv(self) -> None:
         a = self.frame.a

@@ -23,7 +23,6 @@ from croton.runtime.program import (
     Program,
     Routine,
     Shared,
-    Syrk,
     Zero,
     every_call,
 )
@@ -45,11 +44,11 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
             optional = [size for size in (call.range, call.work) if size != -1]
             return call.pointers, (*call.sizes, *optional)
         case Gemm():
+            if call.symmetric and (call.m != call.n or call.beta):
+                raise MalformedProgram(f"a symmetric product has equal sides and adds to nothing, got {call!r}")
             batch = [size for axis in call.batch for size in axis]
             powers = [size for size, _ in call.powers]
             return (call.a, call.b, call.c), (call.m, call.n, call.k, call.lda, call.ldb, call.ldc, *batch, *powers)
-        case Syrk():
-            return (call.a, call.c), (call.n, call.k, call.lda, call.ldc, *(size for size, _ in call.powers))
         case Gemv():
             return (call.a, call.x, call.y), (call.m, call.n, call.lda, call.incx, call.incy, *(size for size, _ in call.powers))
         case Ger():

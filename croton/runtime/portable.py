@@ -27,7 +27,6 @@ from croton.runtime.program import (
     Routine,
     Shared,
     SizeOperation,
-    Syrk,
     Zero,
 )
 from croton.runtime.status import ARGUMENT_DETAILS, REASONS, Refused, Status
@@ -219,7 +218,7 @@ class _Run:
         if len(outside):
             raise _refused("index", call.error, int(outside[0]), int(values[outside[0]]))
 
-    def matrix(self, call: Gemm | Syrk | Gemv | Ger, name: str, rows: int, columns: int, transposed: bool) -> np.ndarray:
+    def matrix(self, call: Gemm | Gemv | Ger, name: str, rows: int, columns: int, transposed: bool) -> np.ndarray:
         """An operand with its batch axes, as the product reads it."""
         S, leading = self.S, max(1, self.S[getattr(call, "ld" + name)])
         axes = call.batch if isinstance(call, Gemm) else ()
@@ -227,7 +226,7 @@ class _Run:
         strides = [*(S[axis[1 + "abc".index(name)]] for axis in axes), *((1, leading) if transposed else (leading, 1))]
         return _view(self.P[getattr(call, name)], call.dtype, shape, strides)
 
-    def product(self, call: Gemm | Syrk | Gemv | Ger) -> None:
+    def product(self, call: Gemm | Gemv | Ger) -> None:
         S, one = self.S, dtype(call.dtype).numpy.type
         sizes = [S[getattr(call, name)] for name in ("m", "n", "k", "lda", "ldb", "ldc", "incx", "incy") if hasattr(call, name)]
         if max(sizes) >= _LIBRARY_LIMIT:
@@ -245,16 +244,14 @@ class _Run:
             left = self.matrix(call, "a", S[call.m], S[call.k], call.a_transposed)
             right = self.matrix(call, "b", S[call.k], S[call.n], call.b_transposed)
             target = self.matrix(call, "c", S[call.m], S[call.n], False)
-        elif isinstance(call, Syrk):
-            left = self.matrix(call, "a", S[call.n], S[call.k], call.transposed)
-            right = left.T
-            target = self.matrix(call, "c", S[call.n], S[call.n], False)
         else:
             rows, columns = (S[call.n], S[call.m]) if call.transposed else (S[call.m], S[call.n])
             left = self.matrix(call, "a", rows, columns, call.transposed)
             right = _view(self.P[call.x], call.dtype, (columns,), (S[call.incx],))
             target = _view(self.P[call.y], call.dtype, (rows,), (S[call.incy],))
         fresh = one(scale) * np.matmul(left, right)
+        if isinstance(call, Gemm) and call.symmetric:
+            fresh = np.where(np.tri(*fresh.shape[-2:]) > 0, fresh.swapaxes(-1, -2), fresh)
         target[...] = fresh if call.beta == 0 else fresh + one(call.beta) * target
 
 

@@ -1,32 +1,35 @@
-"""Matrix products of the native interpreter as LLVM IR: a batch of GEMMs shared out over the pool, and SYRK with both triangles.
+"""Matrix products of the native interpreter as LLVM IR: a batch of GEMMs shared out over the pool.
 
-Both take a context of words; `WORDS` names them. The library's row-major interface (cblas) is called, one thread a call.
+They take a context of words; `WORD` names them. The library's row-major interface (cblas) is called, one thread a call. Of a product that is
+symmetric one half is computed and copied to the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from croton.runtime import transpose
 from croton.runtime.assembler import Assembler
 
-_GEMM_WORDS = ("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc", "total", "axes")
+_GEMM_WORDS = ("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc", "symmetric", "total", "axes")
 WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
 """The position of each word of a GEMM's context; after them come (count, strides of a, b, c) of each batch axis."""
 
 AXES = len(_GEMM_WORDS)
 PLAIN, TRANSPOSED, ROW_MAJOR, UPPER = 111, 112, 101, 121
 _ROW_GRAIN = 16
-_MIRROR_BLOCK = 32
 
 _REAL = ("float", "double")
 _LETTER = "sd"
 
 DECLARATIONS = "\n".join(
     f"""declare void @croton_cblas_{letter}gemm(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
-declare void @croton_cblas_{letter}syrk(i32, i32, i32, i32, i32, {real}, ptr, i32, {real}, ptr, i32)
+declare void @croton_cblas_{letter}gemmt(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
 declare void @croton_cblas_{letter}gemv(i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
 declare void @croton_cblas_{letter}ger(i32, i32, i32, {real}, ptr, i32, ptr, i32, ptr, i32)"""
     for letter, real in zip(_LETTER, _REAL)
 )
-ROUTINES = tuple(f"cblas_{letter}{name}" for letter in _LETTER for name in ("gemm", "syrk", "gemv", "ger"))
+ROUTINES = tuple(f"cblas_{letter}{name}" for letter in _LETTER for name in ("gemm", "gemmt", "gemv", "ger"))
 
 
 def library_call(a: Assembler, kind: str, routine: str, arguments: list[tuple[str, str]]) -> None:
@@ -57,12 +60,13 @@ def _share(a: Assembler, count: str, grain: int) -> tuple[str, str]:
     return low, a.smaller(a.add(low, each), count)
 
 
-def _piece() -> str:
-    """One library call: rows and columns [low, high) of the product of the matrices at a, b, c."""
-    bounds = "i64 %row, i64 %row_end, i64 %column, i64 %column_end"
-    a = Assembler(f"internal void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, {bounds})")
-    word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "total", "axes")}
-    rows, columns = a.subtract("%row_end", "%row"), a.subtract("%column_end", "%column")
+def _piece(routine: str, bounds: str) -> str:
+    """One library call: the rows and columns within the bounds of the product of the matrices at a, b, c; of gemmt the upper triangle."""
+    triangle = routine == "gemmt"
+    a = Assembler(f"internal void @croton_{routine}_piece(ptr %context, ptr %a, ptr %b, ptr %c, {bounds})")
+    word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "symmetric", "total", "axes")}
+    column, column_end = ("%row", "%row_end") if triangle else ("%column", "%column_end")
+    rows, columns = a.subtract("%row_end", "%row"), a.subtract(column_end, column)
     empty = a.value(f"or i1 {a.compare('sle', rows, 0)}, {a.compare('sle', columns, 0)}")
     work, done = a.label(), a.label()
     a.fork(empty, done, work)
@@ -74,24 +78,24 @@ def _piece() -> str:
 
     a_step = a.choose(a.compare("eq", word["a_transposed"], TRANSPOSED), 1, word["lda"])
     b_step = a.choose(a.compare("eq", word["b_transposed"], TRANSPOSED), word["ldb"], 1)
+    head = [("i32", str(ROW_MAJOR)), *([("i32", str(UPPER))] if triangle else [])]
+    shape = [("i32", rows), *([] if triangle else [("i32", columns)]), ("i32", word["k"])]
     library_call(
         a,
         word["type"],
-        "gemm",
+        routine,
         [
-            ("i32", str(ROW_MAJOR)),
+            *head,
             ("i32", word["a_transposed"]),
             ("i32", word["b_transposed"]),
-            ("i32", rows),
-            ("i32", columns),
-            ("i32", word["k"]),
+            *shape,
             ("real", word["alpha"]),
             ("ptr", shifted("%a", a.multiply("%row", a_step))),
             ("i32", word["lda"]),
-            ("ptr", shifted("%b", a.multiply("%column", b_step))),
+            ("ptr", shifted("%b", a.multiply(column, b_step))),
             ("i32", word["ldb"]),
             ("real", word["beta"]),
-            ("ptr", shifted("%c", a.add(a.multiply("%row", word["ldc"]), "%column"))),
+            ("ptr", shifted("%c", a.add(a.multiply("%row", word["ldc"]), column))),
             ("i32", word["ldc"]),
         ],
     )
@@ -102,19 +106,80 @@ def _piece() -> str:
 
 
 def _part() -> str:
-    """A thread's part of one product: some of the rows, or of the columns where there are more of those."""
-    a = Assembler("internal void @croton_gemm_part(ptr %context, i64 %part, i64 %parts)")
+    """A thread's part of the product of the matrices at a, b, c."""
+    a = Assembler("internal void @croton_product_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
     m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
-    matrices = ", ".join(f"ptr {a.load('%context', WORD[name], 'ptr')}" for name in "abc")
-    tall, wide = a.label(), a.label()
+    symmetric, ordinary, tall, wide = (a.label() for _ in range(4))
+    a.fork(a.compare("ne", a.load("%context", WORD["symmetric"]), 0), symmetric, ordinary)
+    a.begin(symmetric)
+    a.do("call void @croton_symmetric_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+    a.do("ret void")
+    a.begin(ordinary)
+    # some of the rows, or of the columns where there are more of those
     a.fork(a.compare("sge", m, n), tall, wide)
     a.begin(tall)
     low, high = _share(a, m, _ROW_GRAIN)
-    a.do(f"call void @croton_gemm_piece(ptr %context, {matrices}, i64 {low}, i64 {high}, i64 0, i64 {n})")
+    a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high}, i64 0, i64 {n})")
     a.do("ret void")
     a.begin(wide)
     low, high = _share(a, n, _ROW_GRAIN)
-    a.do(f"call void @croton_gemm_piece(ptr %context, {matrices}, i64 0, i64 {m}, i64 {low}, i64 {high})")
+    a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 0, i64 {m}, i64 {low}, i64 {high})")
+    a.do("ret void")
+    return a.text()
+
+
+def _symmetric_part() -> str:
+    """A thread's part of a symmetric product, and its mirror image: a block on the diagonal and blocks that it shares with the others' in turn.
+
+    The blocks of p and q are a half of what p and q have in common, so that everybody has as much to do: the triangle of the block p, the
+    blocks that p has with the next ones, half way round, and where their number is even one half of the block that it has with the opposite one.
+    """
+    a = Assembler("internal void @croton_symmetric_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+    n, ldc, kind = (a.load("%context", WORD[name]) for name in ("n", "ldc", "type"))
+    width = a.add(4, a.multiply(kind, 4))
+    each = a.round_up(a.value(f"sdiv i64 {a.add(n, a.subtract('%parts', 1))}, %parts"), _ROW_GRAIN)
+
+    def block(number: str) -> tuple[str, str]:
+        low = a.smaller(a.multiply(number, each), n)
+        return low, a.smaller(a.add(low, each), n)
+
+    def element(row: str, column: str) -> str:
+        return a.at("%c", a.multiply(a.add(a.multiply(row, ldc), column), width), "i8")
+
+    def rectangle(row: str, row_end: str, column: str, column_end: str) -> None:
+        a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 {row}, i64 {row_end}, i64 {column}, i64 {column_end})")
+        upper, lower = element(row, column), element(column, row)
+        shape = f"i64 {a.subtract(row_end, row)}, i64 {a.subtract(column_end, column)}"
+        _of_type(a, kind, lambda number: f"@croton_transpose_{number}(ptr {upper}, i64 {ldc}, ptr {lower}, i64 {ldc}, {shape})")
+
+    low, high = block("%part")
+    a.do(f"call void @croton_gemmt_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high})")
+    corner = element(low, low)
+    _of_type(a, kind, lambda number: f"@croton_mirror_{number}(ptr {corner}, i64 {a.subtract(high, low)}, i64 {ldc})")
+    with a.loop(a.value(f"sdiv i64 {a.subtract('%parts', 1)}, 2")) as before:
+        other = a.value(f"srem i64 {a.add('%part', a.add(before, 1))}, %parts")
+        rectangle(*block(a.smaller("%part", other)), *block(a.larger("%part", other)))
+    with a.when(a.compare("eq", a.value("and i64 %parts, 1"), 0)):
+        half = a.value("sdiv i64 %parts, 2")
+        first = a.value(f"srem i64 %part, {half}")
+        row, row_end = block(first)
+        middle = a.smaller(a.add(row, a.round_up(a.value(f"sdiv i64 {a.subtract(row_end, row)}, 2"), _ROW_GRAIN)), row_end)
+        mine = a.compare("slt", "%part", half)
+        rectangle(a.choose(mine, row, middle), a.choose(mine, middle, row_end), *block(a.add(first, half)))
+    a.do("ret void")
+    return a.text()
+
+
+def _of_type(a: Assembler, kind: str, call: Callable[[int], str]) -> None:
+    """Call the routine for float or double matrices."""
+    a.switch(kind, [lambda number=number: a.do(f"call void {call(number)}") for number in range(len(_REAL))])  # type: ignore[misc]
+
+
+def _inside_part() -> str:
+    """A thread's part of one product."""
+    a = Assembler("internal void @croton_gemm_part(ptr %context, i64 %part, i64 %parts)")
+    matrices = ", ".join(f"ptr {a.load('%context', WORD[name], 'ptr')}" for name in "abc")
+    a.do(f"call void @croton_product_part(ptr %context, {matrices}, i64 %part, i64 %parts)")
     a.do("ret void")
     return a.text()
 
@@ -144,12 +209,11 @@ def _batch_part() -> str:
     """A thread's part of a batch: whole products."""
     a = Assembler("internal void @croton_batch_part(ptr %context, i64 %part, i64 %parts)")
     found = a.variable("[3 x i64]")
-    m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
     low, high = _share(a, a.load("%context", WORD["total"]), 1)
     with a.loop(a.subtract(high, low)) as index:
         a.do(f"call void @croton_batch_place(ptr %context, i64 {a.add(low, index)}, ptr {found})")
         matrices = ", ".join(f"ptr {a.load(found, place, 'ptr')}" for place in range(3))
-        a.do(f"call void @croton_gemm_piece(ptr %context, {matrices}, i64 0, i64 {m}, i64 0, i64 {n})")
+        a.do(f"call void @croton_product_part(ptr %context, {matrices}, i64 0, i64 1)")
     a.do("ret void")
     return a.text()
 
@@ -190,23 +254,8 @@ def _gemm() -> str:
     return a.text()
 
 
-def _mirror(name: str, integer: str) -> str:
-    """Copy the upper triangle to the lower one, in blocks that fit the first cache."""
-    a = Assembler(f"internal void @croton_mirror_{name}(ptr %c, i64 %n, i64 %ldc)")
-    blocks = a.value(f"sdiv i64 {a.add('%n', _MIRROR_BLOCK - 1)}, {_MIRROR_BLOCK}")
-    with a.loop(blocks) as block_row, a.loop(a.add(block_row, 1)) as block_column:
-        top, left = a.multiply(block_row, _MIRROR_BLOCK), a.multiply(block_column, _MIRROR_BLOCK)
-        with a.loop(a.smaller(_MIRROR_BLOCK, a.subtract("%n", top))) as row_in_block:
-            row = a.add(top, row_in_block)
-            with a.loop(a.smaller(_MIRROR_BLOCK, a.subtract(row, left))) as column_in_block:
-                column = a.add(left, column_in_block)
-                upper = a.load("%c", a.add(a.multiply(column, "%ldc"), row), integer)
-                a.store(upper, "%c", a.add(a.multiply(row, "%ldc"), column), integer)
-    a.do("ret void")
-    return a.text()
-
-
 def text() -> str:
     """The products as LLVM IR; the pool's text has to be in the same module."""
-    parts = (_piece(), _part(), _place(), _batch_part(), _gemm(), _mirror("0", "i32"), _mirror("1", "i64"))
-    return "\n".join((DECLARATIONS, *parts))
+    block, triangle = "i64 %row, i64 %row_end, i64 %column, i64 %column_end", "i64 %row, i64 %row_end"
+    pieces = (_piece("gemm", block), _piece("gemmt", triangle), transpose.text())
+    return "\n".join((DECLARATIONS, *pieces, _part(), _symmetric_part(), _inside_part(), _place(), _batch_part(), _gemm()))

@@ -108,7 +108,8 @@ class Gemm(NamedTuple):
     rows in elements.
 
     `a_transposed` says that A is stored as [k,m]. `batch` holds a (count, stride of a, of b, of c) in elements for each batch axis, as
-    indices of `S`; a stride of 0 reads the same matrix again.
+    indices of `S`; a stride of 0 reads the same matrix again. `symmetric` says that each product is, so that half of it is computed and
+    the other half copied; then m is n and beta 0.
     """
 
     dtype: str
@@ -127,23 +128,7 @@ class Gemm(NamedTuple):
     powers: tuple[tuple[int, int], ...] = ()
     beta: float = 0.0
     batch: tuple[tuple[int, int, int, int], ...] = ()
-
-
-class Syrk(NamedTuple):
-    """C[n,n] = alpha * ... * A[n,k] @ A.T + beta * C, both triangles; `transposed` says that A is stored as [k,n]. C must be
-    symmetric if beta is not 0."""
-
-    dtype: str
-    transposed: bool
-    n: int
-    k: int
-    a: int
-    lda: int
-    c: int
-    ldc: int
-    alpha: float = 1.0
-    powers: tuple[tuple[int, int], ...] = ()
-    beta: float = 0.0
+    symmetric: bool = False
 
 
 class Gemv(NamedTuple):
@@ -269,7 +254,7 @@ class Loop(NamedTuple):
     error: int = -1
 
 
-Call = Kernel | Gemm | Syrk | Gemv | Ger | Check | Copy | Zero | Routine | Loop
+Call = Kernel | Gemm | Gemv | Ger | Check | Copy | Zero | Routine | Loop
 
 
 def every_call(calls: Iterable[Call]) -> Iterator[Call]:

@@ -29,7 +29,6 @@ from croton.runtime.program import (
     Program,
     Routine,
     Shared,
-    Syrk,
     Zero,
     every_call,
 )
@@ -38,7 +37,7 @@ HEADER_WORDS = 9
 """The arena's address, then the numbers of inputs, sizes, pointers, objects, views of a routine at most; then the index of the work,
 its threshold, and whether subnormal numbers are flushed."""
 
-CALLS = (Kernel, Gemm, Syrk, Gemv, Ger, Check, Copy, Zero, Routine, Loop)
+CALLS = (Kernel, Gemm, Gemv, Ger, Check, Copy, Zero, Routine, Loop)
 """The position of a kind of call is its code."""
 
 LOOP_END, LOOP_LEFT = len(CALLS), len(CALLS) + 1
@@ -111,12 +110,10 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
             *places,
             *_scale(call.alpha, call.powers),
             _bits(call.beta),
+            int(call.symmetric),
             limits.parallel_flops,
             *batch,
         ]
-    if isinstance(call, Syrk):
-        places = [PLAIN + call.transposed, call.n, call.k, call.a, call.lda, call.c, call.ldc]
-        return [code, _blas_type(call.dtype), *places, *_scale(call.alpha, call.powers), _bits(call.beta)]
     if isinstance(call, Gemv):
         places = [PLAIN + call.transposed, call.m, call.n, call.a, call.lda, call.x, call.incx, call.y, call.incy]
         return [code, _blas_type(call.dtype), *places, *_scale(call.alpha, call.powers), _bits(call.beta)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from croton.runtime import pool
-from croton.runtime.program import Array, Gemm, Gemv, Ger, Output, Program, Shared, SizeOperation, Syrk
+from croton.runtime.program import Array, Gemm, Gemv, Ger, Output, Program, Shared, SizeOperation
 from croton.runtime.status import Refused
 from croton.runtime.stream import Limits, encode
 
@@ -95,21 +95,48 @@ def test_batched_gemm(loader: Loader, threads: int, dtype: str, flops: int, batc
     close(loader(program, limits=Limits(parallel_flops=flops))(x, y), x @ y, dtype)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 4], indirect=True)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("n", [0, 1, 31, 32, 33, 100])
-@pytest.mark.parametrize("k", [0, 7])
-def test_syrk_gives_both_triangles(loader: Loader, dtype: str, transposed: bool, n: int, k: int) -> None:
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("sizes", [(0, 7), (1, 7), (15, 7), (16, 0), (33, 7), (100, 20), (130, 3)])
+def test_symmetric_gemm(loader: Loader, threads: int, dtype: str, a_transposed: bool, b_transposed: bool, sizes: tuple[int, int]) -> None:
+    """x @ diag(w) @ x.T with w folded into one side: the halves are the same to the last bit, which two sums would not be."""
+    n, k = sizes
+    a_places, b_places = (0, 0 if a_transposed else 1), (1, 1 if b_transposed else 0)
+    gemm = Gemm(dtype, a_transposed, b_transposed, 0, 0, 1, *a_places, *b_places, 2, 0, alpha=0.5, symmetric=True)
     program = Program(
-        inputs=(Array(dtype, (1, 0) if transposed else (0, 1)),),
+        inputs=(Array(dtype, (1, 0) if a_transposed else (0, 1)), Array(dtype, (0, 1) if b_transposed else (1, 0))),
         outputs=(Output("new", dtype, (0, 0)),),
-        calls=(Syrk(dtype, transposed, 0, 1, 0, 0 if transposed else 1, 1, 0, alpha=0.5),),
+        calls=(gemm,),
         sizes=2,
     )
-    x = normal(dtype, k, n) if transposed else normal(dtype, n, k)
-    result = loader(program)(x)
-    close(result, 0.5 * (x.T @ x if transposed else x @ x.T), dtype)
+    x, w = normal(dtype, n, k), normal(dtype, k)
+    scaled = x * w
+    result = loader(program, limits=Limits(parallel_flops=0))(x.T.copy() if a_transposed else x, scaled if b_transposed else scaled.T.copy())
+    close(result, 0.5 * (x @ scaled.T), dtype)
     np.testing.assert_array_equal(result, result.T)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_batch_of_symmetric_products_in_rows_of_more(loader: Loader, threads: int, count: int) -> None:
+    """x[p] @ x[p].T into the first columns of out[p]: nothing beside them is touched."""
+    p, n, k, wide, nk, out = range(6)
+    gemm = Gemm("float32", False, True, n, n, k, 0, k, 0, k, 1, wide, batch=((p, nk, nk, out),), symmetric=True)
+    program = Program(
+        inputs=(Array("float32", (p, n, k)),),
+        shared=(Shared("float32", (p, n, wide), written=True),),
+        outputs=(),
+        calls=(gemm,),
+        sizes=6,
+        size_operations=(SizeOperation("multiply", nk, n, k), SizeOperation("multiply", out, n, wide)),
+        structure="none",
+    )
+    x = normal("float32", count, 37, 5)
+    cell = [np.full((count, 37, 40), 9, np.float32)]
+    loader(program, cells=[cell], limits=Limits(parallel_flops=0))(x)
+    close(cell[0][:, :, :37], x @ x.transpose(0, 2, 1), "float32")
+    assert (cell[0][:, :, 37:] == 9).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
