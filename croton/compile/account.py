@@ -145,7 +145,7 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
         elif isinstance(call, ProductCall):
             shape = call.shape
             sizes = (*shape.batch, shape.m, shape.k, shape.k, shape.n)
-            what = "matrix product " + "{} x " * len(shape.batch) + "({}, {}) @ ({}, {})"
+            what = ("symmetric " if shape.symmetric else "") + "matrix product " + "{} x " * len(shape.batch) + "({}, {}) @ ({}, {})"
             entries.append(Entry("product", what, sizes, -1, call.flops, call.bytes, lines))
         elif isinstance(call, RoutineCall):
             entries.append(Entry("routine", f"routine {_escaped(str(call.routine))}", (), -1, call.flops, call.bytes, lines))

@@ -437,6 +437,7 @@ class _Calls:
             tuple((index(size), exponent) for size, exponent in powers),
             float(call.beta),
             tuple(tuple(map(index, axis)) for axis in batch),  # type: ignore[misc]
+            shape.symmetric,
         )
 
 

@@ -185,12 +185,9 @@ class _Assembly:
         if step.kind == "product":
             detail = step.detail
             shape = shape_of(step)
-            flops: Size = shape.m * shape.n * shape.k * 2
-            for size in shape.batch:
-                flops = flops * size
             beta = 0 if detail.accumulate is None else 1
             left, right, out = self._number(detail.left), self._number(detail.right), self._number(step.out)
-            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, flops, traffic)
+            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic)
         routine, values, params = step.detail
         inputs = tuple([self._number(value) for value in values])
         return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic)

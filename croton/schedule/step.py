@@ -113,7 +113,10 @@ class Scan(NamedTuple):
 
 
 class Operands(NamedTuple):
-    """A matrix product: its value is alpha * sum over the labels that are not its own of left * right, plus `accumulate`."""
+    """A matrix product: its value is alpha * sum over the labels that are not its own of left * right, plus `accumulate`.
+
+    `twins` are pairs of its labels, of the left and of the right: the product does not change when all of them are exchanged.
+    """
 
     left: Value
     left_labels: tuple[int, ...]
@@ -121,6 +124,7 @@ class Operands(NamedTuple):
     right_labels: tuple[int, ...]
     alpha: Coef
     accumulate: Value | None
+    twins: tuple[tuple[int, int], ...] = ()
 
 
 class Step:

@@ -6,6 +6,7 @@ large enough, else a reduction.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from croton.algebra.cost import Tree, extent, search
@@ -81,7 +82,8 @@ def _reduction(
         second, second_labels = _operand(lowering, dims, right, sorted(others), dtype)
         first_labels = tuple([places[label] for label in first_labels])
         second_labels = tuple([places[label] for label in second_labels])
-        value = lowering.product(own, rank, dtype, Operands(first, first_labels, second, second_labels, coef, None))
+        twins = tuple([(places[one], places[two]) for one, two in _twins(dims, left, right, mine - others, others - mine)])
+        value = lowering.product(own, rank, dtype, Operands(first, first_labels, second, second_labels, coef, None, twins))
         return (value, tuple(kept), 1)
     body = BodyBuilder()
     factors = left if right is None else left + right
@@ -109,6 +111,40 @@ def _is_product(dims: tuple[Size, ...], mine: set[int], others: set[int], gone: 
         sides.append(side)
     least = min(sides)
     return least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone))
+
+
+def _twins(dims: tuple[Size, ...], left: list[Factor], right: list[Factor], rows: set[int], columns: set[int]) -> list[tuple[int, int]]:
+    """The columns that the rows may be exchanged with, all at once, so that the factors are the same; none if they cannot."""
+    if len(rows) != len(columns):
+        return []
+    twin: dict[int, int] = {}
+    for source, labels, power in left:
+        if rows.isdisjoint(labels):
+            continue
+        for other, other_labels, other_power in right:
+            if other is source and other_power == power and _matched(twin, labels, other_labels, rows, columns):
+                break
+        else:
+            return []
+    if len(twin) != len(rows) or any(dims[row] != dims[column] for row, column in twin.items()):
+        return []
+    exchanged = twin | {column: row for row, column in twin.items()}
+    factors = [*left, *right]
+    mirrored = [(source, tuple([exchanged.get(label, label) for label in labels]), power) for source, labels, power in factors]
+    return sorted(twin.items()) if Counter(factors) == Counter(mirrored) else []
+
+
+def _matched(twin: dict[int, int], labels: tuple[int, ...], others: tuple[int, ...], rows: set[int], columns: set[int]) -> bool:
+    """Whether two factors are read alike but for rows and columns, which are twins from then on."""
+    found = dict(twin)
+    for label, other in zip(labels, others):
+        if label in rows and other in columns:
+            if found.setdefault(label, other) != other:
+                return False
+        elif label != other:
+            return False
+    twin.update(found)
+    return len(set(twin.values())) == len(twin)
 
 
 def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], labels: list[int], dtype: DType) -> tuple[Value, tuple[int, ...]]:

@@ -1,0 +1,110 @@
+"""Library products: which are symmetric, and what half of one saves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import croton as cr
+from croton.schedule.product import LEAST_SYMMETRIC
+
+N, K = LEAST_SYMMETRIC, 2 * LEAST_SYMMETRIC
+
+
+def weighted(x, w):
+    """The same product in several spellings, w a positive or negative weight of each row."""
+    return {
+        "scaled right": x.T @ (w[:, None] * x),
+        "scaled left": (x * w[:, None]).T @ x,
+        "diagonal": x.T @ cr.diag(w) @ x,
+        "einsum": cr.einsum("ki,k,kj->ij", x, w, x),
+        "transposed": (x.T @ (w[:, None] * x)).T,
+    }
+
+
+def inputs(dtype: str = "float64", batch: tuple[int, ...] = ()):
+    return cr.tensor("x", shape=(*batch, K, N), dtype=dtype), cr.tensor("w", shape=(*batch, K), dtype=dtype)
+
+
+def arrays(dtype: str = "float64", batch: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((*batch, K, N)).astype(dtype), rng.standard_normal((*batch, K)).astype(dtype)
+
+
+def is_symmetric(function) -> bool:
+    return "symmetric matrix product" in str(function.explain())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spelling", list(weighted(*inputs())))
+def test_weighted_products_with_the_transpose(spelling: str, dtype: str) -> None:
+    x, w = inputs(dtype)
+    function = cr.function([x, w], weighted(x, w)[spelling])
+    one, two = arrays(dtype)
+    found = function(one, two)
+    np.testing.assert_allclose(found, (one.T * two) @ one, rtol=2e-4 if dtype == "float32" else 1e-10, atol=1e-4)
+    np.testing.assert_array_equal(found, found.T)
+    assert is_symmetric(function) and function.flops((K, N), (K,)) == K * N * (N + 1) + K * N
+    assert function.account.entries[-1].kind == "product" and len(function.account.entries) == 2
+
+
+def test_each_of_a_batch() -> None:
+    x, _ = inputs("float32", (3,))
+    function = cr.function([x], cr.einsum("bki,bkj->bij", x, x))
+    given = arrays("float32", (3,))[0]
+    found = function(given)
+    np.testing.assert_allclose(found, given.transpose(0, 2, 1) @ given, rtol=1e-4, atol=1e-3)
+    np.testing.assert_array_equal(found, found.transpose(0, 2, 1))
+    assert is_symmetric(function) and function.flops((3, K, N)) == 3 * K * N * (N + 1)
+
+
+def test_rows_of_several_axes_pair_up() -> None:
+    x = cr.tensor("x", shape=(8, K, 9), dtype="float64")
+    function = cr.function([x], cr.einsum("akb,ckd->abcd", x, x))
+    given = np.random.default_rng(0).standard_normal((8, K, 9))
+    np.testing.assert_allclose(function(given), np.einsum("akb,ckd->abcd", given, given), atol=1e-12)
+    assert is_symmetric(function)
+    # Their pairs are the other way round: not the transpose of the matrix that is stored.
+    crossed = cr.function([x], cr.einsum("akb,ckd->abdc", x, x) + 0 * cr.einsum("akb,ckd->bacd", x, x).sum())
+    np.testing.assert_allclose(crossed(given), np.einsum("akb,ckd->abdc", given, given), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x, w: x.T @ (x**2),
+        lambda x, w: x.T @ cr.flip(x, axis=0),
+        lambda x, w: x @ x[:N].T,
+        lambda x, w: cr.einsum("kih,kjl,hj->il", x.reshape((K, 8, -1)), x.reshape((K, -1, 8)), x[: N // 8, :8]),
+    ],
+)
+def test_what_is_not_symmetric_is_computed_whole(make) -> None:
+    x, w = inputs()
+    function = cr.function([x, w], make(x, w))
+    one, two = arrays()
+    np.testing.assert_allclose(function(one, two), cr.reference.evaluate(make(x, w), {x: one, w: two}), rtol=1e-9, atol=1e-9)
+    assert not is_symmetric(function)
+
+
+def test_what_is_added_to_need_not_be_symmetric() -> None:
+    x = cr.tensor("x", shape=(K, N), dtype="float64")
+    m = cr.tensor("m", shape=(N, N), dtype="float64")
+    y = cr.tensor("y", shape=(N, N), dtype="float64")
+    function = cr.function([x, m, y], m * y + x.T @ x)
+    given = [np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate([(K, N), (N, N), (N, N)])]
+    np.testing.assert_allclose(function(*given), given[1] * given[2] + given[0].T @ given[0], atol=1e-10)
+
+
+def test_small_products_are_computed_whole() -> None:
+    x = cr.tensor("x", shape=(K, LEAST_SYMMETRIC - 1), dtype="float64")
+    assert not is_symmetric(cr.function([x], x.T @ x))
+    y = cr.tensor("y", shape=(LEAST_SYMMETRIC - 1, N), dtype="float64")
+    assert not is_symmetric(cr.function([y], y.T @ y))
+
+
+def test_sizes_known_at_the_call() -> None:
+    x = cr.tensor("x", shape=(None, N), dtype="float32")
+    function = cr.function([x], x.T @ x)
+    for rows in (0, 1, 300):
+        given = np.random.default_rng(rows).standard_normal((rows, N)).astype("float32")
+        np.testing.assert_allclose(function(given), given.T @ given, rtol=1e-4, atol=1e-3)
