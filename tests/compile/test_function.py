@@ -232,7 +232,7 @@ def test_many_threads_call_one_function() -> None:
 def test_predictions_are_functions_of_the_sizes() -> None:
     x = cr.matrix("x")
     f = cr.function([x], x @ x.T)
-    assert f.flops(x=(10, 20)) == 2 * 10 * 10 * 20
+    assert f.flops(x=(10, 20)) == 10 * 11 * 20  # half of it, as it is symmetric
     assert f.memory_peak(x=(10, 20)) == 10 * 10 * 8
     assert f.memory_peak(np.zeros((3, 4))) == 9 * 8
     with pytest.raises(ArgumentError, match="give the shapes"):
