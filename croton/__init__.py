@@ -164,11 +164,13 @@ from croton.ops.transcendental import (
     xlogy,
 )
 from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
+from croton.transforms.body import until
 from croton.transforms.cond import cond
 from croton.transforms.custom import custom_vjp
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from croton.transforms.routine import routine
 from croton.transforms.scan import fori, scan
+from croton.transforms.taps import taps
 from croton.transforms.vmap import map, vmap
 from croton.transforms.while_loop import while_loop
 from croton.util.config import config

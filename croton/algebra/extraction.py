@@ -27,6 +27,8 @@ class Extraction:
         self.together = together
         self.still = still
         self.live = sum([1 << place for place in (*together, *still)])
+        if recurrence.stop is not None:
+            self.live |= 1 << len(recurrence.nodes)
         self.masks = recurrence.masks
         self.memo: Memo = {}
         self.carries: list[Node] = []
@@ -45,6 +47,8 @@ class Extraction:
             self.memo[recurrence.nodes[place]] = (axes, Use(node, axes))
         for place in self.still:
             self.memo[recurrence.nodes[place]] = (tuple(recurrence.axes[place]), self._given(recurrence.inits[place]))
+        if recurrence.stop is not None:
+            self._take_elements()
         news = [recurrence.news[place] for place in self.together]
         self.inner = [node for node in open_nodes([use.node for use in news]) if self._is_inside(node)]
         for node in self.inner:
@@ -65,6 +69,14 @@ class Extraction:
             None if recurrence.stop is None else self.together.index(recurrence.stop),
         )
         return self._with_own_labels(core)
+
+    def _take_elements(self) -> None:
+        """Elements as they are, instead of what is computed from them for all steps."""
+        recurrence = self.recurrence
+        for node in recurrence.elements:
+            if node in recurrence.masks:
+                axes, lifted = recurrence.memo[node]
+                self.memo[node] = (axes, self._given(lifted))
 
     def kept(self, loop: Loop) -> Memo:
         """The values of nodes of the core in all steps that are better kept than computed again."""

@@ -54,6 +54,7 @@ class Recurrence:
         self.memo: Memo = {}
         for node, (labels, use) in (known or {}).items():
             self.memo[node] = (labels, Use(use.node, tuple([self._aliases.get(label, label) for label in use.labels])))
+        self.elements = [element.node for element in elements]
         for element in elements:
             self.memo[element.node] = (element.axes, self._inside(element.values))
         self.inits = [self._inside(carry.init) for carry in carries]
@@ -137,6 +138,9 @@ class Recurrence:
     def _solve(self) -> None:
         count = len(self.nodes)
         places = {node: place for place, node in enumerate(self.nodes)}
+        if self.stop is not None:
+            # What only depends on elements is not computed either for steps that are left out.
+            places.update(dict.fromkeys(self.elements, count))
         masks: dict[Node, int] = {}
         for node in open_nodes([use.node for use in self.news]):
             mask = 1 << places[node] if node in places else 0

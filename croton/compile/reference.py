@@ -18,8 +18,8 @@ from croton.expr.types import describe
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.sizes import evaluate as size_value
+from croton.transforms.loop_nodes import RESULTS, surroundings
 from croton.transforms.lower import REQUESTS, lower
-from croton.transforms.scan import RESULTS, surroundings
 from croton.util.errors import ArgumentError, ShapeError
 from croton.util.structure import flatten, unflatten
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from croton.algebra.loop import Core, loop_key, open_loop, part_of, results_of
-from croton.algebra.node import Label, Node, Operand, Use
+from croton.algebra.node import Label, Node, Operand, Use, walk
 from croton.schedule.step import UNDECIDED, BodyBuilder, Inline, Position, Step, Value
 from croton.sizes import Size
 
@@ -95,8 +95,12 @@ def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[No
             taps.append((len(outputs), rows))
             outputs.append(Operand(own, Use(part.node, own)))
             sources[member] = rows
-    elements = tuple([(i, _array(lowering, use, (loop.step, *axes), 1)) for i, (use, axes) in enumerate(zip(loop.sequences, loop.element_axes))])
-    fixed = tuple([(i, _array(lowering, use, axes, 0)) for i, (use, axes) in enumerate(zip(loop.fixed, loop.fixed_axes))])
+    # A rewritten core may no longer read all that it is given.
+    read = set(walk([output.use.node for output in outputs]))
+    sequences = [(i, use, axes) for i, (use, axes) in enumerate(zip(loop.sequences, loop.element_axes)) if core.elements[i] in read]
+    fixed_values = [(i, use, axes) for i, (use, axes) in enumerate(zip(loop.fixed, loop.fixed_axes)) if core.fixed[i] in read]
+    elements = tuple([(i, _array(lowering, use, (loop.step, *axes), 1)) for i, use, axes in sequences])
+    fixed = tuple([(i, _array(lowering, use, axes, 0)) for i, use, axes in fixed_values])
     detail = LoopDetail(core, tuple(outputs), tuple(stacked), tuple(rotating), elements, fixed, tuple(taps))
     made = detail.makes()
     step = Step(made[0], "loop", (), None, (), detail, lowering.origin)

@@ -14,7 +14,7 @@ from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray
 from croton.ops.creation import zeros
 from croton.ops.logic import logical_not, where
-from croton.transforms.scan import CARRY, FINAL
+from croton.transforms.loop_nodes import CARRY, FINAL
 from croton.transforms.vmap import deeper
 from croton.util.errors import DTypeError, KindError, ShapeError
 from croton.util.structure import flatten, map_structure, unflatten

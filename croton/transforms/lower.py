@@ -22,10 +22,10 @@ from croton.expr.expr import Constant, Expr
 from croton.expr.op import Op
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, substitute
+from croton.transforms.loop_nodes import LOOPS, check_closed
 from croton.transforms.recurrence import Loops
 from croton.transforms.release import release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
-from croton.transforms.scan import LOOPS, check_closed
 from croton.transforms.unify import Check, unify
 from croton.transforms.vmap import COLLECT, LANE
 

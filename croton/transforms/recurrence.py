@@ -11,7 +11,7 @@ from croton.algebra.recurrence import Carry, Element, Recurrence
 from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
 from croton.sizes import Size, substitute
-from croton.transforms.scan import CARRY, ELEMENT, STACKED, Shape
+from croton.transforms.loop_nodes import CARRY, ELEMENT, STACKED, Shape
 
 
 class Loops:

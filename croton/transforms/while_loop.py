@@ -14,7 +14,9 @@ from croton.dtypes import bool_
 from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray
 from croton.ops.logic import logical_and, where
-from croton.transforms.scan import CARRY, FINAL, adopted_value, check_carry, traced
+from croton.transforms.body import Body, adopted_value, check_carry
+from croton.transforms.loop_nodes import CARRY, FINAL
+from croton.transforms.taps import untapped
 from croton.transforms.vmap import deeper
 from croton.util.errors import ArgumentError, DTypeError, ShapeError
 from croton.util.structure import flatten, unflatten
@@ -30,17 +32,20 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 0 < max_steps < UNLIMITED):
         raise ArgumentError(f"while_loop: max_steps is an integer > 0, or None for any number of steps, got {max_steps!r}")
     plain, structure = flatten(init)
-    first = [asarray(value) for value in plain]
+    first = [asarray(untapped(value, "while_loop")) for value in plain]
     if not first:
         raise ArgumentError("while_loop needs a carry: something that changes until the condition no longer holds")
+    name = "while_loop"
     with deeper() as depth:
-        carries, news, _ = traced(lambda carry, _: (body(carry), None), structure, first, None, depth, "while_loop")
-        adopted = [adopted_value(value, given, new) for value, given, new in zip(first, plain, news)]
+        step = Body(lambda carry, _: (body(carry), None), structure, [None] * len(first), None, None, name)
+        traced = step.traced([[value] for value in first], depth)
+        adopted = [adopted_value(value, given, new) for value, given, (new,) in zip(first, plain, traced.news)]
         if any(a is not b for a, b in zip(adopted, first)):
             first = adopted
-            carries, news, _ = traced(lambda carry, _: (body(carry), None), structure, first, None, depth, "while_loop")
+            traced = step.traced([[value] for value in first], depth)
+        carries, news = [[x for (x,) in group] for group in (traced.carries, traced.news)]
         for position, (carry, new) in enumerate(zip(first, news)):
-            check_carry(carry, new, position, len(first), "while_loop")
+            check_carry(carry, new, position, len(first), name)
         begins = _condition(cond(unflatten(structure, first)))
         going = apply(CARRY, (begins,), (depth, len(first)))
         news = [new if new is carry else where(going, new, carry) for new, carry in zip(news, carries)]

@@ -14,6 +14,7 @@ from croton.algebra.node import Node, walk
 from croton.algebra.optimise import optimise
 from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Expr, SharedVariable
+from croton.expr.walk import depends_on
 from croton.sizes import symbols
 from croton.transforms.lower import lower
 
@@ -60,3 +61,13 @@ def written_out(body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Sequ
 def stacked(ys: Sequence[Expr]) -> Expr:
     """What the steps give, as one array."""
     return cr.stack(list(ys))
+
+
+def check(found: list[Expr], wanted: list[Expr], values: dict[Expr, np.ndarray]) -> None:
+    """Loops and what is written out have equal values: by the algebra, and compiled."""
+    expected = [cr.reference.evaluate(expr, values) for expr in wanted]
+    inputs = [node for node in values if depends_on(found, [node])]
+    compiled = cr.function(inputs, found)(*[values[node] for node in inputs])
+    for a, b, c in zip(interpreted(found, values), expected, compiled):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(c, b, rtol=1e-9, atol=1e-9)

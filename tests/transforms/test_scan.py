@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from loop_values import interpreted, loops_of, stacked, written_out
+from loop_values import check, interpreted, loops_of, stacked, written_out
 
 import croton as cr
 from croton.expr.expr import Expr
-from croton.expr.walk import depends_on
 from croton.transforms.scan import fori, scan
 from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
 
 RNG = np.random.default_rng(0)
 T, B, D, H = 4, 3, 2, 3
-
-
-def check(found: list[Expr], wanted: list[Expr], values: dict[Expr, np.ndarray]) -> None:
-    """Loops and what is written out have equal values: by the algebra, and compiled."""
-    expected = [cr.reference.evaluate(expr, values) for expr in wanted]
-    inputs = [node for node in values if depends_on(found, [node])]
-    compiled = cr.function(inputs, found)(*[values[node] for node in inputs])
-    for a, b, c in zip(interpreted(found, values), expected, compiled):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(c, b, rtol=1e-9, atol=1e-9)
 
 
 class Net:

@@ -1,0 +1,124 @@
+"""The body of a loop, called once: what it makes of what stands for its carries and elements."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from croton.dtypes import bool_
+from croton.expr.expr import Expr, apply
+from croton.ops.casting import asarray, converted, stop_gradient
+from croton.ops.logic import where
+from croton.transforms.loop_nodes import CARRY
+from croton.transforms.taps import Taps
+from croton.util.errors import DTypeError, KindError, ShapeError
+from croton.util.structure import Structure, flatten, map_structure, unflatten
+
+
+class Until:
+    """What a body of `scan` returns last where the loop may end early."""
+
+    __slots__ = ("condition",)
+
+    def __init__(self, condition: Expr) -> None:
+        self.condition = condition
+
+
+def until(condition: Any) -> Until:
+    """Where the bool scalar `condition` holds, the step of `scan` whose body returns this, `(carry, y, until(condition))`, is the last one."""
+    found = asarray(condition)
+    if found.dtype is not bool_:
+        raise DTypeError(f"until: the condition is a bool, got dtype {found.dtype}; compare it with something", found.line)
+    if found.ndim:
+        raise ShapeError(f"until: the condition is a scalar, got {found.type}; use any or all, or vmap for a loop for each element", found.line)
+    return Until(found)
+
+
+class Traced(NamedTuple):
+    """A body that was called: for each leaf of the carry what stands for it and its next values, and what the body gives besides.
+
+    A leaf with taps has a carry for each number of steps ago.
+    """
+
+    carries: list[list[Expr]]
+    news: list[list[Expr]]
+    ys: Any
+    until: Until | None
+
+
+class Body(NamedTuple):
+    """The body of a loop and what it is called with. `cut` says in which steps derivatives end."""
+
+    function: Callable[[Any, Any], tuple[Any, ...]]
+    structure: Structure
+    tapped: Sequence[Taps | None]
+    element: Any
+    cut: Expr | None
+    name: str
+
+    def traced(self, first: Sequence[Sequence[Expr]], depth: int) -> Traced:
+        """What the body makes of carries that begin with these values."""
+        numbers = itertools.count()
+        carries: list[list[Expr]] = [[apply(CARRY, (value,), (depth, next(numbers))) for value in values] for values in first]
+        seen = [[self._cut_off(carry) for carry in group] for group in carries]
+        result: Any = self.function(
+            unflatten(self.structure, [group[0] if leaf is None else leaf.seen(group) for leaf, group in zip(self.tapped, seen)]), self.element
+        )
+        ends = None
+        if isinstance(result, tuple) and len(result) == 3 and isinstance(result[2], Until):
+            result, ends = result[:2], result[2]
+        elif not isinstance(result, tuple) or len(result) != 2:
+            raise KindError(
+                f"{self.name}: the body returns a pair (carry, y), got {type(result).__name__}; "
+                "return (carry, None) where there is no y, and (carry, y, until(condition)) to end the loop early"
+            )
+        carry, ys = result
+        leaves, found = flatten(carry)
+        if found != self.structure:
+            more = "; a carry with taps is returned as its one new value" if any(leaf is not None for leaf in self.tapped) else ""
+            raise KindError(
+                f"{self.name}: the body returns the carry in the structure it came in, wanted {_shown(self.structure)}, got {_shown(found)}{more}"
+            )
+        return Traced(carries, [[asarray(leaf), *group[:-1]] for leaf, group in zip(leaves, seen)], ys, ends)
+
+    def _cut_off(self, carry: Expr) -> Expr:
+        return carry if self.cut is None or not carry.dtype.is_float else where(self.cut, stop_gradient(carry), carry)
+
+
+def _shown(structure: Structure) -> str:
+    count = 0
+
+    def named() -> str:
+        nonlocal count
+        count += 1
+        return f"c{count}"
+
+    return repr(map_structure(lambda _: _Name(named()), unflatten(structure, iter(lambda: None, 0)))) if structure is not None else "None"
+
+
+class _Name(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def adopted_value(value: Expr, given: Any, new: Expr) -> Expr:
+    """A first value that is a Python number takes the dtype of what follows it."""
+    if isinstance(given, bool | int | float) and value.dtype is not new.dtype and value.ndim == new.ndim:
+        return converted(given, new.dtype)
+    return value
+
+
+def check_carry(carry: Expr, new: Expr, position: int, count: int, name: str) -> None:
+    which = "the carry" if count == 1 else f"carry {position}"
+    if new.dtype is not carry.dtype:
+        raise DTypeError(
+            f"{name}: {which} begins with dtype {carry.dtype}, and the body makes it {new.dtype}; convert one of them with astype", new.line
+        )
+    fits = new.ndim == carry.ndim and all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(carry.shape, new.shape))
+    if not fits:
+        raise ShapeError(
+            f"{name}: {which} begins with shape {carry.type}, and the body makes it {new.type}; a carry keeps its shape", new.line
+        )
