@@ -128,6 +128,9 @@ def inverse_over_x(w: mp.mpf) -> mp.mpf:
 
 
 EULER = mp.euler
+DIGAMMA_ROOT = mp.findroot(mp.digamma, 1.46)
+LGAMMA_RESOLVED = 17
+"""Below -17 the numbers are too far apart to come near a zero of lgamma: those lie within 1/n! of -n."""
 
 TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]] = {
     "EXP": (
@@ -247,18 +250,41 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         6,
     ),
     "DIGAMMA": (
-        "digamma(x) = log(x) - 1/(2 x) - w DIGAMMA(w), w = 1/x**2, for x >= 7",
+        "digamma(x) = log(x) - 1/(2 x) - w DIGAMMA(w), w = 1/x**2, for x >= 2",
         lambda w: (
             mp.mpf(1) / 12 - w / 120
             if w < mp.mpf("1e-12")
             else (lambda x: x**2 * (mp.log(x) - 1 / (2 * x) - mp.digamma(x)))(1 / mp.sqrt(w))
         ),
-        (0, 1 / 49),
+        (0, 0.25),
+        lambda w: w + mp.mpf(2) ** -12,
+        4,
+        15,
+    ),
+    "DIGAMMA_NEAR": (
+        "digamma(x) = (x - DIGAMMA_ROOT) DIGAMMA_NEAR(x - 3/2) for x in [1, 2]",
+        lambda d: mp.polygamma(1, DIGAMMA_ROOT) if abs(d + 1.5 - DIGAMMA_ROOT) < 1e-18 else mp.digamma(d + 1.5) / (d + 1.5 - DIGAMMA_ROOT),
+        (-0.5, 0.5),
         one,
-        2,
-        6,
+        10,
+        23,
     ),
 }
+
+
+def lgamma_zeros() -> list[tuple[float, float, float, float]]:
+    """For each zero of lgamma between -17 and -2: the zero as high + low, the slope there, and half the second derivative."""
+    rows = []
+    for n in range(2, LGAMMA_RESOLVED):
+        for side in (-n - 1, -n):
+            # Near a pole |gamma(-k + e)| is about 1/(k! |e|), so that the zero is where |e| is about 1/k!; in the middle lgamma is negative.
+            inwards = 1 if side == -n - 1 else -1
+            near = side + inwards / mp.factorial(-side) / 4
+            zero = mp.findroot(lambda x: mp.re(mp.loggamma(x)), (near, -n - mp.mpf(1) / 2), solver="anderson", tol=1e-100)
+            assert -n - 1 < zero < -n
+            high = float(zero)
+            rows.append((high, float(zero - high), float(mp.digamma(zero)), float(mp.polygamma(1, zero) / 2)))
+    return rows
 
 
 def literal(values: list[float]) -> str:
@@ -289,6 +315,11 @@ def main() -> None:
         else:
             continue
         text.append(f"\n{name}: Table = (\n    {literal(single)}    {literal(double)})\n" + f'"""{formula}."""\n')
+    high, single = float(DIGAMMA_ROOT), rounded(DIGAMMA_ROOT, True)
+    text.append(f"\nDIGAMMA_ROOT: Table = (({single!r}, {rounded(DIGAMMA_ROOT - single, True)!r}), ({high!r}, {float(DIGAMMA_ROOT - high)!r}))\n")
+    text.append('"""The positive zero of digamma, high + low."""\n')
+    text.append("\nLGAMMA_ZEROS = (\n" + "".join(f"    {row!r},\n" for row in lgamma_zeros()) + ")\n")
+    text.append('"""The zeros of lgamma between -17 and -2: high, low, the slope there, and half the second derivative."""\n')
     text.append("\nERRORS = {\n" + "".join(f'    "{name}": "{note}",\n' for name, note in notes.items()) + "}\n")
     TARGET.write_text("".join(text))
 

@@ -153,6 +153,7 @@ from croton.ops.transcendental import (
     log10,
     logaddexp,
     logit,
+    polygamma,
     rad2deg,
     sigmoid,
     sin,

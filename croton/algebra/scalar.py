@@ -125,7 +125,7 @@ FUNCTIONS: dict[str, Function] = {
         _unary("sigmoid", special.sigmoid, lambda x, y: y - y**2, DEAR),
         _unary("softplus", special.softplus, lambda x, y: apply("sigmoid", x), DEAR),
         _unary("lgamma", special.lgamma, lambda x, y: apply("digamma", x), DEAR),
-        _unary("digamma", special.digamma, None, DEAR),
+        _unary("digamma", special.digamma, lambda x, y: apply("polygamma", 1, x), DEAR),
         _unary("safe_reciprocal", special.safe_reciprocal, lambda x, y: -(y**2), MODERATE),
         # tests of one value
         _unary("logical_not", np.logical_not, FLAT, takes="b", result="bool"),
@@ -183,6 +183,7 @@ FUNCTIONS: dict[str, Function] = {
             ),
             commutative=True,
         ),
+        _binary("polygamma", special.polygamma, (None, lambda n, x, y: apply("polygamma", n + 1, x)), DEAR, "f"),
         _binary("remainder", np.remainder, (lambda a, b, y: 1, lambda a, b, y: -apply("floor_divide", a, b)), MODERATE),
         _binary("fmod", np.fmod, (lambda a, b, y: 1, lambda a, b, y: -apply("trunc", a * b**-1)), MODERATE),
         _binary("floor_divide", np.floor_divide, _FLAT2, MODERATE),

@@ -196,10 +196,6 @@ class Builder:
     def fdiv(self, a: str, b: str) -> str:
         return self.emit(f"fdiv {self.type} {a}, {b}")
 
-    def frem(self, a: str, b: str) -> str:
-        """C's fmod. LLVM calls the C library for it, lane by lane."""
-        return self.emit(f"frem {self.type} {a}, {b}")
-
     def fneg(self, a: str) -> str:
         return self.emit(f"fneg {self.type} {a}")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from croton.codegen.builder import Builder
 from croton.codegen.division import floor_divide, remainder
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
+from croton.codegen.vecmath.remainder import fmod
 from croton.dtypes import DType
 
 Emit = Callable[..., str]
@@ -93,7 +94,7 @@ def _float_remainder(b: Builder, x: str, y: str) -> str:
     """Python's %: the sign of the divisor; an exact zero takes it too."""
     b = b.exact()
     zero = b.constant(0.0)
-    rest = b.frem(x, y)
+    rest = fmod(b, x, y)
     opposite = b.icmp("slt", b.ixor(b.to_bits(rest), b.to_bits(y)), b.integer_constant(0))
     moved = b.select(opposite, b.fadd(rest, y), rest)
     return b.select(b.fcmp("oeq", rest, zero), b.copysign(zero, y), moved)
@@ -103,7 +104,7 @@ def _float_floor_divide(b: Builder, x: str, y: str) -> str:
     """Python's // : the quotient that belongs to the remainder, so that a rounded x / y cannot land on the next integer."""
     b = b.exact()
     zero, one = b.constant(0.0), b.constant(1.0)
-    rest = b.frem(x, y)
+    rest = fmod(b, x, y)
     quotient = b.fdiv(b.fsub(x, rest), y)
     opposite = b.icmp("slt", b.ixor(b.to_bits(rest), b.to_bits(y)), b.integer_constant(0))
     adjust = b.mask_and(opposite, b.fcmp("une", rest, zero))
@@ -145,7 +146,6 @@ _FLOAT: dict[str, Emit] = {
     "ceil": _intrinsic("ceil"),
     "trunc": _intrinsic("trunc"),
     "round": _intrinsic("roundeven"),
-    "fmod": Builder.frem,
     "remainder": _float_remainder,
     "floor_divide": _float_floor_divide,
     "nextafter": _next_after,

@@ -46,7 +46,7 @@ _PAIRS_OF_NUMBERS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _PAIRS_OF_REALS: dict[str, Callable[..., Any]] = {
     "div": np.divide, "atan2": np.arctan2, "hypot": np.hypot, "logaddexp": np.logaddexp, "copysign": np.copysign, "nextafter": np.nextafter,
-    "xlogy": special.xlogy,
+    "xlogy": special.xlogy, "polygamma": special.polygamma,
 }  # fmt: skip
 _PAIRS_OF_INTEGERS: dict[str, Callable[..., Any]] = {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,

@@ -10,9 +10,13 @@ import numpy as np
 
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
+from croton.ops.arguments import integer_of
 from croton.ops.arithmetic import multiply, negative, subtract
 from croton.ops.casting import asarray, converted, floating, floats
+from croton.ops.comparisons import equal
+from croton.ops.logic import where
 from croton.ops.mapping import mapped
+from croton.util.errors import ArgumentError
 
 _REFERENCES: dict[str, Callable[..., Any] | None] = {
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
@@ -22,8 +26,9 @@ _REFERENCES: dict[str, Callable[..., Any] | None] = {
     "erf": None, "erfc": None, "erfinv": None, "sigmoid": None, "softplus": None, "lgamma": None, "digamma": None,
 }  # fmt: skip
 _FLOATING: dict[str, Op] = {name: mapped(name, reference) for name, reference in _REFERENCES.items()}
+_POLYGAMMA = mapped("polygamma")
 _ATAN2, _HYPOT, _LOGADDEXP, _XLOGY = mapped("atan2", np.arctan2), mapped("hypot", np.hypot), mapped("logaddexp", np.logaddexp), mapped("xlogy")
-OPERATIONS = [*_FLOATING.values(), _ATAN2, _HYPOT, _LOGADDEXP, _XLOGY]
+OPERATIONS = [*_FLOATING.values(), _ATAN2, _HYPOT, _LOGADDEXP, _XLOGY, _POLYGAMMA]
 
 
 def _floating(name: str, x: Any) -> Expr:
@@ -164,6 +169,20 @@ def lgamma(x: Any) -> Expr:
 def digamma(x: Any) -> Expr:
     """The derivative of lgamma."""
     return _floating("digamma", x)
+
+
+def polygamma(n: Any, x: Any) -> Expr:
+    """The n-th derivative of digamma, for n = 0, 1, ... 170; NaN for an n that is none of these."""
+    if isinstance(n, Expr):
+        orders, values = floats(n, x)
+        return where(equal(orders, 0), digamma(values), apply(_POLYGAMMA, (where(equal(orders, 0), 1, orders), values)))
+    order = integer_of(n, "polygamma: the order")
+    if order == 0:
+        return digamma(x)
+    if not isinstance(order, int) or not 0 < order <= 170:
+        raise ArgumentError(f"polygamma: the order is an integer from 0 to 170, got {order}")
+    (x,) = floats(x)
+    return apply(_POLYGAMMA, (converted(order, x.dtype), x))
 
 
 def atan2(y: Any, x: Any) -> Expr:

@@ -74,6 +74,47 @@ def digamma(x: Any) -> np.ndarray:
     return np.where((z <= 0) & (z == np.floor(z)), np.nan, value).astype(given.dtype)
 
 
+def scaled_zeta(s: float, q: float, unit: float) -> float:
+    """The sum of ((q + k)/unit)**-s over k >= 0, for s >= 2 and q >= 0 (DLMF 25.11.5)."""
+    if q == 0:
+        return math.copysign(math.inf, q) if s % 2 else math.inf
+    if math.isinf(q):
+        return 0.0
+    count = max(0, math.ceil(12 + s - q))
+    far = q + count
+    with np.errstate(over="ignore"):
+        terms = [float(np.float64((q + k) / unit) ** -s) for k in range(count)]
+    rest, rising = 1 / (s - 1) + 0.5 / far, s / far
+    for j, number in enumerate(_BERNOULLI, 1):
+        rest += number / math.factorial(2 * j) * rising / far
+        rising *= (s + 2 * j - 1) * (s + 2 * j) / far / far
+    return sum([*terms, (far / unit) ** (1 - s) * unit * rest])
+
+
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330, 854513 / 138, -236364091 / 2730)
+
+
+def one_polygamma(order: float, x: float) -> float:
+    """The derivative of digamma of an order 1, 2, ... 170, else NaN. Left of 0 the sum over all integers less what is not in this one."""
+    if not (1 <= order <= 170 and order == math.floor(order)) or x != x or x == -math.inf:
+        return math.nan
+    s, sign = order + 1, 1 if order % 2 else -1
+    unit = 2.0 ** math.floor(math.log2(0.37 * s))
+    factor = sign * math.prod([k / unit for k in range(1, int(order) + 1)]) / unit
+    if x >= 0:
+        return factor * scaled_zeta(s, x, unit)
+    d = x - round(x)
+    if d == 0:
+        return math.inf if order % 2 else math.nan
+    up, down = (d, 1 - d) if d > 0 else (1 + d, -d)
+    return factor * (scaled_zeta(s, up, unit) + sign * (scaled_zeta(s, down, unit) - scaled_zeta(s, 1 - x, unit)))
+
+
+def polygamma(order: Any, x: Any) -> np.ndarray:
+    """The derivatives of digamma; see `one_polygamma`."""
+    return np.vectorize(one_polygamma, otypes=[np.float64])(order, x).astype(np.asarray(x).dtype)
+
+
 def sigmoid(x: Any) -> np.ndarray:
     """1 / (1 + exp(-x)) without overflow."""
     x = np.asarray(x)

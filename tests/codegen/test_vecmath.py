@@ -9,17 +9,18 @@ from collections.abc import Iterator
 import mpmath
 import numpy as np
 import pytest
-from vector_accuracy import CASES, SPECIAL, double_points, errors, exact_errors, pair_points, single_patterns
+from vector_accuracy import CASES, SPECIAL, double_points, errors, exact_errors, log_gamma_exact, pair_points, single_patterns
 from vector_engine import VectorFunction
 
 from croton.codegen.builder import Builder, Sink
 from croton.codegen.vecmath import FUNCTIONS
+from croton.codegen.vecmath.coefficients import LGAMMA_ZEROS
 from croton.codegen.vecmath.trigonometric import two_over_pi_words
 
 LANES = {"float": 32, "double": 16}
 EXTENDED = np.finfo(np.longdouble).nmant > 60
 ONE = sorted(name for name, case in CASES.items() if case.arity == 1)
-TWO = sorted(name for name, case in CASES.items() if case.arity == 2)
+TWO = sorted(name for name, case in CASES.items() if case.arity == 2 and name != "polygamma")
 _built: dict[tuple[str, str, int], VectorFunction] = {}
 
 
@@ -202,3 +203,91 @@ def test_powers_of_two_in_one_instruction_give_the_same_bits(name: str, element:
     x = np.concatenate([np.linspace(-limit, limit, 4001), SPECIAL]).astype(dtype)
     arguments = (x,) if arity == 1 else (np.abs(x), np.resize(np.array([0.5, 3, -2, 20]), len(x)).astype(dtype))
     np.testing.assert_array_equal(built(name, element)(*arguments), plain(*arguments))
+
+
+ORDERS = (1.0, 2.0, 3.0, 4.0, 7.0, 20.0, 100.0)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_polygamma_of_every_kind_of_argument(order: float) -> None:
+    generator = np.random.default_rng(2)
+    x = np.concatenate([np.exp(generator.uniform(-3, 6, 40)), generator.uniform(-9, 0, 20) if order % 2 else np.empty(0)])
+    exact = lambda z: mpmath.polygamma(int(order), z)
+    for element, bound in (("float", 0.6), ("double", 2.7)):
+        f = built("polygamma", element)
+        given = x.astype(f.dtype)
+        result = f(np.full_like(given, order), given)
+        with mpmath.workprec(140):
+            expected = [exact(mpmath.mpf(z)) for z in given.tolist()]
+        limit = np.finfo(f.dtype)
+        for z, value, right in zip(given, result, expected):
+            if limit.tiny < abs(right) < limit.max:
+                assert abs(mpmath.mpf(float(value)) - right) <= bound * float(np.spacing(f.dtype.type(abs(right)))), (z, value)
+
+
+def test_zeros_of_polygamma_count_in_units_of_what_cancels() -> None:
+    x = np.random.default_rng(3).uniform(-9, 0, 200)
+    result = built("polygamma", "double")(np.full_like(x, 2.0), x)
+    d = np.abs(x - np.round(x))
+    terms = 2 / d**3
+    exact = np.array([float(mpmath.polygamma(2, mpmath.mpf(z))) for z in x.tolist()])
+    assert (np.abs(result - exact) <= 3 * np.spacing(terms)).all()
+
+
+def test_polygamma_at_its_ends() -> None:
+    f = built("polygamma", "double")
+    x = np.array([0.0, -0.0, -1.0, -2.0, np.inf, -np.inf, np.nan, 1e-300, 2.0**900])
+    for order, expected in (
+        (1.0, [np.inf, np.inf, np.inf, np.inf, 0, np.nan, np.nan, np.inf, 2.0**-900]),
+        (2.0, [-np.inf, np.inf, np.nan, np.nan, 0, np.nan, np.nan, -np.inf, 0]),
+        (1.5, [np.nan] * 9),
+        (0.0, [np.nan] * 9),
+        (171.0, [np.nan] * 9),
+    ):
+        np.testing.assert_array_equal(f(np.full_like(x, order), x), expected)
+
+
+def around(points: list[float], dtype: type, count: int) -> np.ndarray:
+    """Numbers at growing distances from some points, the nearest ones first."""
+    at = np.array(points, dtype)
+    steps = np.array([2.0**k - 1 for k in range(count)], dtype)
+    near = at[:, None] + np.spacing(np.abs(at))[:, None] * np.concatenate([steps, -steps[1:]])[None, :]
+    return near[near != np.round(near)].astype(dtype)
+
+
+@pytest.mark.parametrize("element", ["float", "double"])
+def test_lgamma_keeps_full_precision_at_its_zeros(element: str) -> None:
+    dtype = np.float32 if element == "float" else np.float64
+    x = around([row[0] for row in LGAMMA_ZEROS], dtype, 20 if element == "float" else 42)
+    result = built("lgamma", element)(x)
+    with mpmath.workprec(140):
+        for z, value in zip(x.tolist(), result):
+            right = log_gamma_exact(mpmath.mpf(z))
+            assert abs(mpmath.mpf(float(value)) - right) <= 2.5 * float(np.spacing(dtype(abs(right)))), (z, value)
+
+
+@pytest.mark.parametrize("element", ["float", "double"])
+def test_digamma_keeps_full_precision_at_its_zeros(element: str) -> None:
+    dtype = np.float32 if element == "float" else np.float64
+    zeros = [float(mpmath.findroot(mpmath.digamma, (-n - 0.999, -n - 0.001), solver="anderson")) for n in (0, 1, 2, 3, 10, 50)]
+    x = around([*zeros, 1.4616321449683622], dtype, 20 if element == "float" else 42)
+    result = built("digamma", element)(x)
+    with mpmath.workprec(140):
+        for z, value in zip(x.tolist(), result):
+            right = mpmath.digamma(mpmath.mpf(z))
+            assert abs(mpmath.mpf(float(value)) - right) <= 3 * float(np.spacing(dtype(abs(right)))), (z, value)
+
+
+def test_fmod_of_numbers_far_apart_is_exact() -> None:
+    generator = np.random.default_rng(4)
+    for element in ("float", "double"):
+        f = built("fmod", element)
+        bits = generator.integers(0, 1 << 64, (2, 4000), dtype=np.uint64)
+        x, y = bits.view(np.float64) if element == "double" else bits.astype(np.uint32).view(np.float32)
+        np.testing.assert_array_equal(f(x, y), np.fmod(x, y))
+        least, most = np.finfo(f.dtype).smallest_subnormal, np.finfo(f.dtype).max
+        x = np.array([most, -most, most, least, 0.0, -0.0, np.inf, 1.0, 1.0, np.nan], f.dtype)
+        y = np.array([least, 3 * least, 3.0, most, 5.0, 5.0, 5.0, np.inf, 0.0, 1.0], f.dtype)
+        np.testing.assert_array_equal(f(x, y), np.fmod(x, y))
+        known = ~np.isnan(np.fmod(x, y))
+        np.testing.assert_array_equal(np.signbit(f(x, y)[known]), np.signbit(np.fmod(x, y)[known]))

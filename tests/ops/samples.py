@@ -108,7 +108,7 @@ def elementwise_samples() -> Iterator[Sample]:
                 getattr(cr, name),
                 oracle,
                 (values(dtype, (3, 2), 3, 0.1, 0.9),),
-                smooth=name not in ("digamma", "lgamma"),
+                smooth=True,
             )
         if name not in ("digamma", "lgamma"):
             yield Sample(f"{name} special", getattr(cr, name), oracle, (SPECIAL,))
@@ -162,6 +162,12 @@ def elementwise_samples() -> Iterator[Sample]:
         [1, 2, 3],
     ):
         yield Sample(f"constant {np.shape(array)}", lambda a, b=array: a * b, lambda a, b=array: a * np.asarray(b), (x,), smooth=True)
+    for order in (0, 1, 2, 5):
+        array = values("float64", (3, 2), 3, 0.1, 4)
+        name = f"polygamma {order}"
+        yield Sample(name, lambda a, n=order: cr.polygamma(n, a), lambda a, n=order: special.polygamma(n, a), (array,), smooth=True)
+    orders = np.array([0, 1, 3, 2])
+    yield Sample("polygamma of orders", lambda n, a: cr.polygamma(n, a), special.polygamma, (orders, values("float64", (2, 4), 3, 0.1, 4)))
     yield Sample("where", cr.where, np.where, (x > 0, x, values("float64", (3,), 8)), smooth=True)
     yield Sample("where of numbers", lambda c, a: cr.where(c, a, 0), lambda c, a: np.where(c, a, 0), (values("int32", (3,)), x))
     yield Sample(

@@ -3,7 +3,7 @@
 `FUNCTIONS[name](builder, *values)` emits the function on values of the builder's type (float or double, any number of lanes) and returns
 its value. Each operation rounds once (`Builder.exact`); subnormals and signed zeros are kept and NaN is passed on. Error-free sums and
 products rest on fused multiply-add: a target without the instruction calls the C library for it, which is right but slow. sin, cos, tan,
-lgamma and digamma open basic blocks.
+fmod, lgamma, digamma and polygamma open basic blocks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from croton.codegen.vecmath.exponential import exp, exp2, expm1
 from croton.codegen.vecmath.gamma import digamma, lgamma
 from croton.codegen.vecmath.hyperbolic import acosh, asinh, atanh, cosh, logaddexp, sigmoid, sinh, softplus, tanh
 from croton.codegen.vecmath.logarithm import log, log1p, log2, log10
+from croton.codegen.vecmath.polygamma import polygamma
 from croton.codegen.vecmath.power import hypot, pow
+from croton.codegen.vecmath.remainder import fmod
 from croton.codegen.vecmath.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 
 FUNCTIONS: dict[str, Callable[..., str]] = {
@@ -47,7 +49,9 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "erfinv": erfinv,
     "pow": pow,
     "hypot": hypot,
+    "fmod": fmod,
     "lgamma": lgamma,
     "digamma": digamma,
+    "polygamma": polygamma,
 }
 """The functions by the name the loop language has for them."""

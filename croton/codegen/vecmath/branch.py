@@ -22,9 +22,9 @@ def where_any(b: Builder, mask: str, slow: Callable[[], list[str]], fast: Sequen
 
 
 def where_lanes(
-    b: Builder, mask: str, x: str, slow: Callable[[Builder, str], list[str]], fast: Sequence[str], is_float: Sequence[bool]
+    b: Builder, mask: str, arguments: Sequence[str], slow: Callable[..., list[str]], fast: Sequence[str], is_float: Sequence[bool]
 ) -> list[str]:
-    """The values `fast`, replaced lane by lane by `slow(scalar builder, lane of x)` where the mask is set.
+    """The values `fast`, replaced lane by lane by `slow(scalar builder, a lane of each argument)` where the mask is set.
 
     For long texts: they are compiled once, for a scalar, and not for several registers at a time. `is_float` tells the values of the builder's
     type from those of its integer type.
@@ -35,7 +35,7 @@ def where_lanes(
 
     def lane(i: str, values: list[str]) -> list[str]:
         def replaced() -> list[str]:
-            found = slow(scalar, b.emit(f"extractelement {b.type} {x}, i64 {i}"))
+            found = slow(scalar, *[b.emit(f"extractelement {b.type} {argument}, i64 {i}") for argument in arguments])
             return [
                 b.emit(f"insertelement {vector} {value}, {kind} {new}, i64 {i}")
                 for vector, value, kind, new in zip(vectors, values, scalars, found)
@@ -46,5 +46,5 @@ def where_lanes(
 
     carried = [Carried(vector, value) for vector, value in zip(vectors, fast)]
     if b.lanes == 1:
-        return region(b.sink, mask, lambda: slow(b, x), carried)
+        return region(b.sink, mask, lambda: slow(b, *arguments), carried)
     return region(b.sink, any_lane(b, mask), lambda: counted_loop(b.sink, "0", str(b.lanes), 1, carried, lane), carried)

@@ -132,7 +132,7 @@ def reduce_ordinary(b: Builder, x: str) -> tuple[str, str, str]:
 def reduce(b: Builder, x: str) -> tuple[str, str, str]:
     """(quadrant in the low bits of the integer, r, low): x = quadrant pi/2 + r + low modulo 2 pi; NaN for infinite x."""
     huge = b.fcmp("oge", b.fabs(x), b.constant(by_element(b, 2.0**17, 2.0**30)))
-    quadrant, r, low = where_lanes(b, huge, x, reduce_huge_lane, reduce_ordinary(b, x), (False, True, True))
+    quadrant, r, low = where_lanes(b, huge, (x,), reduce_huge_lane, reduce_ordinary(b, x), (False, True, True))
     return quadrant, r, low
 
 
