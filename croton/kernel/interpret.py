@@ -139,6 +139,6 @@ class _Interpreter:
         value = np.broadcast_to(self.atom(update.value, acc.dtype), (self.lanes if self.in_lanes else 1,)).astype(state.dtype)
         if update.guard is not None:
             value = value[np.broadcast_to(self.env[update.guard], value.shape)]
-        ufunc = _UFUNC[acc.op]
+        ufunc: Any = _UFUNC[acc.op]  # NumPy 2.5 declares no reduction to a dtype that is not known when types are checked
         with np.errstate(all="ignore"):
             self.env[update.name] = state.dtype.type(ufunc(state, ufunc.reduce(value, dtype=state.dtype, initial=unit(acc.op, acc.dtype))))

@@ -66,12 +66,17 @@ def _lse_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.n
     return value if keepdims else value.squeeze(axis)
 
 
+# Typed as Any: NumPy 2.5 declares no sum to a dtype that is not known when types are checked.
+_add: Any = np.add
+_multiply: Any = np.multiply
+
+
 def _sum_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
-    return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return _add.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
 def _prod_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
-    return np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return _multiply.reduce(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
 _SUM = reduction("sum", lambda use, rest, over: contract(rest, [(use, 1)], summed=over, dtype=use.dtype), _sum_reference)
