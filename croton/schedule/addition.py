@@ -9,8 +9,9 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.node import ONE, Coef, Node
 from croton.dtypes import DType, bool_
 from croton.schedule.contract import sole_product
-from croton.schedule.step import BodyBuilder, Source, Step
+from croton.schedule.step import BodyBuilder, Operands, Source
 from croton.schedule.update import updated
+from croton.sizes import Size
 
 if TYPE_CHECKING:
     from croton.schedule.lower import Lowering
@@ -23,25 +24,25 @@ def lower_add(lowering: Lowering, node: Node) -> Source:
         total = updated(lowering, node)
         if total is not None:
             return total
-    same = tuple(range(rank))
-    products: list[tuple[Step, Coef]] = []
+    products: list[tuple[tuple[Size, ...], Operands, Coef]] = []
     rest = []
     for child, labels, coef in node.args:
-        sole = sole_product(lowering, child) if labels == same and len(node.args) > 1 else None
+        sole = sole_product(lowering, child, labels) if len(labels) == rank and len(node.args) > 1 else None
         if sole is None:
             rest.append((child, labels, coef))
         else:
-            products.append((sole, coef))
-    if products and rest and (rest == [(rest[0][0], same, ONE)] or not any(len(labels) == rank for _, labels, _ in rest)):
+            products.append((*sole, coef))
+    wide = [coef for _, labels, coef in rest if len(labels) == rank]
+    if products and rest and (not wide or (len(rest) == 1 and wide == [ONE])):
         # a lone shared value would only be copied, and a bias is added after the product, with what follows it
         products, rest = [], list(node.args)
     total = None
     if rest:
         body = BodyBuilder()
         total = lowering.emit(node.dims, rank, None, body.finish(_sum(lowering, body, rest, dtype)), own=bool(products))
-    for step, coef in products:
-        detail = step.detail._replace(alpha=multiply(step.detail.alpha, coef), accumulate=total)
-        total = lowering.product(step.dims, rank, dtype, detail, own=True)
+    for dims, operands, coef in products:
+        operands = operands._replace(alpha=multiply(operands.alpha, coef), accumulate=total)
+        total = lowering.product(dims, rank, dtype, operands, own=True)
     assert total is not None, "a sum has terms"
     return total
 

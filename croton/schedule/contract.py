@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from croton.algebra.coefficient import multiply
@@ -9,8 +10,9 @@ from croton.algebra.node import RELATIONS, Node
 from croton.schedule.factors import Factor, multiplied
 from croton.schedule.relation import lower_relations, prefers_mask
 from croton.schedule.running import prefix_sum
-from croton.schedule.step import BodyBuilder, Source, Step, Value
+from croton.schedule.step import BodyBuilder, Operands, Source, Value
 from croton.schedule.summation import summed
+from croton.sizes import Size
 
 if TYPE_CHECKING:
     from croton.schedule.lower import Lowering
@@ -36,18 +38,30 @@ def lower_contract(lowering: Lowering, node: Node) -> Source:
 
 def _pointwise(lowering: Lowering, node: Node, factors: list[Factor]) -> Source:
     rank = len(node.dims)
-    step = sole_product(lowering, node.args[0][0]) if len(factors) == 1 and factors[0][1:] == (tuple(range(rank)), 1) else None
-    if step is not None:
-        detail = step.detail._replace(alpha=multiply(step.detail.alpha, node.param))
-        return lowering.product(step.dims, rank, node.dtype, detail)
+    sole = sole_product(lowering, node.args[0][0], node.args[0][1]) if len(factors) == 1 and factors[0][2] == 1 else None
+    if sole is not None:
+        dims, operands = sole
+        return lowering.product(dims, rank, node.dtype, operands._replace(alpha=multiply(operands.alpha, node.param)))
     body = BodyBuilder()
     return lowering.emit(node.dims, rank, None, body.finish(multiplied(lowering, body, factors, node.param, node.dtype)))
 
 
-def sole_product(lowering: Lowering, node: Node) -> Step | None:
-    """The matrix product that a node is, if nothing else uses it and nothing is accumulated into it."""
+def sole_product(lowering: Lowering, node: Node, labels: Sequence[int]) -> tuple[tuple[Size, ...], Operands] | None:
+    """The matrix product that a node is, read at all labels of its reader: its sizes and operands by those.
+
+    None if something else uses it too, or it accumulates.
+    """
     value = lowering.source(node)
     step = value.step if isinstance(value, Value) else None
     if step is None or step.kind != "product" or step.detail.accumulate is not None:
         return None
-    return step if lowering.uses[node] == 1 and lowering.claims[step.out] == 1 else None
+    if lowering.uses[node] != 1 or lowering.claims[step.out] != 1 or sorted(labels) != list(range(step.rank)):
+        return None
+    place = [*labels, *range(step.rank, len(step.dims))]
+    dims = list(step.dims)
+    for label, size in zip(place, step.dims):
+        dims[label] = size
+    operands: Operands = step.detail
+    left, right = (tuple([place[label] for label in found]) for found in (operands.left_labels, operands.right_labels))
+    twins = tuple([(place[one], place[two]) for one, two in operands.twins])
+    return tuple(dims), operands._replace(left_labels=left, right_labels=right, twins=twins)

@@ -35,12 +35,12 @@ def updated(lowering: Lowering, node: Node) -> Value | None:
         return None
     if value.step.kind == "scatter" and value.step.detail.op in (None, "sum") and lowering.claims.get(value, 1) == 1:
         return _scattered_into(lowering, base, value.step, labels, coef, node)
-    step = sole_product(lowering, child)
-    if step is not None and labels == tuple(range(len(labels))):
-        detail = step.detail
-        if not (is_donated(lowering, detail.left) or is_donated(lowering, detail.right)):
-            detail = detail._replace(alpha=multiply(detail.alpha, coef), accumulate=base)
-            found = lowering.product(step.dims, len(node.dims), node.dtype, detail, own=True)
+    sole = sole_product(lowering, child, labels)
+    if sole is not None:
+        dims, operands = sole
+        if not (is_donated(lowering, operands.left) or is_donated(lowering, operands.right)):
+            operands = operands._replace(alpha=multiply(operands.alpha, coef), accumulate=base)
+            found = lowering.product(dims, len(node.dims), node.dtype, operands, own=True)
             lowering.steps[-1].last = True
             return found
     return None
