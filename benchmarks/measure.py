@@ -1,13 +1,15 @@
 """Timing side by side: every contender in one process, alternating, and the median of the ratios of each round.
 
-Absolute times drift with the machine; the ratio of two calls made one after the other does not. A round calls every contender once (each
-repeated until it has taken a few milliseconds), and a contender's ratio is the median over rounds of its time divided by Croton's in the same round.
+Absolute times drift with the machine; the ratio of two calls made one after the other does not. A round calls every contender once, in an
+order of its own (each repeated until it has taken a few milliseconds), and a contender's ratio is the median over rounds of its time divided by Croton's
+in the same round.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,8 +74,12 @@ def alternate(title: str, contenders: dict[str, Run], rounds: int = 15, at_least
     """Time the contenders in turn. The first is the one that the others are divided by."""
     result = Result(title, {name: [] for name in contenders})
     counts = {name: repeats(run, at_least) for name, run in contenders.items()}
+    order = list(contenders)
+    shuffle = random.Random(0).shuffle
     for _ in range(rounds):
-        for name, run in contenders.items():
+        shuffle(order)  # else one of them always meets the threads that the one before it leaves spinning
+        for name in order:
+            run = contenders[name]
             count = counts[name]
             start = time.perf_counter()
             for _ in range(count):

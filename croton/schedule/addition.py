@@ -48,6 +48,10 @@ def lower_add(lowering: Lowering, node: Node) -> Source:
 
 
 def _sum(lowering: Lowering, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
+    if len(terms) > 1 and all(coef.number < 0 for _, _, coef in terms):
+        # the opposite of a sum: what the two have in common is computed once
+        opposite = [(child, labels, multiply(coef, Coef(-1))) for child, labels, coef in terms]
+        return body.call("neg", dtype, _sum(lowering, body, opposite, dtype))
     # numbers last and wide terms first, so that equal sums of different graphs are equal text
     ordered = sorted(terms, key=lambda term: (_is_number(term[0]), -len(term[1])))
     result = -1

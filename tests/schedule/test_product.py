@@ -108,3 +108,25 @@ def test_sizes_known_at_the_call() -> None:
     for rows in (0, 1, 300):
         given = np.random.default_rng(rows).standard_normal((rows, N)).astype("float32")
         np.testing.assert_allclose(function(given), given.T @ given, rtol=1e-4, atol=1e-3)
+
+
+def test_a_product_read_transposed_is_accumulated_too() -> None:
+    """Two products and a third term of a sum: one kernel, and two products into its result, whatever axes each of them has first."""
+    x, y = cr.tensor("x", shape=(K, N), dtype="float64"), cr.tensor("y", shape=(K, N), dtype="float64")
+    z, v = cr.tensor("z", shape=(N, 40), dtype="float64"), cr.tensor("v", shape=(K, 40), dtype="float64")
+    function = cr.function([x, y, z, v], 3 * z + x.T @ v + (v.T @ y).T)
+    shapes = [(K, N), (K, N), (N, 40), (K, 40)]
+    given = [np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate(shapes)]
+    one, two, three, four = given
+    np.testing.assert_allclose(function(*given), 3 * three + one.T @ four + (four.T @ two).T, atol=1e-10)
+    assert [entry.kind for entry in function.account.entries] == ["kernel", "product", "product"]
+    assert function.memory_peak(*shapes) == N * 40 * 8
+
+
+def test_a_sum_and_its_opposite_share_what_they_have_in_common() -> None:
+    x, y = cr.vector("x"), cr.vector("y")
+    function = cr.function([x, y], cr.sigmoid(x + y) * cr.softplus(-x - y))
+    (kernel,) = function.account.kernels
+    assert kernel.count("add(") == 1 and kernel.count("neg(") == 1 and kernel.count("sub(") == 0
+    one, two = np.array([-40.0, 0.5, 3.0]), np.array([1.0, -0.25, 30.0])
+    np.testing.assert_allclose(function(one, two), np.log1p(np.exp(-one - two)) / (1 + np.exp(-one - two)), rtol=1e-13)
