@@ -33,8 +33,16 @@ class Calls:
     def loop_begins(self) -> None:
         """Set the addresses that move, or pass over the loop."""
         a, frame = self.frame.a, self.frame
-        count, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
+        length, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
+        limit, bound = frame.next(), frame.next()
         a.store(0, frame.S, counter)
+        steps = a.variable("i64", 0)
+        a.set(steps, length)
+        with a.when(a.compare("sge", limit, 0)):
+            wanted = a.load(a.load(frame.P, limit, "ptr"), 0)
+            a.set(steps, a.smaller(length, a.larger(wanted, 0)))
+            a.store(a.get(steps), frame.S, bound)
+        count = a.get(steps)
         with a.loop(frame.next()):
             entry, base = frame.next(), frame.next_pointer()
             a.store(a.at(base, frame.next_size(), "i8"), frame.P, entry, "ptr")
@@ -48,10 +56,26 @@ class Calls:
         with a.loop(frame.next()):
             target, source, bytes_ = frame.next_pointer(), frame.next_pointer(), frame.next_size()
             a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {bytes_})")
+        skipped = a.subtract(length, count)
+        with a.loop(frame.next()):
+            entry, stride, fill = frame.next(), frame.next_size(), frame.next()
+            with a.when(a.compare("slt", fill, 0)):
+                a.store(a.at(a.load(frame.P, entry, "ptr"), a.multiply(skipped, stride), "i8"), frame.P, entry, "ptr")
+            with a.when(a.compare("sge", fill, 0)):
+                self.passed_over(entry, stride, a.load(frame.S, fill), skipped)
         length = frame.next()
         again = a.value(f"and i1 {a.compare('sgt', count, 0)}, {self.goes_on(going, size)}")
         with a.when(a.value(f"xor i1 {again}, true")):
             a.set(frame.place, a.add(a.get(frame.place), length))
+
+    def passed_over(self, entry: str, stride: str, bytes_: str, steps: str) -> None:
+        """Write what steps that are left out would have written: what was there before them."""
+        a, frame = self.frame.a, self.frame
+        with a.loop(steps):
+            target = a.load(frame.P, entry, "ptr")
+            source = a.at(target, a.subtract(0, stride), "i8")
+            a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {bytes_})")
+            a.store(a.at(target, stride, "i8"), frame.P, entry, "ptr")
 
     def goes_on(self, going: str, size: str) -> str:
         """Whether one of the bytes that say whether a loop goes on is not 0, or nothing says so."""
@@ -86,20 +110,19 @@ class Calls:
             a.set(frame.place, a.add(a.get(frame.place), length))
 
     def loop_left(self) -> None:
-        """Write what the steps that were left out would have written: what was there before them."""
+        """Put what is wanted of a loop where it belongs, also where steps were left out."""
         a, frame = self.frame.a, self.frame
         count, counter, going, size, error = frame.next_size(), frame.next(), frame.next(), frame.next_size(), frame.next()
         left = a.larger(a.subtract(count, a.load(frame.S, counter)), 0)
         with a.when(a.compare("sge", going, 0)):
             ended = a.value(f"xor i1 {self.goes_on(going, size)}, true")
             frame.need(ended, "steps", error, 0, count)
+        steps = frame.next()
+        with a.when(a.compare("sge", steps, 0)):
+            a.store(a.load(frame.S, counter), a.load(frame.P, steps, "ptr"), 0)
         with a.loop(frame.next()):
             entry, stride, bytes_ = frame.next(), frame.next_size(), frame.next_size()
-            with a.loop(left):
-                target = a.load(frame.P, entry, "ptr")
-                source = a.at(target, a.subtract(0, stride), "i8")
-                a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {bytes_})")
-                a.store(a.at(target, stride, "i8"), frame.P, entry, "ptr")
+            self.passed_over(entry, stride, bytes_, left)
         with a.loop(frame.next()):
             source, target, bytes_ = frame.next_pointer(), frame.next_pointer(), frame.next_size()
             with a.when(a.compare("ne", source, target, "ptr")):

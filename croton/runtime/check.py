@@ -62,7 +62,7 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
         case Loop():
             pointers = [word for advance in call.advances for word in advance[:2]]
             pointers += [word for begin in call.begins for word in begin[:2]] + [word for rotate in call.rotates for word in rotate[:5]]
-            pointers += [call.going] if call.going >= 0 else []
+            pointers += [entry for entry in (call.going, call.limit, call.steps) if entry >= 0]
             sizes = [word for advance in call.advances for word in advance[2:] if word >= 0]
             sizes += [call.going_size] * (call.going >= 0) + [entry[-1] for entry in (*call.begins, *call.rotates)]
             return pointers, [call.length, *sizes]
@@ -132,5 +132,9 @@ def check(program: Program, kernels: int, routines: int) -> None:
             free = 0 <= call.counter < program.sizes and call.counter not in known and call.counter not in counters
             _demand(free, f"{where}: S[{call.counter}] is taken, a counter is wanted")
             counters.add(call.counter)
+            if call.limit >= 0:
+                free = 0 <= call.bound < program.sizes and call.bound not in known and call.bound not in counters
+                _demand(free, f"{where}: S[{call.bound}] is taken, a place for the number of steps is wanted")
+                counters.add(call.bound)
         if isinstance(call, Routine):
             _demand(0 <= call.routine < routines, f"{where}: there is no routine {call.routine}")

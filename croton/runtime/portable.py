@@ -177,7 +177,11 @@ class _Run:
 
     def loop(self, call: Loop, P: Any, S: Any, kernels: Sequence[int], routines: Sequence[Callable[..., object]]) -> None:
         """Addresses are kept in both tables: that of kernels and that of library calls."""
-        count = self.S[call.length]
+        length = count = self.S[call.length]
+        if call.limit >= 0:
+            count = min(length, max(0, ctypes.c_int64.from_address(self.P[call.limit]).value))
+            self.S[call.bound] = S[call.bound] = count
+        skipped = length - count
 
         def point(entry: int, address: int) -> None:
             self.P[entry] = P[entry] = address
@@ -192,6 +196,17 @@ class _Run:
             point(after, self.P[last if count % 2 else scratch])
         for entry, source, size in call.begins:
             ctypes.memmove(self.P[entry], self.P[source], self.S[size])
+
+        def pass_over(entry: int, stride: int, fill: int, steps: int) -> None:
+            for _ in range(steps):
+                ctypes.memmove(self.P[entry], self.P[entry] - self.S[stride], self.S[fill])
+                point(entry, self.P[entry] + self.S[stride])
+
+        for entry, _, _, stride, fill in call.advances if call.late else ():
+            if fill >= 0:
+                pass_over(entry, stride, fill, skipped)
+            else:
+                point(entry, self.P[entry] + skipped * self.S[stride])
         done = 0
         while done < count and goes_on():
             self.S[call.counter] = S[call.counter] = done
@@ -204,10 +219,11 @@ class _Run:
             done += 1
         if call.going >= 0 and goes_on():
             raise _refused("steps", call.error, 0, count)
+        if call.steps >= 0:
+            ctypes.c_int64.from_address(self.P[call.steps]).value = done
         for entry, _, _, stride, fill in call.advances:
-            for _ in range(count - done if fill >= 0 else 0):
-                ctypes.memmove(self.P[entry], self.P[entry] - self.S[stride], self.S[fill])
-                point(entry, self.P[entry] + self.S[stride])
+            if fill >= 0:
+                pass_over(entry, stride, fill, (count if call.late else length) - done)
         for before, _, _, last, _, size in call.rotates:
             if self.P[before] != self.P[last]:
                 ctypes.memmove(self.P[last], self.P[before], self.S[size])

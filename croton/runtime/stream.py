@@ -139,7 +139,8 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
 def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any], limits: Limits) -> list[int]:
     """The way in, the calls, the way back, the way out. Where a record jumps to is relative to what follows it."""
     inside = [word for inner in call.calls for word in _call(inner, kernels, routines, limits)]
-    about = [call.length, call.counter, call.going, call.going_size]
+    limited = call.limit >= 0
+    about = [call.bound if limited else call.length, call.counter, call.going, call.going_size]
     moves = [word for advance in call.advances for word in advance[:4]]
     turns = [word for rotate in call.rotates for word in rotate[:5]]
     begins = [word for begin in call.begins for word in begin]
@@ -149,8 +150,9 @@ def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any]
     copied = [word for rotate in call.rotates for word in (rotate.before, rotate.last, rotate.size)]
     end = [LOOP_END, *about, len(call.advances), *steps, len(call.rotates), *turned]
     length = len(inside) + len(end) + 1
-    head = [code, *about, len(call.advances), *moves, len(call.rotates), *turns, len(call.begins), *begins, length]
-    left = [LOOP_LEFT, *about, call.error, len(filled) // 3, *filled, len(call.rotates), *copied]
+    behind = [word for entry, _, _, stride, fill in call.advances for word in (entry, stride, fill)] if limited and call.late else []
+    head = [code, call.length, *about[1:], call.limit, call.bound, len(call.advances), *moves, len(call.rotates), *turns, len(call.begins), *begins, len(behind) // 3, *behind, length]
+    left = [LOOP_LEFT, call.bound if limited and call.late else call.length, *about[1:], call.error, call.steps, len(filled) // 3, *filled, len(call.rotates), *copied]
     return [*head, *inside, *end, -length, *left]
 
 

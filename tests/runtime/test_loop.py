@@ -98,3 +98,52 @@ def test_what_is_wrong_with_a_loop_is_said() -> None:
     ):
         with pytest.raises(MalformedProgram, match=what):
             check(program._replace(calls=(wrong,)), 1, 0)
+
+
+@given(st.integers(0, 4), st.integers(-1, 6), st.integers(0, 2))
+@settings(max_examples=30, deadline=None)
+def test_steps_that_a_number_leaves_out_change_nothing(steps: int, limit: int, width: int) -> None:
+    """The first rows of x only; in reverse the last ones are left out first."""
+    x, h = np.arange(steps * width, dtype=float).reshape(steps, width) + 1, np.full(width, 0.5)
+    done = min(steps, max(limit, 0))
+    sums = h + np.cumsum(x[:done], axis=0)
+    forward = np.concatenate([h[None], sums, np.repeat(sums[-1:] if done else h[None], steps - done, axis=0)])
+    backward = np.concatenate([h + np.cumsum(x[:done][::-1], axis=0)[::-1], np.repeat(h[None], steps - done + 1, axis=0)])
+    for program, late, wanted in ((all_states(False), False, forward), (all_states(True), True, backward), (last_state(), False, forward[-1])):
+        function_of = limited(program, late)
+        for function in loaded(function_of):
+            for _ in range(2):
+                found, count = function(x, h, np.array(limit))
+                np.testing.assert_array_equal(found, wanted)
+                assert count == done
+
+
+def limited(program: Program, late: bool) -> Program:
+    """The program with one more argument, the number of steps, and one more result, how many were done."""
+    (loop,) = program.calls
+    assert isinstance(loop, Loop)
+    # P: x, h, the limit, a slot, the output, the count, then views
+    place = [0, 1, 3, 4, 6, 7, 8]
+    moved = loop._replace(
+        advances=tuple(
+            [
+                entry._replace(entry=place[entry.entry], base=place[entry.base], fill=ROW if entry.base == OUT and number == 1 else -1)
+                for number, entry in enumerate(loop.advances)
+            ]
+        ),
+        begins=tuple([Begin(place[begin.entry], place[begin.source], begin.size) for begin in loop.begins]),
+        rotates=tuple([Rotate(*[place[entry] for entry in rotate[:5]], rotate.size) for rotate in loop.rotates]),
+        calls=tuple([call._replace(pointers=tuple([place[entry] for entry in call.pointers])) for call in loop.calls if isinstance(call, Kernel)]),
+        limit=2,
+        bound=12,
+        late=late,
+        steps=5,
+    )
+    return program._replace(
+        inputs=(*program.inputs, Array("int64", ())),
+        outputs=(*program.outputs, Output("new", "int64", ())),
+        calls=(moved,),
+        views=tuple([View(place[view.base], view.offset) for view in program.views]),
+        structure="tuple",
+        sizes=13,
+    )
