@@ -27,7 +27,7 @@ class Extraction:
         self.together = together
         self.still = still
         self.live = sum([1 << place for place in (*together, *still)])
-        if recurrence.stop is not None:
+        if recurrence.whole:
             self.live |= 1 << len(recurrence.nodes)
         self.masks = recurrence.masks
         self.memo: Memo = {}
@@ -47,7 +47,7 @@ class Extraction:
             self.memo[recurrence.nodes[place]] = (axes, Use(node, axes))
         for place in self.still:
             self.memo[recurrence.nodes[place]] = (tuple(recurrence.axes[place]), self._given(recurrence.inits[place]))
-        if recurrence.stop is not None:
+        if recurrence.whole:
             self._take_elements()
         news = [recurrence.news[place] for place in self.together]
         self.inner = [node for node in open_nodes([use.node for use in news]) if self._is_inside(node)]
@@ -59,6 +59,10 @@ class Extraction:
             found = self._argument(use)
             position = {label: i for i, label in enumerate(recurrence.axes[place])}
             results.append((found.node, tuple([position[label] for label in found.labels])))
+        limit = None
+        if recurrence.limit is not None:
+            node = self._given(recurrence.limit).node
+            limit = next(number for number, (slot_node, _) in enumerate(self.fixed) if slot_node is node)
         core = Core(
             step.size,
             recurrence.reverse,
@@ -67,6 +71,8 @@ class Extraction:
             tuple([node for node, _ in self.fixed]),
             tuple(results),
             None if recurrence.stop is None else self.together.index(recurrence.stop),
+            limit,
+            recurrence.late,
         )
         return self._with_own_labels(core)
 
@@ -81,7 +87,7 @@ class Extraction:
     def kept(self, loop: Loop) -> Memo:
         """The values of nodes of the core in all steps that are better kept than computed again."""
         kept: Memo = {}
-        if loop.core.stop is not None:
+        if self.recurrence.whole:
             return kept  # steps that are left out tap nothing
         for node in self.inner:
             labels, use = self.memo[node]
@@ -192,7 +198,7 @@ def known_of(loop: Loop) -> Memo:
     found: Memo = {}
     results = results_of(loop)
     for node in walk([use.node for use in results]):
-        if loop.core.stop is None and is_worth_keeping(node):
+        if loop.core.stop is None and loop.core.limit is None and is_worth_keeping(node):
             labels = tuple([Label(size) for size in node.dims])
             found[node] = (labels, loop.tap(Use(node, labels)))
     for place, (use, axes) in enumerate(zip(results, loop.carry_axes)):

@@ -212,8 +212,15 @@ class _Meaning:
         results = results_of(loop)
         roots = [use.node for use in results] + ([part.node] if part.node is not None else [])
         order = list(walk(roots))
-        rows, taps = [carries], []
-        for step in range(length)[:: -1 if core.reverse else 1]:
+        rows, taps, done = [carries], [], 0
+        wanted = range(length)
+        if core.limit is not None:
+            most = min(length, int(fixed[core.limit]))
+            wanted = range(length - most, length) if core.late else range(most)
+        for time, step in enumerate(range(length)[:: -1 if core.reverse else 1]):
+            if time not in wanted:
+                rows.append(carries)
+                continue
             if core.stop is not None and not carries[core.stop].any():
                 rows += [carries] * (length - len(rows) + 1 if part.kind == "states" else 0)
                 break
@@ -227,12 +234,15 @@ class _Meaning:
                 for use, axes, carry in zip(results, loop.carry_axes, carries)
             ]
             rows.append(carries)
+            done += 1
             if part.node is not None:
                 taps.append(values[part.node])
         if core.stop is not None and carries[core.stop].any():
             raise RuntimeError(f"a loop that is still going after {length} steps")
         if part.kind == "final":
             return carries[part.place]
+        if part.kind == "steps":
+            return np.array(done)
         found = taps if part.kind == "tap" else [row[part.place] for row in rows]
         return np.array(found[:: -1 if core.reverse else 1], node.dtype.numpy).reshape(self.shape(node.dims))
 

@@ -7,6 +7,7 @@ nothing else. There is one node for each value that is wanted of a loop, a `Part
     states   the values of a carry before the first and after every step: a row more than there are steps
     final    the value of a carry after the last step; of no step, the one before the first
     tap      the value of a node of the core in every step
+    steps    how many steps were done, where the loop can end early
 
 A loop that is `reverse` begins with the last step, and its states with the last row: the row of a step is where time begins for it in either direction.
 A carry is a dense array: what it is started with and what follows may depend on fewer labels.
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 
 from croton.algebra.constant import input_
 from croton.algebra.node import Label, Node, Use, intern
-from croton.dtypes import DType
+from croton.dtypes import DType, int64
 from croton.sizes import Size
 
 UNLIMITED = 1 << 40
@@ -41,6 +42,8 @@ class Core(NamedTuple):
     carries   the inputs that stand for the carries; likewise `elements` and `fixed`
     results   the next value of each carry: a node, and for each of its axes the axis of the carry
     stop      a bool carry, or None: once it is false everywhere, no step changes anything
+    limit     a fixed value, an int64, or None: all but the first steps, so many, change nothing; or all but the last ones if `late`.
+              Such a loop goes back over one that has ended early
     """
 
     length: Size
@@ -50,10 +53,12 @@ class Core(NamedTuple):
     fixed: tuple[Node, ...]
     results: tuple[tuple[Node, tuple[int, ...]], ...]
     stop: int | None = None
+    limit: int | None = None
+    late: bool = False
 
 
 class Part(NamedTuple):
-    """Which value of a loop a node is: "states" or "final" of the carry at a place, or a "tap" of a node of its core."""
+    """Which value of a loop a node is: "states" or "final" of the carry at a place, a "tap" of a node of its core, or its "steps"."""
 
     kind: str
     place: int = 0
@@ -107,6 +112,10 @@ class Loop(NamedTuple):
         """The last value of a carry, at its axes."""
         return self._part(Part("final", place), self.carry_axes[place])
 
+    def steps(self) -> Use:
+        """How many steps were done."""
+        return self._part(Part("steps"), ())
+
     def tap(self, use: Use) -> Use:
         """The value of a node of the core in every step, at the step and the labels of the use."""
         return Use(self._part(Part("tap", 0, use.node), (self.step, *[Label(size) for size in use.node.dims])).node, (self.step, *use.labels))
@@ -116,6 +125,8 @@ class Loop(NamedTuple):
         if part.kind == "tap":
             assert part.node is not None
             return Use(self.tap(Use(part.node, tuple(labels[1:]))).node, tuple(labels))
+        if part.kind == "steps":
+            return self.steps()
         found = self.states(part.place, Label(self.core.length + 1)) if part.kind == "states" else self.final(part.place)
         return Use(found.node, tuple(labels))
 
@@ -126,7 +137,7 @@ class Loop(NamedTuple):
                 number[label] = len(number)
         args = tuple([(use.node, tuple([number[label] for label in use.labels])) for use in self.arguments])
         sums = tuple([label.size for label in list(number)[len(axes) :]])
-        dtype = part.node.dtype if part.node is not None else self.core.carries[part.place].dtype
+        dtype = part.node.dtype if part.node is not None else self.core.carries[part.place].dtype if part.kind != "steps" else int64
         return Use(intern("loop", tuple([label.size for label in axes]), dtype, args, (self.core, part), sums), axes)
 
 
@@ -152,7 +163,7 @@ def open_loop(node: Node, labels: Sequence[Label], uses: Sequence[Use] | None = 
         step = labels[0] if part.kind == "tap" else rest.pop()
     carry_axes = []
     for place, carry in enumerate(core.carries):
-        if part.kind != "tap" and place == part.place:
+        if part.kind in ("states", "final") and place == part.place:
             carry_axes.append(tuple(labels[rank - len(carry.dims) : rank]))
         else:
             carry_axes.append(tuple([rest.pop() for _ in carry.dims]))

@@ -6,18 +6,22 @@ an element or a fixed value is needed by nobody in it: `Recurrence` puts both ou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from croton.algebra.add import add
-from croton.algebra.constant import zero
+from croton.algebra.coefficient import of_size
+from croton.algebra.constant import constant, iota, zero
 from croton.algebra.contract import contract
 from croton.algebra.extraction import known_of
 from croton.algebra.history import read_at
-from croton.algebra.loop import UNLIMITED, core_of, loop_key, open_loop, part_of, results_of
-from croton.algebra.node import ONE, Label, Node, Use
+from croton.algebra.loop import UNLIMITED, Loop, core_of, loop_key, open_loop, part_of, results_of
+from croton.algebra.node import ONE, Coef, Label, Node, Use
+from croton.algebra.pointwise import scalar
 from croton.algebra.recurrence import Carry, Element, Recurrence
 from croton.algebra.stand_in import mark
+from croton.dtypes import int64
 from croton.util.errors import NotSupportedError
 
 Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node]], list[Any]]
@@ -64,6 +68,8 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
         taken.elements.append(Element(stand_in.node, use.labels, values))
     derivatives = derive(outputs, cotangents, [*[core.carries[place] for place in floats], *[entry[0] for entry in wanted]])
 
+    limit = _limit(loop)
+    done = None if limit is None else _done(loop, limit)
     carries = []
     for adjoint, place, found in zip(marks, floats, derivatives):
         axes = loop.carry_axes[place]
@@ -74,20 +80,39 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
             taken.elements.append(Element(stand_in.node, axes, taken.before(place)))
             terms.append(stand_in)
         new = add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
-        carries.append(Carry(adjoint.node, axes, taken.last(place, dtype), new))
+        last = taken.last(place, dtype)
+        if done is not None and place in taken.rows:
+            last = add([(last, ONE), (taken.left_out(place, done), ONE)], dtype)
+        carries.append(Carry(adjoint.node, axes, last, new))
     elements = [*taken.elements]
     for place, carry in enumerate(core.carries):
         row = Label(core.length + 1)
         states = loop.states(place, row)
         elements.append(Element(carry, loop.carry_axes[place], read_at(states, row, {step: 1}, int(core.reverse))))
     elements += [Element(*entry) for entry in arguments]
-    back = Recurrence(step, carries, elements, not core.reverse, known_of(loop))
+    if limit is not None:
+        # What goes to elements and fixed values is computed inside, in steps that were done: one carry for each.
+        for (slot, axes, _), found in zip(wanted, derivatives[len(floats) :]):
+            if found is not None:
+                value, stand_in = _named(found, axes), mark(axes, slot)
+                is_element = any(slot is element for element in core.elements)
+                new = value if is_element else add([(stand_in, ONE), (value, ONE)], slot.dtype)
+                carries.append(Carry(stand_in.node, axes, zero(slot.dtype), new))
+    back = Recurrence(step, carries, elements, not core.reverse, known_of(loop) if limit is None else None, None, limit, not core.late)
 
     for number, place in enumerate(floats):
         if loop.inits[place].node in reached:
             yield loop.inits[place], back.final(number), loop.carry_axes[place]
+    places = itertools.count(len(floats))
     for (slot, axes, use), found in zip(wanted, derivatives[len(floats) :]):
         if found is None:
+            continue
+        if done is not None:
+            place = next(places)
+            if any(slot is element for element in core.elements):
+                yield use, _where(back.after(place), done), (step, *axes)
+            else:
+                yield use, back.final(place), axes
             continue
         lifted = back.lift(_named(found, axes))
         is_element = any(slot is element for element in core.elements)
@@ -95,6 +120,25 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
             lifted = contract(set(lifted.labels) - {step}, [(lifted, 1)], ONE, [step])
         yield use, lifted, ((step, *axes) if is_element else axes)
     assert count == len(loop.carry_axes)
+
+
+def _limit(loop: Loop) -> Use | None:
+    """How many steps were done, for a loop that can end early."""
+    if loop.core.stop is not None:
+        return loop.steps()
+    return None if loop.core.limit is None else loop.fixed[loop.core.limit]
+
+
+def _done(loop: Loop, limit: Use) -> Use:
+    """Whether a step was done, at the step: time goes on as in the loop that ended early."""
+    core, time = loop.core, iota(loop.step)
+    if core.reverse is not core.late:
+        time = add([(constant(of_size(core.length - 1), int64), ONE), (time, Coef(-1))], int64)
+    return scalar("lt", time, limit)
+
+
+def _where(use: Use, condition: Use) -> Use:
+    return contract({*use.labels, *condition.labels}, [(use, 1), (condition, 1)], ONE, (), use.node.dtype)
 
 
 class _Taken:
@@ -124,6 +168,11 @@ class _Taken:
         """The adjoint of a carry before each step."""
         use, row = self.rows[place]
         return read_at(use, row, {self.step: 1}, int(self.reverse))
+
+    def left_out(self, place: int, done: Use) -> Use:
+        """The adjoint of a carry in all steps that were left out, which is that of its last value."""
+        use = _where(self.before(place), scalar("logical_not", done))
+        return contract(set(use.labels) - {self.step}, [(use, 1)], ONE, [self.step])
 
     def last(self, place: int, dtype: Any) -> Use:
         """The adjoint of a carry after the last step."""

@@ -103,6 +103,6 @@ def _line(node: Node, lettering: Lettering) -> str:
         return f"{head} {','.join(axes)} <- {node.param[0].name}({', '.join(reads)}) result {node.param[1]}"
     if kind == "loop":
         core, part = node.param
-        what = f"{part.kind} {part.place}" if part.node is None else "tap"
+        what = f"{part.kind} {part.place}" if part.kind in ("states", "final") else part.kind
         return f"{head} {','.join(axes)} <- {what} of {core.length} steps{' in reverse' if core.reverse else ''} from {', '.join(reads)}"
     return f"{head} {','.join(axes)}"

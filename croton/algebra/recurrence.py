@@ -18,7 +18,7 @@ from typing import NamedTuple
 from croton.algebra.add import add
 from croton.algebra.extraction import Extraction
 from croton.algebra.history import Constant, Few, History, Late, Looped, Running
-from croton.algebra.loop import open_loop, part_of, results_of
+from croton.algebra.loop import Loop, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
 from croton.algebra.rebuild import CONSTRUCTORS, Memo, rebuild
 from croton.algebra.stand_in import is_closed, mark, open_nodes
@@ -45,7 +45,15 @@ class Recurrence:
     """A recurrence that has been taken apart. `step` is the label of its steps, which results are read at."""
 
     def __init__(
-        self, step: Label, carries: Sequence[Carry], elements: Sequence[Element], reverse: bool = False, known: Memo | None = None, stop: int | None = None
+        self,
+        step: Label,
+        carries: Sequence[Carry],
+        elements: Sequence[Element],
+        reverse: bool = False,
+        known: Memo | None = None,
+        stop: int | None = None,
+        limit: Use | None = None,
+        late: bool = False,
     ) -> None:
         self.step = step if step.ambient else Label(step.size, ambient=True)
         self.reverse = reverse
@@ -58,10 +66,14 @@ class Recurrence:
         for element in elements:
             self.memo[element.node] = (element.axes, self._inside(element.values))
         self.inits = [self._inside(carry.init) for carry in carries]
+        self.loop: Loop | None = None
         self.histories: list[History | None] = [None] * len(carries)
         self._grow(carries)
         self.stop = stop
-        if isinstance(step.size, int) and step.size <= 1 and stop is None:
+        self.limit = None if limit is None else self._inside(limit)
+        self.late = late
+        self.whole = stop is not None or limit is not None
+        if isinstance(step.size, int) and step.size <= 1 and not self.whole:
             self._without_loop(step.size)
             return
         self._solve()
@@ -77,6 +89,17 @@ class Recurrence:
         history = self.histories[place]
         assert history is not None
         return self._outside(history.final())
+
+    def after(self, place: int) -> Use:
+        """The values of a carry after each step, at the step, its axes and labels around."""
+        history = self.histories[place]
+        assert history is not None
+        return self._outside(history.after())
+
+    def steps(self) -> Use:
+        """How many steps were done of a loop that can end early."""
+        assert self.loop is not None
+        return self._outside(self.loop.steps())
 
     def states(self, place: int, row: Label) -> Use:
         """The values of a carry before the first and after every step, at the row, its axes and labels around."""
@@ -138,7 +161,7 @@ class Recurrence:
     def _solve(self) -> None:
         count = len(self.nodes)
         places = {node: place for place, node in enumerate(self.nodes)}
-        if self.stop is not None:
+        if self.whole:
             # What only depends on elements is not computed either for steps that are left out.
             places.update(dict.fromkeys(self.elements, count))
         masks: dict[Node, int] = {}
@@ -154,7 +177,7 @@ class Recurrence:
             for place in range(count):
                 if reach[place] >> via & 1:
                     reach[place] |= reach[via]
-        if self.stop is not None:
+        if self.whole:
             self._loop(list(range(count)))
             return
         pending = list(range(count))
@@ -183,10 +206,14 @@ class Recurrence:
 
     def _loop(self, together: list[int]) -> None:
         # Where a condition decides, all is inside of the loop, so that what it does not want is not computed; what never changes is fixed.
-        still = [place for place in together if self.stop is not None and self._is_still(place)]
+        still = [place for place in together if self.whole and self._is_still(place)]
         moving = [place for place in together if place not in still]
+        if not moving:
+            for place in still:
+                self._settle(place, Constant(*self._begun(place)))
+            return
         extraction = Extraction(self, moving, still)
-        loop = extraction.loop()
+        loop = self.loop = extraction.loop()
         self.memo.update(extraction.kept(loop))
         for place in still:
             self._settle(place, Constant(*self._begun(place)))
@@ -244,11 +271,14 @@ def loop_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
         return loop.part(part, axes)
     carries = [Carry(c, own, init, new) for c, own, init, new in zip(loop.core.carries, loop.carry_axes, loop.inits, results_of(loop))]
     given = [*zip(loop.core.elements, loop.element_axes, loop.sequences), *zip(loop.core.fixed, loop.fixed_axes, loop.fixed)]
-    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse, None, loop.core.stop)
+    limit = None if loop.core.limit is None else loop.fixed[loop.core.limit]
+    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse, None, loop.core.stop, limit, loop.core.late)
     if part.kind == "states":
         return again.states(part.place, axes[0])
     if part.kind == "final":
         return again.final(part.place)
+    if part.kind == "steps":
+        return again.steps()
     assert part.node is not None
     return again.lift(Use(part.node, tuple(axes[1:])))
 

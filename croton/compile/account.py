@@ -129,7 +129,7 @@ def _loop(call: LoopCall) -> Entry:
     lines = tuple(line for line in call.origins if line is not None)
     if call.length == UNLIMITED:
         return Entry("loop", f"loop while a condition holds, each step {each} (one step is counted)", (), -1, call.flops, call.bytes, lines)
-    most = "at most " if call.stop >= 0 else ""
+    most = "at most " if call.stop >= 0 or call.limit >= 0 else ""
     return Entry("loop", f"loop of {most}{{}} steps, each {each}", (call.length,), -1, call.flops, call.bytes, lines)
 
 

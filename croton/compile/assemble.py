@@ -357,7 +357,7 @@ class _Calls:
 
         for place, first, rows in call.stacked:
             places["input", Slot("carry", place)] = before = advance(rows, 0, length)
-            places["output", place] = advance(rows, 1, length - 1, call.stop >= 0)
+            places["output", place] = advance(rows, 1, length - 1, call.stop >= 0 or call.limit >= 0)
             begins.append(Begin(before, self.pointer(first), index(self.plan.values[first].bytes)))
         for place, first, last, other in call.rotating:
             found = [self.pointer(value) for value in (first, last, other)]
@@ -384,7 +384,12 @@ class _Calls:
             going = places["input", Slot("carry", call.stop)]
             (first,) = [entry[1] for entry in (*call.stacked, *call.rotating) if entry[0] == call.stop]
             size = index(self.plan.values[first].bytes)
-        return Loop(index(length), self.sizes.fresh(), tuple(advances), tuple(begins), tuple(rotates), calls, going, size, error)
+        limit = bound = -1
+        if call.limit >= 0:
+            limit, bound = self.pointer(call.limit), self.sizes.fresh()
+        steps = -1 if call.steps < 0 else self.pointer(call.steps)
+        moves = tuple(advances), tuple(begins), tuple(rotates)
+        return Loop(index(length), self.sizes.fresh(), *moves, calls, going, size, error, limit, bound, call.late, steps)
 
     def _placement(self, call: RoutineCall) -> Placement:
         """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""

@@ -240,9 +240,10 @@ class Loop(NamedTuple):
     """Run the calls S[length] times. S[counter], which nothing else uses, counts the steps that are done.
 
     The entries of `P` that move are views; they are set anew each time the loop begins. With `going` >= 0 there is a step only while one of the S[going_size]
-    bytes at P[going] is not 0; if one still is after all steps, the call is refused with `error`. With `limit` >= 0 there are only S[bound] steps, which nothing
-    else uses: the int64 at P[limit], or S[length] if that is less. Those that are left out are the last ones, or the first ones if `late`: then what moves along
-    begins behind them, and what they would write is what was there before. With `steps` >= 0 the number of steps that were done is written to P[steps], an int64.
+    bytes at P[going] is not 0; if one still is after all steps, the call is refused with `error`. With `limit` >= 0 there are only S[bound] steps, which
+    nothing else uses: the int64 at P[limit], or S[length] if that is less. Those that are left out are the last ones, or the first ones if `late`:
+    then what moves along begins behind them, and what they would write is what was there before. With `steps` >= 0 the number of steps that were
+    done is written to P[steps], an int64.
     """
 
     length: int

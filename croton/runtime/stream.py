@@ -151,8 +151,10 @@ def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any]
     end = [LOOP_END, *about, len(call.advances), *steps, len(call.rotates), *turned]
     length = len(inside) + len(end) + 1
     behind = [word for entry, _, _, stride, fill in call.advances for word in (entry, stride, fill)] if limited and call.late else []
-    head = [code, call.length, *about[1:], call.limit, call.bound, len(call.advances), *moves, len(call.rotates), *turns, len(call.begins), *begins, len(behind) // 3, *behind, length]
-    left = [LOOP_LEFT, call.bound if limited and call.late else call.length, *about[1:], call.error, call.steps, len(filled) // 3, *filled, len(call.rotates), *copied]
+    head = [code, call.length, *about[1:], call.limit, call.bound, len(call.advances), *moves, len(call.rotates), *turns]
+    head += [len(call.begins), *begins, len(behind) // 3, *behind, length]
+    left = [LOOP_LEFT, call.bound if limited and call.late else call.length, *about[1:], call.error, call.steps]
+    left += [len(filled) // 3, *filled, len(call.rotates), *copied]
     return [*head, *inside, *end, -length, *left]
 
 

@@ -177,6 +177,9 @@ class _Assembly:
             tuple([(place, number(value)) for place, value in detail.taps]),
             slots,
             -1 if detail.core.stop is None else detail.core.stop,
+            -1 if detail.limit is None else number(detail.limit),
+            detail.core.late,
+            -1 if detail.steps is None else number(detail.steps),
             origins,
         )
 
@@ -223,7 +226,8 @@ class _Assembly:
 def _made_by(call: Call) -> Sequence[int]:
     """The values that a call which is no kernel makes."""
     if isinstance(call, LoopCall):
-        return [entry[-1] for entry in (*call.stacked, *call.taps)] + [entry[2] for entry in call.rotating]
+        counted = [] if call.steps < 0 else [call.steps]
+        return [entry[-1] for entry in (*call.stacked, *call.taps)] + [entry[2] for entry in call.rotating] + counted
     return call.outputs if isinstance(call, RoutineCall) else ()
 
 

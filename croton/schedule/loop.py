@@ -41,6 +41,8 @@ class LoopDetail(NamedTuple):
     outputs     the values of a step: the next carries, then what is tapped
     elements    the place of an element and its array, a row a step; likewise fixed values
     taps        what is tapped: its place among the outputs, and a row for each step
+    limit       the fixed value that says how many steps there are
+    steps       how many steps were done
     """
 
     core: Core
@@ -50,6 +52,8 @@ class LoopDetail(NamedTuple):
     elements: tuple[tuple[int, Value], ...]
     fixed: tuple[tuple[int, Value], ...]
     taps: tuple[tuple[int, Value], ...]
+    limit: Value | None
+    steps: Value | None
 
     def reads(self) -> list[Value]:
         """The arrays that are there before it."""
@@ -59,7 +63,8 @@ class LoopDetail(NamedTuple):
     def makes(self) -> list[Value]:
         """The arrays that it makes."""
         kept = [carry.rows for carry in self.stacked]
-        return [*kept, *[value for carry in self.rotating for value in (carry.last, carry.other)], *[value for _, value in self.taps]]
+        steps = [] if self.steps is None else [self.steps]
+        return [*kept, *[value for carry in self.rotating for value in (carry.last, carry.other)], *[value for _, value in self.taps], *steps]
 
 
 def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[Node, Source]:
@@ -97,11 +102,16 @@ def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[No
             sources[member] = rows
     # A rewritten core may no longer read all that it is given.
     read = set(walk([output.use.node for output in outputs]))
+    if core.limit is not None:
+        read.add(core.fixed[core.limit])
     sequences = [(i, use, axes) for i, (use, axes) in enumerate(zip(loop.sequences, loop.element_axes)) if core.elements[i] in read]
     fixed_values = [(i, use, axes) for i, (use, axes) in enumerate(zip(loop.fixed, loop.fixed_axes)) if core.fixed[i] in read]
     elements = tuple([(i, _array(lowering, use, (loop.step, *axes), 1)) for i, use, axes in sequences])
     fixed = tuple([(i, _array(lowering, use, axes, 0)) for i, use, axes in fixed_values])
-    detail = LoopDetail(core, tuple(outputs), tuple(stacked), tuple(rotating), elements, fixed, tuple(taps))
+    steps = [_fresh((), member) for part, member in wanted.items() if part.kind == "steps"]
+    sources.update(zip([member for part, member in wanted.items() if part.kind == "steps"], steps))
+    limit = None if core.limit is None else dict(fixed)[core.limit]
+    detail = LoopDetail(core, tuple(outputs), tuple(stacked), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
     made = detail.makes()
     step = Step(made[0], "loop", (), None, (), detail, lowering.origin)
     lowering.add(step)

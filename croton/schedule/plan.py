@@ -103,6 +103,8 @@ class LoopCall:
     fixed      number of a fixed value, and the value
     taps       number of an output of the body, and its array: a row a step
     slots      the slot of the plan around it for each slot of the body
+    limit      a fixed value that says how many steps are done, or -1: the last ones if `late`; rows of others are what was there before
+    steps      a value that gets the number of steps that were done, or -1
     stop       a carry that ends the loop once it is false everywhere, or -1: what later steps would write is what the last one has left
     """
 
@@ -116,6 +118,9 @@ class LoopCall:
     taps: tuple[tuple[int, int], ...]
     slots: tuple[int, ...]
     stop: int
+    limit: int
+    late: bool
+    steps: int
     origins: tuple[Any, ...]
 
     @property

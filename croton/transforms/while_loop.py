@@ -1,7 +1,7 @@
 """Loops that end when a condition says so.
 
 The condition is one more carry: whether the loop goes on. A step keeps the others where it does not, so that steps that are left out and steps that are not
-mean the same, under vmap each element ends by itself, and a derivative is that of a loop of `max_steps` steps.
+mean the same and under vmap each element ends by itself. A derivative goes back over the steps that were done.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     """`while cond(carry): carry = body(carry)`, beginning with `init`. Returns the last carry.
 
     The carry is an expression or a nested structure of them that keeps its structure, shapes and dtypes; `cond` gives a bool scalar. Both are called once,
-    with expressions. With `max_steps` the loop has a derivative (its states are kept) and a call in which the condition still holds after so many
-    steps is an error; without it there may be any number of steps, and no derivative.
+    with expressions. With `max_steps` the loop has a derivative (there is memory for the states of so many steps) and a call in which the condition still
+    holds after them is an error; without it there may be any number of steps, and no derivative.
     """
     if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 0 < max_steps < UNLIMITED):
         raise ArgumentError(f"while_loop: max_steps is an integer > 0, or None for any number of steps, got {max_steps!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from loop_values import interpreted
@@ -103,3 +105,39 @@ def test_mistakes_are_named() -> None:
         cond(x.sum() > 0, lambda x: x, lambda x: x.sum(), x)
     with pytest.raises(KindError, match="one structure"):
         cond(x.sum() > 0, lambda x: x, lambda x: [x], x)
+
+
+def test_only_one_branch_runs_backward() -> None:
+    x, i = cr.vector("x"), cr.scalar("i", dtype="int64")
+    chosen = cond(i < x.shape[0], lambda x, i: cr.sin(x[i]), lambda x, i: (x**2).sum(), x, i)
+    slope = cr.grad(chosen, x)
+    f = cr.function([x, i], [chosen, slope, cr.grad((slope**2).sum(), x)])
+    values = np.arange(3.0) + 1
+    for found, wanted in zip(f(values, 7), (values @ values, 2 * values, 8 * values)):
+        np.testing.assert_allclose(found, wanted)
+    picked = np.array([0, 1.0, 0])
+    for found, wanted in zip(f(values, 1), (np.sin(2.0), picked * np.cos(2.0), -picked * np.sin(4.0))):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_python_code_of_the_other_branch_is_not_called() -> None:
+    calls: list[str] = []
+
+    def noted(name: str) -> Any:
+        return cr.custom_vjp(lambda v: called(name)(v), lambda args, y, g: g * called(name + " back")(args[0]))
+
+    def called(name: str) -> Any:
+        def run(v: np.ndarray) -> np.ndarray:
+            calls.append(name)
+            return v + 1
+
+        return cr.routine(run, lambda v: v, name=name)
+
+    x = cr.vector("x")
+    slope = cr.grad(cond(x[0] > 0, lambda x: noted("then")(x).sum(), lambda x: noted("else")(x).sum(), x), x)
+    f = cr.function([x], slope)
+    np.testing.assert_allclose(f(np.array([1.0, 2.0])), [2, 3])
+    assert set(calls) <= {"then", "then back"} and "then back" in calls
+    calls.clear()
+    np.testing.assert_allclose(f(np.array([-1.0, 2.0])), [0, 3])
+    assert set(calls) <= {"else", "else back"} and "else back" in calls

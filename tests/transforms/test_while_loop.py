@@ -132,3 +132,58 @@ def test_mistakes_are_named() -> None:
             while_loop(lambda c: c > 0, lambda c: c, a, wrong)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="needs a carry"):
         while_loop(lambda c: True, lambda c: c, [])
+
+
+def test_a_derivative_takes_the_steps_that_were_done() -> None:
+    calls = []
+
+    def third(n: np.ndarray) -> np.ndarray:
+        calls.append(int(n))
+        return n / 3.0
+
+    a = cr.scalar("a")
+    called = cr.routine(third, lambda n: n / 3.0)
+    x, _ = while_loop(lambda c: c[0] < 100.0, lambda c: (c[0] * (c[0] + called(c[1])), c[1] + 1), (a, cr.asarray(1)), 1000)
+    slope = cr.grad(x, a)
+    f = cr.function([a], [x, slope, cr.grad(slope, a)])
+    for value in (2.0, 1.1, 200.0):
+        calls.clear()
+        found = f(value)
+        done, y = 0, 1.0 * a
+        for n in range(1, 20):
+            if float(cr.reference.evaluate(y, {a: value})) >= 100.0:
+                break
+            y, done = y * (y + n / 3.0), n
+        wanted = cr.reference.evaluate([y, cr.grad(y, a), cr.grad(cr.grad(y, a), a)], {a: value})
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+        assert set(calls) == set(range(1, done + 1)) and len(calls) <= 4 * done
+
+
+def test_a_derivative_of_weights_and_of_values_around() -> None:
+    W, x = cr.tensor("W", (3, 3)), cr.tensor("x", (3,))
+    values = {W: 0.9 * np.eye(3) + 0.05, x: np.array([1.0, 2.0, 3.0])}
+
+    def settled(x: Expr, W: Expr) -> Expr:
+        return while_loop(lambda c: (c**2).sum() < 400.0, lambda c: cr.sinh(0.1 * c) * 9.0 + W @ c * 0.4, x, 50)
+
+    y: Expr = x
+    for _ in range(int(cr.function([x, W], steps_of(x, W))(values[x], values[W]))):
+        y = cr.sinh(0.1 * y) * 9.0 + W @ y * 0.4
+    found, wanted = settled(x, W), y
+    for a, b in ((found, wanted), (cr.jacobian(found, W), cr.jacobian(wanted, W))):
+        expected = cr.reference.evaluate(b, values)
+        np.testing.assert_allclose(cr.function([x, W], a)(values[x], values[W]), expected, rtol=1e-9)
+        np.testing.assert_allclose(interpreted([a], values)[0], expected, rtol=1e-9)
+    direction = cr.grad((cr.grad((found**2).sum(), W) ** 2).sum(), x)
+    other = cr.grad((cr.grad((wanted**2).sum(), W) ** 2).sum(), x)
+    np.testing.assert_allclose(cr.function([x, W], direction)(values[x], values[W]), cr.reference.evaluate(other, values), rtol=1e-9)
+    rows = cr.tensor("rows", (4, 3))
+    several = np.array([[1.0, 2, 3], [9, 9, 9], [30, 0, 0], [0.5, 0.5, 0.5]])
+    each = cr.function([rows, W], cr.vmap(lambda row: cr.grad((settled(row, W) ** 2).sum(), W))(rows))(several, values[W])
+    alone = cr.function([x, W], cr.grad((found**2).sum(), W))
+    for row, slope in zip(several, each):
+        np.testing.assert_allclose(slope, alone(row, values[W]), rtol=1e-9, atol=1e-12)
+
+
+def steps_of(x: Expr, W: Expr) -> Expr:
+    return while_loop(lambda c: (c[0] ** 2).sum() < 400.0, lambda c: (cr.sinh(0.1 * c[0]) * 9.0 + W @ c[0] * 0.4, c[1] + 1), (x, cr.asarray(0)))[1]
