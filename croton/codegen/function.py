@@ -3,7 +3,7 @@
     void NAME(ptr P, ptr S, ptr rec, i64 lo, i64 hi)
 
 P is a table of data pointers, S a table of sizes, `rec` the kernel's record: for each buffer its place in P, then for each size its
-place in S. A kernel that is one parallel loop runs [lo, hi) of it; others ignore lo and hi.
+place in S. A kernel with a parallel loop runs [lo, hi) of it, or what follows it where hi < 0; others ignore lo and hi.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from croton.codegen.scalar import emit_function
 from croton.codegen.target import Target
 from croton.dtypes import DType, bool_, int64
 from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update
-from croton.kernel.parallelise import parallel_loop
+from croton.kernel.parallelise import after_parallel, parallel_loop
 
 LanesEmitter = Callable[["Function", Lanes, str, str], None]
 RowsEmitter = Callable[["Function", For, str, str], bool]
@@ -47,12 +47,14 @@ class Function:
             self.values[buffer.name] = self._parameter(place, "ptr", "%P")
         for place, size in enumerate(self.kernel.sizes, len(self.kernel.buffers)):
             self.values[size] = self._parameter(place, "i64", "%S")
-        span = parallel_loop(self.kernel)
-        for statement in self.kernel.body:
+        span, after = parallel_loop(self.kernel), after_parallel(self.kernel)
+        for statement in self.kernel.body[: len(self.kernel.body) - len(after)]:
             if statement is span:
                 self.loop(span, "%lo", "%hi")
             else:
                 self.statement(statement)
+        if after:
+            region(self.sink, self.sink.emit("icmp slt i64 %hi, 0"), lambda: self.statements(after))
         body = "\n".join([*self.scratch.values(), *self.sink.lines])
         head = f"define void @{name}(ptr noalias %P, ptr noalias %S, ptr noalias %rec, i64 %lo, i64 %hi) #0"
         return f"{head} {{\nentry:\n{body}\n  ret void\n}}\n"
@@ -70,6 +72,11 @@ class Function:
 
     # Statements
 
+    def statements(self, body: Sequence[Stmt]) -> list[str]:
+        for statement in body:
+            self.statement(statement)
+        return []
+
     def statement(self, statement: Stmt) -> None:
         """Emit a statement outside of vector loops."""
         kind = type(statement)
@@ -84,7 +91,7 @@ class Function:
         elif kind is Update:
             self.update(statement)  # type: ignore[arg-type]
         else:
-            self.loop(statement, "0", self.extent(statement.extent))  # type: ignore[union-attr, arg-type]
+            self.loop(statement, *self.bounds(statement))  # type: ignore[arg-type]
 
     def loop(self, loop: For | Lanes, low: str, high: str) -> None:
         """A loop of the language over [low, high)."""
@@ -92,6 +99,15 @@ class Function:
             self.emit_lanes(self, loop, low, high)
         elif not self.emit_rows(self, loop, low, high):
             self.scalar_loop(loop.label, loop.body, low, high)
+
+    def bounds(self, loop: For | Lanes) -> tuple[str, str]:
+        """Where the label of a loop begins and ends."""
+        extent = self.extent(loop.extent)
+        if loop.block is None:
+            return "0", extent
+        size = self.extent(loop.block.size)
+        low = self.smaller(self.multiply(self.values[loop.block.number], size), extent)
+        return low, self.smaller(self.add(low, size), extent)
 
     def scalar_loop(self, label: str, body: Sequence[Stmt], low: str, high: str) -> None:
         """The statements once for each value of the label, in order."""
@@ -216,6 +232,12 @@ class Function:
         if is_number(x) and is_number(y):
             return str(int(x) * int(y))
         return self.sink.emit(f"mul i64 {x}, {y}")
+
+    def smaller(self, x: str, y: str) -> str:
+        """min(x, y) for i64 texts."""
+        if is_number(x) and is_number(y):
+            return str(min(int(x), int(y)))
+        return self.sink.emit(f"select i1 {self.sink.emit(f'icmp slt i64 {x}, {y}')}, i64 {x}, i64 {y}")
 
     def position(self, index: Index) -> str:
         """The scalar value of an index expression."""

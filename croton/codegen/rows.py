@@ -54,7 +54,7 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
 
         def block(first: str, carried: list[str]) -> list[str]:
             each(lambda store: [Store(f"{store.buffer}.part", here, Const(0.0))])
-            _all_rows(function, loop, body, first, _smaller(function, first, BLOCK, high), start, end)
+            _all_rows(function, loop, body, first, function.smaller(function.add(first, str(BLOCK)), high), start, end)
             each(_widen(here))
             return []
 
@@ -66,7 +66,7 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
         return True
 
     def tiles(start: str, carried: list[str]) -> list[str]:
-        columns(start, _smaller(function, start, TILE, extent))
+        columns(start, function.smaller(function.add(start, str(TILE)), extent))
         return []
 
     counted_loop(function.sink, "0", extent, TILE, [], tiles)
@@ -103,14 +103,6 @@ def _finish(here: tuple[Index, ...]) -> Callable[[Store], Sequence[Stmt]]:
         ]
 
     return statements
-
-
-def _smaller(function: Function, start: str, step: int, limit: str) -> str:
-    """min(start + step, limit)."""
-    end = function.add(start, str(step))
-    if is_number(end) and is_number(limit):
-        return str(min(int(end), int(limit)))
-    return function.sink.emit(f"select i1 {function.sink.emit(f'icmp slt i64 {end}, {limit}')}, i64 {end}, i64 {limit}")
 
 
 def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, high: str, start: str, end: str) -> None:

@@ -15,7 +15,7 @@ from croton.algebra.loop import Slot
 from croton.algebra.node import Coef
 from croton.compile.routines import Placement, named
 from croton.dtypes import DType
-from croton.kernel.parallelise import parallel_loop
+from croton.kernel.parallelise import after_parallel, parallel_loop
 from croton.runtime.program import (
     Advance,
     Array,
@@ -409,7 +409,7 @@ class _Calls:
             return Kernel(call.kernel, pointers, sizes)
         extent = self.sizes.index(loop.extent) if isinstance(loop.extent, int) else sizes[kernel.sizes.index(loop.extent)]
         grain = GRAIN if type(loop).__name__ == "Lanes" else 1
-        return Kernel(call.kernel, pointers, sizes, extent, self.sizes.index(call.flops), grain)
+        return Kernel(call.kernel, pointers, sizes, extent, self.sizes.index(call.flops), grain, bool(after_parallel(kernel)))
 
     def _product(self, call: ProductCall) -> Gemm:
         index, shape = self.sizes.index, call.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+from croton.kernel.language import Acc, Atom, Block, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
 
 
 def canonical(kernel: Kernel) -> Kernel:
@@ -36,7 +36,10 @@ class _Renamer:
                 self.labels += 1
                 extent = _extent(statement.extent, self.names)
                 label = self.names[statement.label]
-                result.append(statement._replace(label=label, extent=extent, body=self.block(statement.body)))
+                part = statement.block
+                if part is not None:
+                    part = Block(self.names[part.number], _extent(part.size, self.names))
+                result.append(statement._replace(label=label, extent=extent, body=self.block(statement.body), block=part))
             elif isinstance(statement, Let):
                 args = tuple([self.atom(atom) for atom in statement.args])
                 result.append(statement._replace(name=self.define(statement.name), args=args))

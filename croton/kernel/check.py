@@ -69,6 +69,12 @@ class _Checker:
 
     def loop(self, loop: For | Lanes, scope: _Scope) -> None:
         self.extent(loop.extent, statement_text(loop))
+        if loop.block is not None:
+            self.extent(loop.block.size, statement_text(loop))
+            if loop.block.number not in scope.labels:
+                raise self.error(loop, f"the number of a block is a label, {loop.block.number} is not")
+            if loop.parallel:
+                raise self.error(loop, "a loop over a block is not parallel itself")
         self.define(loop.label, scope, loop)
         inner = _Scope(dict(scope.values), dict(scope.accumulators), {**scope.labels, loop.label: loop.extent})
         if isinstance(loop, Lanes):
@@ -98,6 +104,8 @@ class _Checker:
         while pending:
             statement = pending.pop(0)
             if isinstance(statement, For | Lanes):
+                if statement.block is not None and statement.block.number in depends:
+                    depends.add(statement.label)
                 pending = [*statement.body, *pending]
             elif isinstance(statement, Update) and statement.name in scope.accumulators:
                 raise self.error(statement, f"the parallel loop over {loop.label} cannot update an accumulator from outside of it")

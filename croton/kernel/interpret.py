@@ -12,14 +12,16 @@ import numpy as np
 
 from croton.dtypes import DType, bool_, float32
 from croton.kernel.functions import evaluate, unit
-from croton.kernel.language import Acc, Atom, Const, Extent, For, Index, Kernel, Let, Load, Stmt, Store, Update
+from croton.kernel.language import Acc, Atom, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update
+from croton.kernel.parallelise import AFTER, parallel_loop
 from croton.kernel.print import statement_text
 
 _UFUNC = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply, "any": np.logical_or, "all": np.logical_and}
 
 
 def interpret(kernel: Kernel, arrays: Sequence[np.ndarray], sizes: Sequence[int], span: tuple[int, int] | None = None) -> None:
-    """Run the kernel on contiguous arrays, one a buffer, changed in place. `span` is the part of a parallel outermost loop to run.
+    """Run the kernel on contiguous arrays, one a buffer, changed in place. `span` is the part of the parallel loop to run, or `AFTER` for
+    what follows it.
 
     Raises IndexError, with the statement, for an access outside of a buffer.
     """
@@ -30,7 +32,12 @@ def interpret(kernel: Kernel, arrays: Sequence[np.ndarray], sizes: Sequence[int]
         if array.dtype != buffer.dtype.numpy or not array.flags.c_contiguous:
             raise ValueError(f"buffer {buffer.name} wants a contiguous array of {buffer.dtype}, got {array.dtype}")
         memory[buffer.name] = array.reshape(shape)
-    _Interpreter(memory, env).block(kernel.body, span)
+    body = kernel.body
+    loop = None if span is None else parallel_loop(kernel)
+    if loop is not None:
+        place = body.index(loop)
+        body = (*body[:place], *body[place + 1 :]) if span == AFTER else body[: place + 1]
+    _Interpreter(memory, env).block(body, span)
 
 
 class _Interpreter:
@@ -56,17 +63,28 @@ class _Interpreter:
             elif isinstance(statement, Update):
                 self.update(statement)
             elif isinstance(statement, For):
-                low, high = span if span is not None and statement.parallel else (0, self.extent(statement.extent))
+                low, high = self.range(statement, span)
                 for value in range(low, high):
                     self.env[statement.label] = value
                     self.block(statement.body)
             else:
-                low, high = span if span is not None and statement.parallel else (0, self.extent(statement.extent))
+                low, high = self.range(statement, span)
                 if low < high:
                     self.env[statement.label] = np.arange(low, high)
                     self.lanes, self.in_lanes = high - low, True
                     self.block(statement.body)
                     self.in_lanes = False
+
+    def range(self, loop: For | Lanes, span: tuple[int, int] | None) -> tuple[int, int]:
+        """The values that a loop's label takes."""
+        if span is not None and loop.parallel:
+            return span
+        extent = self.extent(loop.extent)
+        if loop.block is None:
+            return 0, extent
+        size = self.extent(loop.block.size)
+        low = min(self.env[loop.block.number] * size, extent)
+        return low, min(low + size, extent)
 
     def extent(self, extent: Extent) -> int:
         return self.env[extent] if isinstance(extent, str) else extent

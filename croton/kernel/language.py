@@ -2,13 +2,14 @@
 
     kernel ::= name(buffers; sizes) stmt*
     buffer ::= name: dtype [extent, ...]                     row-major; extent is an int or a size name
-    stmt   ::= for label < extent: stmt*                      in order; `parallel for` where iterations are independent
-             | lanes label < extent: stmt*                    the vector loop, innermost
+    stmt   ::= for label < extent [block]: stmt*              in order; `parallel for` where iterations are independent
+             | lanes label < extent [block]: stmt*            the vector loop, innermost
              | acc x: dtype op                                an accumulator, starting at the unit of op
              | x op= atom [if var]                            a reduction; in `lanes` known only after the loop
              | x: dtype = function(atom, ...)
              | x: dtype = buffer[index, ...] [if var]         0 where the guard is false
              | buffer[index, ...] = atom [if var]  |  buffer[index, ...] op= atom [if var]
+    block  ::= in label of extent                             a part of the range: the block of this number, of blocks as large as extent
     atom   ::= variable | constant
     index  ::= const + coef * (label or int64 variable) + ...
     op     ::= sum | max | min | prod | any | all
@@ -23,8 +24,8 @@ What may be relied on:
 * The iterations of `lanes` run together: a buffer stored in one is read there only at the index it is stored at. Stores of several
   lanes to one place happen in order of the label (the last wins), `op=` to one place takes all of them.
 * A name is not defined again while it can be seen; loops side by side may use the same names.
-* A kernel that is one parallel loop and scalars (`parallelise.parallel_loop`) is called with the part of its range to run; its scalars
-  are computed by every part.
+* A kernel whose first loop is parallel, with nothing but scalars before it (`parallelise.parallel_loop`), is called with the part of
+  its range to run, and once more for what follows the loop, when all parts are done. Its scalars are computed in every call.
 * max and min are NaN if any value is; any and all reduce bool, the others numbers. Integers wrap, a division by zero gives 0.
 * A float32 sum, over `lanes`, `for` or into a column, does not lose accuracy with its length: it is kept in float64 between blocks.
   The exception is `buffer[index] sum= x` in a `for` whose body is more than scalars and one `lanes` of such stores.
@@ -117,6 +118,13 @@ class Update(NamedTuple):
     guard: str | None = None
 
 
+class Block(NamedTuple):
+    """A part of a loop's range: [number * size, number * size + size), as far as it is in the range. `number` is the label of a loop around."""
+
+    number: str
+    size: Extent
+
+
 class For(NamedTuple):
     """A loop in order. `parallel` promises that iterations touch disjoint memory and update no outer accumulator."""
 
@@ -124,6 +132,7 @@ class For(NamedTuple):
     extent: Extent
     body: tuple[Stmt, ...]
     parallel: bool = False
+    block: Block | None = None
 
 
 class Lanes(NamedTuple):
@@ -133,6 +142,7 @@ class Lanes(NamedTuple):
     extent: Extent
     body: tuple[Stmt, ...]
     parallel: bool = False
+    block: Block | None = None
 
 
 Stmt = Let | Load | Store | Acc | Update | For | Lanes

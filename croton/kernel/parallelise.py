@@ -2,58 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from croton.kernel.language import Acc, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store
 
+AFTER = (-1, -1)
+"""The part that stands for what follows the parallel loop."""
+
 
 def parallel_loop(kernel: Kernel) -> For | Lanes | None:
-    """The outermost loop whose range a call may restrict: the kernel is one loop, marked parallel, and scalars."""
-    loop = _only_loop(kernel.body)
-    return loop if loop is not None and loop.parallel else None
+    """The loop whose range a call may restrict: the first one, marked parallel, with nothing but scalars before it."""
+    for statement in kernel.body:
+        if type(statement) is For or type(statement) is Lanes:
+            return statement if statement.parallel else None
+        if type(statement) is not Let and type(statement) is not Load:
+            return None
+    return None
+
+
+def after_parallel(kernel: Kernel) -> tuple[Stmt, ...]:
+    """What follows the parallel loop."""
+    loop = parallel_loop(kernel)
+    return () if loop is None else kernel.body[kernel.body.index(loop) + 1 :]
 
 
 def marked_parallel(body: Sequence[Stmt], disjoint: bool = False) -> tuple[Stmt, ...]:
-    """The statements of a kernel with the outermost loop marked parallel if that is legal.
+    """The statements of a kernel with their main loop marked parallel if that is legal.
 
-    Every thread runs what is not in the loop, so that nothing but reads and scalars may stand there. `disjoint` promises that no two
+    Every thread runs what is before the loop, so that nothing but reads and scalars may stand there. `disjoint` promises that no two
     iterations write one place, which cannot be seen where positions are computed.
     """
-    loop = _only_loop(body)
-    if loop is None or loop.parallel or not _independent(loop, disjoint):
+    place = main_loop(body)
+    if place < 0:
         return tuple(body)
-    marked = loop._replace(parallel=True)
-    return tuple([marked if statement is loop else statement for statement in body])
+    loop = body[place]
+    assert isinstance(loop, For | Lanes)
+    stored, shared = stored_buffers(loop, disjoint)
+    if loop.parallel or not stored or shared or not all(type(s) is Let or type(s) is Load for s in body[:place]):
+        return tuple(body)
+    if not_only_read(body[:place], body):
+        return tuple(body)
+    return (*body[:place], loop._replace(parallel=True), *body[place + 1 :])
 
 
-def _only_loop(body: Sequence[Stmt]) -> For | Lanes | None:
-    found: For | Lanes | None = None
-    for statement in body:
+def main_loop(body: Sequence[Stmt]) -> int:
+    """The place of the loop that has the most loops in it; -1 if there is none, or another has as many."""
+    depths = [loop_depth(statement) for statement in body]
+    most = max(depths, default=0)
+    return depths.index(most) if most and depths.count(most) == 1 else -1
+
+
+def loop_depth(statement: Stmt) -> int:
+    """How deep loops are nested. As deep as arrays have axes, so recursion is bounded."""
+    if type(statement) is Lanes:
+        return 1
+    return 1 + max(map(loop_depth, statement.body), default=0) if type(statement) is For else 0
+
+
+def not_only_read(scalars: Sequence[Stmt], body: Sequence[Stmt]) -> bool:
+    """Whether one of the scalars is read from a buffer that the body writes: every call reads it again."""
+    read = {statement.buffer for statement in scalars if type(statement) is Load}
+    return bool(read) and any(type(s) is Store and s.buffer in read for s in every_statement(body))
+
+
+def every_statement(body: Sequence[Stmt]) -> Iterator[Stmt]:
+    """The statements and those in their loops."""
+    pending = list(body)
+    while pending:
+        statement = pending.pop()
+        yield statement
         if type(statement) is For or type(statement) is Lanes:
-            if found is not None:
-                return None
-            found = statement
-        elif type(statement) is not Let and type(statement) is not Load:
-            return None
-    return found
+            pending += statement.body
 
 
-def _independent(loop: For | Lanes, disjoint: bool) -> bool:
-    """Every buffer that is stored is accessed, throughout the loop, at places that only this iteration has: in one axis the index is the
-    same function coef * label + rest, where the rest stays below coef or does not change."""
+def stored_buffers(loop: For | Lanes, disjoint: bool = False) -> tuple[set[str], set[str]]:
+    """The buffers that a loop writes, and those of them of which two iterations may touch one place.
+
+    A buffer is an iteration's own if it is accessed, throughout the loop, at places that only this iteration has: in one axis the index
+    is the same function coef * label + rest, where the rest stays below coef or does not change.
+    """
     changing: set[str] = set()
     extents: dict[str, Extent | None] = {}
     accesses: dict[str, list[tuple[Index, ...]]] = {}
     stored: set[str] = set()
     read: set[str] = set()
-    pending: list[Stmt] = list(loop.body)
-    while pending:
-        statement = pending.pop()
+    for statement in every_statement(loop.body):
         if type(statement) is For or type(statement) is Lanes:
             # loops side by side may use one name for labels of different extents, of which nothing is known then
             same = extents.setdefault(statement.label, statement.extent) == statement.extent
             extents[statement.label] = statement.extent if same else None
-            pending += statement.body
         elif type(statement) is Store:
             accesses.setdefault(statement.buffer, []).append(statement.index)
             stored.add(statement.buffer)
@@ -64,7 +101,7 @@ def _independent(loop: For | Lanes, disjoint: bool) -> bool:
         elif type(statement) is Let or type(statement) is Acc:
             changing.add(statement.name)
     doubtful = stored & read if disjoint else stored
-    return bool(stored) and all(_disjoint(accesses[buffer], loop.label, changing, extents) for buffer in doubtful)
+    return stored, {buffer for buffer in doubtful if not _disjoint(accesses[buffer], loop.label, changing, extents)}
 
 
 def _disjoint(accesses: list[tuple[Index, ...]], label: str, changing: set[str], extents: dict[str, Extent | None]) -> bool:

@@ -41,7 +41,8 @@ def statement_text(statement: Stmt, ops: Mapping[str, str] = NO_OPS) -> str:
     if kind is Update:
         return f"{statement.name} {ops.get(statement.name, 'op')}= {_atom(statement.value)}{_guard(statement)}"  # type: ignore
     word = "for" if kind is For else "lanes"
-    return f"{'parallel ' if statement.parallel else ''}{word} {statement.label} < {statement.extent}:"  # type: ignore
+    block = "" if statement.block is None else f" in {statement.block.number} of {statement.block.size}"  # type: ignore
+    return f"{'parallel ' if statement.parallel else ''}{word} {statement.label} < {statement.extent}{block}:"  # type: ignore
 
 
 def index_text(index: Index) -> str:

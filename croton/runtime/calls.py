@@ -8,6 +8,9 @@ from croton.runtime.frame import PYTHON_ERROR, Frame
 from croton.runtime.product import WORD
 from croton.runtime.stream import MAXIMUM_BATCH_AXES
 
+PARTS = 8
+"""The parts of a kernel's loop for each thread."""
+
 
 class Calls:
     """Emits the loop over the calls, a kind a method, in the order of `stream.CALLS`."""
@@ -130,7 +133,7 @@ class Calls:
 
     def kernel(self) -> None:
         a = self.frame.a
-        function, range_, work, threshold, grain, length = (self.frame.next() for _ in range(6))
+        function, range_, work, threshold, grain, finishes, length = (self.frame.next() for _ in range(7))
         start = a.get(self.frame.place)
         record = a.at(self.frame.stream, start)
         a.set(self.frame.place, a.add(start, length))
@@ -144,15 +147,19 @@ class Calls:
         known = a.load(self.frame.S, a.larger(work, 0))
         large = a.compare("sge", a.choose(a.compare("slt", work, 0), threshold, known), threshold)
         shared = a.value(f"and i1 {large}, {a.compare('sgt', count, grain)}")
-        split, whole = a.label(), a.label()
+        split, whole, done = a.label(), a.label(), a.label()
         a.fork(shared, split, whole)
         a.begin(split)
         for index, word in enumerate((function, a.integer(self.frame.P), a.integer(self.frame.S), a.integer(record), count, grain)):
             a.store(word, self.context, index)
-        a.do(f"call void @croton_parallel(ptr @croton_kernel_part, ptr {self.context})")
-        a.jump(after)
+        a.do(f"call void @croton_parallel(ptr @croton_kernel_part, ptr {self.context}, i64 {PARTS})")
+        a.jump(done)
         a.begin(whole)
         a.do(f"call void {a.pointer(function)}(ptr {self.frame.P}, ptr {self.frame.S}, ptr {record}, i64 0, i64 {count})")
+        a.jump(done)
+        a.begin(done)
+        with a.when(a.compare("ne", finishes, 0)):
+            a.do(f"call void {a.pointer(function)}(ptr {self.frame.P}, ptr {self.frame.S}, ptr {record}, i64 -1, i64 -1)")
         a.jump(after)
         a.begin(after)
 

@@ -125,6 +125,7 @@ def check(program: Program, kernels: int, routines: int) -> None:
         sizes_known(sizes, where)
         if isinstance(call, Kernel):
             _demand(0 <= call.kernel < kernels, f"{where}: there is no kernel {call.kernel}")
+            _demand(call.range >= 0 or not call.finishes, f"{where}: nothing follows a loop that has no range")
             _demand(call.grain > 0, f"{where}: a grain > 0 is wanted, got {call.grain}")
         if isinstance(call, Loop):
             moving = [entry for entry, *_ in call.advances] + [entry for rotate in call.rotates for entry in rotate[:2]]

@@ -1,10 +1,10 @@
 """Threads that share out a loop: fork and join in 0.2 microseconds while they are awake.
 
-Machine code calls `croton_parallel(task, context)`, which cuts the work into as many parts as there are threads, calls
-`task(context, part, parts)` for each and returns when all are done. Whoever is free takes the next part, the caller too, so that
-nobody waits for a thread that the system has not woken yet; what the parts are depends on the number of threads alone. Threads
-start when first needed, spin for a moment after a job and then sleep in the kernel. A second caller at the same time runs its parts
-itself. Where there are no futexes everything runs in the calling thread.
+Machine code calls `croton_parallel(task, context, each)`, which cuts the work into `each` parts for every thread, calls
+`task(context, part, parts)` for each and returns when all are done. Whoever is free takes the next part, the caller too, so that nobody
+waits for a thread that the system has not woken yet, or has put aside: the more parts, the less is left for it to finish. What the parts
+are depends on the number of threads alone. Threads start when first needed, spin for a moment after a job and then sleep in the kernel.
+A second caller at the same time runs its parts itself. Where there are no futexes everything runs in the calling thread.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ declare i32 @sigfillset(ptr)
 
 _SERIAL = """
 @croton_threads = global i32 1
-define void @croton_parallel(ptr %task, ptr %context) {
+define void @croton_parallel(ptr %task, ptr %context, i64 %each) {
   call void %task(ptr %context, i64 0, i64 1)
   ret void
 }
@@ -182,11 +182,15 @@ def _start() -> str:
 
 
 def _parallel() -> str:
-    a = Assembler("void @croton_parallel(ptr %task, ptr %context)")
-    parts = a.get("@croton_threads", "i32")
-    parts_wide = a.value(f"sext i32 {parts} to i64")
-    alone, ask, have = a.label(), a.label(), a.label()
-    a.fork(a.compare("sgt", parts, 1, "i32"), ask, alone)
+    a = Assembler("void @croton_parallel(ptr %task, ptr %context, i64 %each)")
+    threads = a.get("@croton_threads", "i32")
+    parts_wide = a.multiply(a.value(f"sext i32 {threads} to i64"), "%each")
+    parts = a.value(f"trunc i64 {parts_wide} to i32")
+    single, alone, ask, have = (a.label() for _ in range(4))
+    a.fork(a.compare("sgt", threads, 1, "i32"), ask, single)
+    a.begin(single)
+    a.do("call void %task(ptr %context, i64 0, i64 1)")
+    a.do("ret void")
     a.begin(alone)
     with a.loop(parts_wide) as part:
         a.do(f"call void %task(ptr %context, i64 {part}, i64 {parts_wide})")
@@ -195,7 +199,7 @@ def _parallel() -> str:
     got = a.value("cmpxchg ptr @croton_lock, i32 0, i32 1 seq_cst seq_cst")
     a.fork(a.value(f"extractvalue {{ i32, i1 }} {got}, 1"), have, alone)
     a.begin(have)
-    others = a.value(f"sub i32 {parts}, 1")
+    others = a.value(f"sub i32 {threads}, 1")
     with a.when(a.compare("slt", a.get("@croton_started", "i32"), others, "i32")):
         a.do(f"call void @croton_start_workers(i32 {others})")
     a.set("@croton_task", "%task", "ptr")

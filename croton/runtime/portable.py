@@ -162,6 +162,8 @@ class _Run:
                     record = (ctypes.c_int64 * (len(call.pointers) + len(call.sizes)))(*call.pointers, *call.sizes)
                     high = self.S[call.range] if call.range >= 0 else 0
                     _KERNEL(kernels[call.kernel])(P, S, record, 0, high)
+                    if call.finishes:
+                        _KERNEL(kernels[call.kernel])(P, S, record, -1, -1)
                 case Loop():
                     self.loop(call, P, S, kernels, routines)
                 case Check():

@@ -239,7 +239,7 @@ def _gemm() -> str:
     a.begin(several)
     a.fork(a.compare("sgt", total, 1), members, inside)
     a.begin(members)
-    a.do("call void @croton_parallel(ptr @croton_batch_part, ptr %context)")
+    a.do("call void @croton_parallel(ptr @croton_batch_part, ptr %context, i64 1)")
     a.do("ret void")
     a.begin(inside)
     first = [a.load("%context", WORD[name]) for name in "abc"]
@@ -247,7 +247,7 @@ def _gemm() -> str:
         a.do(f"call void @croton_batch_place(ptr %context, i64 {member}, ptr {found})")
         for place, name in enumerate("abc"):
             a.store(a.load(found, place), "%context", WORD[name])
-        a.do("call void @croton_parallel(ptr @croton_gemm_part, ptr %context)")
+        a.do("call void @croton_parallel(ptr @croton_gemm_part, ptr %context, i64 1)")
         for place, name in enumerate("abc"):
             a.store(first[place], "%context", WORD[name])
     a.do("ret void")

@@ -92,7 +92,8 @@ class Kernel(NamedTuple):
     """kernels[kernel](P, S, record of pointers then sizes, low, high).
 
     With `range` >= 0 the kernel takes a part of its outermost loop, which has S[range] iterations: the parts go to the threads when
-    S[work] (scalar operations of the whole loop) is large, split at multiples of `grain`. Else low and high are 0.
+    S[work] (scalar operations of the whole loop) is large, split at multiples of `grain`. Else low and high are 0. Where it `finishes`, it
+    is called once more after all parts, with low and high -1.
     """
 
     kernel: int
@@ -101,6 +102,7 @@ class Kernel(NamedTuple):
     range: int = -1
     work: int = -1
     grain: int = 1
+    finishes: bool = False
 
 
 class Gemm(NamedTuple):

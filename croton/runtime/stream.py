@@ -96,7 +96,7 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
     code = CALLS.index(type(call))
     if isinstance(call, Kernel):
         record = [*call.pointers, *call.sizes]
-        return [code, kernels[call.kernel], call.range, call.work, limits.parallel_work, call.grain, len(record), *record]
+        return [code, kernels[call.kernel], call.range, call.work, limits.parallel_work, call.grain, int(call.finishes), len(record), *record]
     if isinstance(call, Gemm):
         if len(call.batch) > MAXIMUM_BATCH_AXES:
             raise ValueError(f"not supported: {len(call.batch)} batch axes of a matrix product; the most is {MAXIMUM_BATCH_AXES}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from croton.kernel.functions import unit
 from croton.kernel.language import Acc, Const, For, Index, Kernel, Lanes, Stmt, Store, Update, Var
 from croton.kernel.parallelise import marked_parallel
-from croton.schedule.emit import Emitted, GroupEmitter, Scope
+from croton.schedule.emit import Emitted, GroupEmitter
 from croton.schedule.fuse import Group
+from croton.schedule.names import Scope
 from croton.schedule.step import Scan, Scatter, Value
 
 

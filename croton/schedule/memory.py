@@ -46,7 +46,9 @@ def accesses(kernel: Kernel) -> dict[str, list[Access]]:
                 found.setdefault(statement.buffer, []).append(Access(position, True, plain, statement.index, loops))
             elif type(statement) is For or type(statement) is Lanes:
                 stack.append((statements, number + 1, loops))
-                stack.append((statement.body, 0, (*loops, statement.label)))
+                # the label says which block it is in
+                around = loops if statement.block is None else tuple([label for label in loops if label != statement.block.number])
+                stack.append((statement.body, 0, (*around, statement.label)))
                 break
     return found
 

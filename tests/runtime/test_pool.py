@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_kernels import elementwise, fill_low
+from hand_kernels import INTRINSICS, elementwise, fill_low
 
-from croton.runtime import layout, pool
+from croton.runtime import engine, layout, pool
+from croton.runtime.assembler import Assembler
+from croton.runtime.calls import PARTS
 from croton.runtime.function import load
 from croton.runtime.program import Array, Kernel, Output, Program
 from croton.runtime.stream import Limits
@@ -48,7 +50,7 @@ def test_parts_are_contiguous_and_cut_at_the_grain(threads: int, grain: int, len
     for _ in range(20):
         low = f(np.empty(length))
         starts, counts = np.unique(low, return_counts=True)
-        assert len(starts) <= threads
+        assert len(starts) <= (threads * PARTS if threads > 1 else 1)
         assert (starts % grain == 0).all()
         np.testing.assert_array_equal(low, np.repeat(starts, counts))
         assert starts.tolist() == [0, *np.cumsum(counts)[:-1].tolist()][: len(starts)]
@@ -77,7 +79,34 @@ def test_results_do_not_depend_on_changes_between_calls() -> None:
     x = np.empty(1000)
     for threads in (1, 4, 2, 3, 1, 4, 2) * 30:
         pool.set_threads(threads)
-        assert len(np.unique(f(x))) == threads
+        assert len(np.unique(f(x))) == (threads * PARTS if threads > 1 else 1)
+
+
+def test_what_follows_the_loop_runs_once_after_all_parts() -> None:
+    """The last call has low -1 and high -1: it adds 1 to a counter, and its parts 1 to each element of their range."""
+    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high)")
+    counter, counts = (a.load("%P", a.load("%record", number), "ptr") for number in range(2))
+    with a.when(a.compare("slt", "%high", 0)):
+        a.store(a.add(a.load(counter, 0), 1), counter, 0)
+    with a.loop(a.larger(a.subtract("%high", "%low"), 0)) as step:
+        index = a.add("%low", step)
+        a.store(a.add(a.load(counts, index), a.load(counter, 0)), counts, index)
+    a.do("ret void")
+    code = engine.load_object(engine.compile_object(INTRINSICS + a.text()))
+    program = Program(
+        inputs=(Array("int64", (0,)), Array("int64", (1,))),
+        outputs=(Output("input", source=0), Output("input", source=1)),
+        calls=(Kernel(0, (0, 1), (), range=1, work=1, finishes=True),),
+        sizes=2,
+        structure="tuple",
+    )
+    f = load(program, [code.address("k")], keep=[code], limits=Limits(parallel_work=0))
+    for threads in (1, 2, 5):
+        pool.set_threads(threads)
+        for length in (0, 1, 7, 1000):
+            counter, counts = np.full(1, 3), np.zeros(length, np.int64)
+            f(counter, counts)
+            assert counter[0] == 4 and (counts == 3).all()
 
 
 def test_callers_at_the_same_time() -> None:
@@ -112,16 +141,16 @@ def test_callers_at_the_same_time() -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_starts_its_own_threads() -> None:
     pool.set_threads(3)
-    f, x = shares(), np.empty(900)
-    assert len(np.unique(f(x))) == 3
+    f, x = shares(), np.empty(960)
+    assert len(np.unique(f(x))) == 3 * PARTS
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        good = all(len(np.unique(f(x))) == 3 for _ in range(50))
+        good = all(len(np.unique(f(x))) == 3 * PARTS for _ in range(50))
         os._exit(0 if good else 1)
     _, status = os.waitpid(child, 0)
     assert status == 0
-    assert len(np.unique(f(x))) == 3
+    assert len(np.unique(f(x))) == 3 * PARTS
 
 
 def test_workers_take_no_signals() -> None:

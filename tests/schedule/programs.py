@@ -38,7 +38,7 @@ def calls_of(kernel: Kernel, function: str) -> int:
 
 def row_passes(kernel: Kernel) -> int:
     """The loops over the lane inside the rows."""
-    loops = [statement for statement in kernel.body if isinstance(statement, For)]
+    loops = [statement for statement in statements(kernel) if isinstance(statement, For)]
     return max([sum(isinstance(statement, Lanes) for statement in loop.body) for loop in loops], default=0)
 
 

@@ -1,0 +1,124 @@
+"""Reductions in parts: which kernels have them, and that they change neither values nor bits with the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import planned
+
+import croton as cr
+from croton.kernel.parallelise import after_parallel, parallel_loop
+from croton.kernel.print import to_text
+from croton.runtime import pool
+
+RNG = np.random.default_rng(5)
+
+
+@pytest.fixture(autouse=True)
+def _same_threads_after() -> Iterator[None]:
+    before = pool.get_threads()
+    with cr.config.use(cache=False):
+        yield
+    pool.set_threads(before)
+
+
+def test_total_of_a_product_with_a_broadcast_vector() -> None:
+    x, w = cr.matrix("x", dtype="float32"), cr.vector("w", dtype="float32")
+    plan = planned([x, w], [cr.exp(x * w).sum()])
+    expected = """
+        k(b0: float32 [n0, n1], b1: float32 [n1], b2: float32 [], b3: float32 [n2]; n0, n1, n2, n3)
+            parallel for i2 < n2:
+                acc v4: float32 sum
+                for i0 < n0 in i2 of n3:
+                    lanes i1 < n1:
+                        v0: float32 = b0[i0, i1]
+                        v1: float32 = b1[i1]
+                        v2: float32 = mul(v0, v1)
+                        v3: float32 = exp(v2)
+                        v4 sum= v3
+                b3[i2] = v4
+            acc v4: float32 sum
+            lanes i2 < n2:
+                v5: float32 = b3[i2]
+                v4 sum= v5
+            b2[] = v4
+    """
+    assert to_text(plan.kernels[0], "k").split() == expected.split()
+
+
+def test_sums_of_columns_have_a_row_for_each_part() -> None:
+    x = cr.matrix("x", dtype="float32")
+    plan = planned([x], [x.sum(0)])
+    expected = """
+        k(b0: float32 [n0, n1], b1: float32 [n1], b2: float32 [n2, n1]; n0, n1, n2, n3)
+            parallel for i2 < n2:
+                lanes i1 < n1:
+                    b2[i2, i1] = 0
+                for i0 < n0 in i2 of n3:
+                    lanes i1 < n1:
+                        v0: float32 = b0[i0, i1]
+                        b2[i2, i1] sum= v0
+            lanes i1 < n1:
+                b1[i1] = 0
+            for i2 < n2:
+                lanes i1 < n1:
+                    v1: float32 = b2[i2, i1]
+                    b1[i1] sum= v1
+    """
+    assert to_text(plan.kernels[0], "k").split() == expected.split()
+
+
+def test_small_loops_and_running_sums_are_left_whole() -> None:
+    small = cr.tensor("x", shape=(128, 256), dtype="float32")
+    x = cr.vector("x", dtype="float32")
+    for plan in (planned([small], [small.sum(0)]), planned([x], [cr.cumulative_sum(x)])):
+        assert all(parallel_loop(kernel) is None for kernel in plan.kernels)
+
+
+def programs() -> dict[str, tuple[list[Any], Any]]:
+    x, w = cr.matrix("x", dtype="float32"), cr.vector("w", dtype="float32")
+    k = cr.matrix("k", dtype="int64")
+    centred = x - x.mean(0)
+    return {
+        "total": ([x, w], (cr.exp(x) * w).sum()),
+        "columns": ([x, w], ((x - w) ** 2).sum(0)),
+        "greatest of columns": ([x], x.max(0)),
+        "any": ([x], (x > 3.5).any(0)),
+        "integers": ([k], [k.sum(0), k.sum(), k.prod(0)]),
+        "rows and columns": ([x], [cr.softmax(x), cr.softmax(x).sum(0)]),
+        "two totals": ([x], [x.max(), (x * x).sum()]),
+        "batch norm": ([x, w], cr.grad((centred / cr.sqrt((centred**2).mean(0) + 1) * w).sum(), [x, w])),
+        "loss": ([x], [cr.logsumexp(x, axis=1).mean(), cr.grad(cr.logsumexp(x, axis=1).mean(), x)]),
+        "vector": ([w], [cr.softmax(w), w.sum()]),
+    }
+
+
+@pytest.mark.parametrize("name", programs())
+def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
+    inputs, outputs = programs()[name]
+    f = cr.function(inputs, outputs)
+    for rows, columns in ((0, 3), (1, 5), (15, 7), (700, 130), (1000, 33), (3, 40_000), (70_001, 2)):
+        given = {"x": RNG.standard_normal((rows, columns)), "w": RNG.standard_normal(columns), "k": RNG.integers(-9, 9, (rows, columns))}
+        if name == "vector":
+            given["w"] = RNG.standard_normal(rows * columns)
+        if 0 in (rows, columns) and name in ("greatest of columns", "two totals", "vector"):
+            continue
+        arguments = [given[symbol.name].astype(symbol.type.dtype.numpy) for symbol in inputs]
+        found = []
+        for threads in (1, 2, 3):
+            pool.set_threads(threads)
+            results = f(*arguments)
+            found.append([np.asarray(r) for r in (results if isinstance(results, list) else [results])])
+        expected = cr.reference.evaluate(outputs, dict(zip(inputs, arguments)))
+        for one, two, three, right in zip(*found, expected if isinstance(expected, list) else [expected]):
+            assert one.tobytes() == two.tobytes() == three.tobytes()
+            np.testing.assert_allclose(one, right, rtol=2e-4, atol=2e-5 * max(1, rows))
+
+
+def test_what_follows_reads_the_whole_result() -> None:
+    x = cr.matrix("x", dtype="float32")
+    plan = planned([x], [cr.sqrt((x * x).sum(0))])
+    assert [bool(after_parallel(kernel)) for kernel in plan.kernels] == [True]
