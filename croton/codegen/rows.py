@@ -35,6 +35,8 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     extent = function.extent(lanes.extent)
     sums = [s for s in lanes.body if isinstance(s, Store) and s.op == "sum" and function.buffers[s.buffer].dtype is float32]
     if not sums or (known is not None and known <= BLOCK):
+        if _is_heavy(loop):
+            return False
         _all_rows(function, loop, lanes.body, low, high, "0", extent)
         return True
     tile = f"{lanes.label}.tile"
@@ -106,11 +108,13 @@ def _finish(here: tuple[Index, ...]) -> Callable[[Store], Sequence[Stmt]]:
 
 
 def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, high: str, start: str, end: str) -> None:
-    """The rows [low, high) of the columns [start, end), four by four and then one by one."""
+    """The rows [low, high) of the columns [start, end), four by four and then one by one; one by one if that is work enough."""
     lanes = loop.body[-1]
     assert isinstance(lanes, Lanes)
     sink = function.sink
-    if is_number(low) and is_number(high):
+    if _is_heavy(loop):
+        middle = low
+    elif is_number(low) and is_number(high):
         middle = str(int(low) + (int(high) - int(low)) // ROWS * ROWS)
     else:
         length = high if low == "0" else sink.emit(f"sub i64 {high}, {low}")
@@ -132,10 +136,11 @@ def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, h
 
         return emit
 
-    if is_number(low) and is_number(high) and 1 < int(high) - int(low) <= MOST:
+    if is_number(low) and is_number(high) and 1 < int(high) - int(low) <= MOST and middle != low:
         rows(int(high) - int(low))(low, [])
         return
-    counted_loop(sink, low, middle, ROWS, [], rows(ROWS))
+    if middle != low:
+        counted_loop(sink, low, middle, ROWS, [], rows(ROWS))
     counted_loop(sink, middle, high, 1, [], rows(1))
 
 
@@ -147,10 +152,8 @@ def _reduces_columns(loop: For) -> bool:
     changing = {loop.label}
     stored: list[Store] = []
     loaded: set[str] = set()
-    weight = 0
     body: tuple[Stmt, ...] = (*loop.body[:-1], *lanes.body)
     for statement in body:
-        weight += 25 if isinstance(statement, Let) and statement.function in MATHEMATICS else 1
         if isinstance(statement, Let):
             names = {atom.name for atom in statement.args if not isinstance(atom, Const)}
         elif isinstance(statement, Load):
@@ -164,9 +167,17 @@ def _reduces_columns(loop: For) -> bool:
         if names & changing:
             changing.add(statement.name)
     buffers = {store.buffer for store in stored}
-    if lanes.extent == 1 or not stored or weight * ROWS >= 4 * HEAVY or buffers & loaded or len(buffers) != len(stored):
+    if lanes.extent == 1 or not stored or buffers & loaded or len(buffers) != len(stored):
         return False
     return all(_along(store, lanes.label, changing) for store in stored)
+
+
+def _is_heavy(loop: For) -> bool:
+    """Whether a row is so much work that several at once would only be more code."""
+    lanes = loop.body[-1]
+    assert isinstance(lanes, Lanes)
+    body = (*loop.body[:-1], *lanes.body)
+    return sum([25 if isinstance(s, Let) and s.function in MATHEMATICS else 1 for s in body]) >= HEAVY
 
 
 def _along(store: Store, label: str, changing: set[str]) -> bool:

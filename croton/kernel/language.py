@@ -28,7 +28,8 @@ What may be relied on:
   its range to run, and once more for what follows the loop, when all parts are done. Its scalars are computed in every call.
 * max and min are NaN if any value is; any and all reduce bool, the others numbers. Integers wrap, a division by zero gives 0.
 * A float32 sum, over `lanes`, `for` or into a column, does not lose accuracy with its length: it is kept in float64 between blocks.
-  The exception is `buffer[index] sum= x` in a `for` whose body is more than scalars and one `lanes` of such stores.
+  The exception is `buffer[index] sum= x` in a `for` whose body is more than scalars and one `lanes` of such stores; the scheduler
+  writes those over blocks of few rows.
 * `floor`, `ceil`, `trunc`, `round`, `identity` and `stop` of integers are the value itself.
 """
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from croton.dtypes import DType
+from croton.dtypes import DType, float32
 from croton.kernel.language import Acc, Block, Const, For, Index, Lanes, Let, Load, Stmt, Store, Update, Var
 from croton.kernel.parallelise import every_statement, loop_depth, not_only_read, stored_buffers
 from croton.schedule.names import Names
@@ -29,6 +29,9 @@ PARTS = 16
 """The greatest number of parts, in blocks of whole rows."""
 ROWS = 16
 """A block has at least so many rows where each part has a row of partial results, so that adding them up is little work."""
+LONGEST = 128
+"""Float32 sums of columns that stand among other work are added up in memory, row by row: in blocks of so many rows their error does not grow
+with the number of rows. Loops that do nothing else are compiled so that it does not."""
 ELEMENTS = 4096
 """The elements of a lane are shared out in multiples of this."""
 SMALL = 1 << 16
@@ -49,16 +52,19 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
     scalars = [statement for statement in before if isinstance(statement, Let | Load)]
     totals = _totals(before, loop)
     columns = _columns(loop)
-    if (isinstance(work, int) and work <= SMALL) or totals is None or columns is None or not (totals or columns):
+    if totals is None or columns is None or not (totals or columns):
         return body, []
     fills = [statement for statement in before if not isinstance(statement, Let | Load | Acc)]
     filled = {s.buffer for fill in fills for s in every_statement((fill,)) if isinstance(s, Store)}
     if not all(map(_is_fill, fills)) or not columns <= filled or not_only_read(scalars, body):
         return body, []
     size = extents[loop.label]
+    in_memory = bool(columns & _float32_sums(loop, names)) and not _only_columns(loop)
+    if isinstance(work, int) and work <= SMALL and not (in_memory and isinstance(size, int) and size > 4 * LONGEST):
+        return body, []
     block: Size
     if columns:
-        block = ROWS + size // PARTS
+        block = LONGEST if in_memory else ROWS + size // PARTS
     else:
         block = 1 + size // PARTS if isinstance(loop, For) else ELEMENTS * (1 + size // (ELEMENTS * PARTS))
     parts = (size + block - 1) // block
@@ -152,6 +158,19 @@ def _columns(loop: For | Lanes) -> set[str] | None:
             if statement.op is None or not names <= labels or ops.setdefault(statement.buffer, statement.op) != statement.op:
                 return None
     return shared
+
+
+def _only_columns(loop: For | Lanes) -> bool:
+    """Whether a loop is scalars and one vector loop that only adds to columns."""
+    lanes = loop.body[-1]
+    if not isinstance(lanes, Lanes) or not all(isinstance(s, Let | Load) for s in loop.body[:-1]):
+        return False
+    return all(isinstance(s, Let | Load) or (isinstance(s, Store) and s.op is not None and s.guard is None) for s in lanes.body)
+
+
+def _float32_sums(loop: For | Lanes, names: Names) -> set[str]:
+    summed = {s.buffer for s in every_statement(loop.body) if isinstance(s, Store) and s.op == "sum"}
+    return {buffer.name for buffer in names.buffers if buffer.name in summed and buffer.dtype is float32}
 
 
 def _is_fill(statement: Stmt) -> bool:
