@@ -8,7 +8,8 @@ from croton.codegen.function import Function
 from croton.codegen.lanes import emit_lanes
 from croton.codegen.rows import emit_rows
 from croton.codegen.target import Target, host
-from croton.kernel.language import Kernel
+from croton.codegen.turned import emit_turned
+from croton.kernel.language import For, Kernel
 
 
 def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = None) -> str:
@@ -20,9 +21,14 @@ def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = 
     definitions = []
     declarations: dict[str, str] = {}
     for name, kernel in kernels:
-        function = Function(kernel, chosen, emit_lanes, emit_rows)
+        function = Function(kernel, chosen, emit_lanes, _emit_rows)
         definitions.append(function.text(name))
         declarations.update(function.sink.declarations)
     width = chosen.bits
     attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}\n'
     return "\n".join([*declarations.values(), "", *definitions, attributes])
+
+
+def _emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
+    """The loops that are emitted several rows at a time."""
+    return emit_rows(function, loop, low, high) or emit_turned(function, loop, low, high)
