@@ -82,7 +82,7 @@ class Extraction:
         for node in recurrence.elements:
             if node in recurrence.masks:
                 axes, lifted = recurrence.memo[node]
-                self.memo[node] = (axes, self._given(lifted))
+                self.memo[node] = (axes, lifted if is_number(lifted.node) else self._given(lifted))
 
     def kept(self, loop: Loop) -> Memo:
         """The values of nodes of the core in all steps that are better kept than computed again."""
@@ -182,6 +182,11 @@ class Extraction:
             else:
                 found.append((self._from_outside(together(members)), 1))
         return found
+
+
+def is_number(node: Node) -> bool:
+    """Whether a node is a number that is written down."""
+    return node.kind == "contract" and not node.args
 
 
 def is_worth_keeping(node: Node) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
-from croton.algebra.extraction import Extraction
+from croton.algebra.extraction import Extraction, is_number
 from croton.algebra.history import Constant, Few, History, Late, Looped, Running
 from croton.algebra.loop import Loop, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
@@ -68,11 +68,11 @@ class Recurrence:
         self.inits = [self._inside(carry.init) for carry in carries]
         self.loop: Loop | None = None
         self.histories: list[History | None] = [None] * len(carries)
-        self._grow(carries)
         self.stop = stop
         self.limit = None if limit is None else self._inside(limit)
         self.late = late
         self.whole = stop is not None or limit is not None
+        self._grow(carries)
         if isinstance(step.size, int) and step.size <= 1 and not self.whole:
             self._without_loop(step.size)
             return
@@ -132,9 +132,12 @@ class Recurrence:
         originals = [self._inside(carry.new) for carry in carries]
         self.news = originals
         self.grown: Memo = {}
+        # With the elements in place it shows what is around. Where all is inside, what they are made of does not show.
+        values = self.memo
+        if self.whole:
+            values = {node: (self.memo[node][0], self._veiled(self.memo[node][1])) for node in self.elements}
         while True:
-            # With the elements in place it shows what is around.
-            shown = rebuild(self.news, _keep, dict(self.memo), is_closed)
+            shown = rebuild(self.news, _keep, dict(values), is_closed)
             more = False
             for axes, init, new in zip(self.axes, self.inits, shown):
                 around = [label for label in (*init.labels, *new.labels) if label not in axes and label is not self.step]
@@ -149,6 +152,12 @@ class Recurrence:
                     self.nodes[place] = use.node
                     self.grown[carry.node] = (carry.axes, use)
             self.news = rebuild(originals, _keep, dict(self.grown), is_closed)
+
+    def _veiled(self, use: Use) -> Use:
+        """A value as a step sees it."""
+        if is_number(use.node):
+            return use
+        return mark(list(dict.fromkeys([label for label in use.labels if label is not self.step])), use.node)
 
     # ---- taking apart --------------------------------------------------------------------------------------------
 

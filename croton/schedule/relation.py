@@ -199,6 +199,8 @@ class _Lowering:
             order = self._axes_of_view(source, at)
             if order is not None:
                 return (self._view(source, at, order), tuple([place[label] for label in order]), power)
+        if type(source) is Inline and (plain is None or any(label in self.definitions for label in plain)):
+            source = self.lowering.materialised(source, self.node.args[argument][0].dims)
         labels: dict[int, int] = {}
         body = BodyBuilder()
         guard = self._all(body, guards, labels)
