@@ -1,4 +1,4 @@
-"""What a computation costs, in units of one fused floating point operation, at the hinted sizes.
+"""What a computation costs, in units of one fused floating point operation, at the hinted sizes or others that are assumed.
 
 The model is as coarse as its use: to tell a program from one that does several times the work. A matrix product runs its
 operations faster than a fused loop does, and an intermediate value is written and read.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from croton.sizes import Size, hint
+from croton.sizes import Size, Symbol, hint
 
 PRODUCT_RATE = 8.0
 """How much faster a matrix product runs an operation than a fused loop."""
@@ -39,13 +41,52 @@ class Order(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _extent(size: Size) -> int:
+def _likely(size: Size) -> int:
     return hint(size)
 
 
+class _Assumed(threading.local):
+    """The sizes at which this thread takes costs: the hints, or what `assuming` says."""
+
+    extents: dict[Size, int] | None = None
+    sizes: Mapping[Symbol, int]
+
+
+_assumed = _Assumed()
+
+
+def likely(size: Size) -> int:
+    """The value of a size at the hints, whatever is assumed."""
+    return size if isinstance(size, int) else _likely(size)
+
+
 def extent(size: Size) -> int:
-    """The likely value of a size, for costs only."""
-    return size if isinstance(size, int) else _extent(size)
+    """The value of a size at which costs are taken: the likely one, where nothing else is assumed."""
+    if isinstance(size, int):
+        return size
+    extents = _assumed.extents
+    if extents is None:
+        return _likely(size)
+    found = extents.get(size)
+    if found is None:
+        found = extents[size] = hint(size, _assumed.sizes)
+    return found
+
+
+def assumes() -> bool:
+    """Whether costs are taken at other sizes than the likely ones."""
+    return _assumed.extents is not None
+
+
+@contextmanager
+def assuming(sizes: Mapping[Symbol, int]) -> Iterator[None]:
+    """Costs are taken at these sizes, and at the hints of others. Correctness never depends on it."""
+    before = _assumed.extents, getattr(_assumed, "sizes", {})
+    _assumed.extents, _assumed.sizes = ({}, sizes) if sizes else (None, {})
+    try:
+        yield
+    finally:
+        _assumed.extents, _assumed.sizes = before
 
 
 def elements(sizes: Sequence[Size]) -> int:
@@ -55,7 +96,30 @@ def elements(sizes: Sequence[Size]) -> int:
 
 def forget_hints() -> None:
     """Hints have changed: prices are worked out again."""
-    _extent.cache_clear()
+    _likely.cache_clear()
+
+
+def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:
+    """A tree of pairs as a list: positions of the terms, each result taking the next one."""
+    pairs: list[tuple[int, int]] = []
+    results: list[int] = []
+    stack: list[tuple[Tree, bool]] = [] if tree is None else [(tree, False)]
+    while stack:
+        here, ready = stack.pop()
+        if ready:
+            right, left = results.pop(), results.pop()
+            results.append(count + len(pairs))
+            pairs.append((left, right))
+        elif isinstance(here, int):
+            results.append(here)
+        else:
+            stack += [(here, True), (here[1], False), (here[0], False)]
+    return pairs
+
+
+def follow(terms: Sequence[frozenset], out: frozenset, extents: Mapping, tree: Tree | None) -> float:
+    """The time of a given order."""
+    return _Search(terms, out, extents).follow(tree) if terms else 0.0
 
 
 def search(terms: Sequence[frozenset], out: frozenset, extents: Mapping, rate: float = PRODUCT_RATE) -> Order:
@@ -192,6 +256,25 @@ class _Search:
             fresh += 1
         ((_, tree),) = live.values()
         return Order(tree, flops, total, largest)
+
+    def follow(self, tree: Tree | None) -> float:
+        """The time of a given order."""
+        users: dict[int, int] = {}
+        for mask in self.masks:
+            for bit in _bits(mask):
+                users[bit] = users.get(bit, 0) + 1
+        items, total = [], 0.0
+        for mask in self.masks:
+            kept = mask & ~sum(bit for bit in _bits(mask) if users[bit] == 1 and not bit & self.out)
+            total += self.leaf(mask, kept)[1]
+            items.append(kept)
+        for left, right in pairs_of(tree, len(items)):
+            a, b = items[left], items[right]
+            items.append(self._keep(a, b, users))
+            total += self.step(a, b, items[-1])[1]
+            for bit in _bits(a & b):
+                users[bit] -= 1
+        return total
 
     def _keep(self, a: int, b: int, users: Mapping[int, int]) -> int:
         both = a & b

@@ -9,7 +9,7 @@ from croton.algebra import rows
 from croton.algebra.cost import elements, extent, search
 from croton.algebra.node import Node
 from croton.algebra.rows import Row
-from croton.algebra.solution import Check, Digit, Factor, Gather, Predicate, Solved
+from croton.algebra.solution import UNTIMED, Check, Digit, Factor, Gather, Predicate, Solved, timed
 from croton.sizes import Size, nonnegative, product
 
 UNSOLVED = None
@@ -268,14 +268,8 @@ class Attempt:
         plain = _is_plain(at, {label: sizes[label] for label in free}, problem.sizes)
         injective = plain or self._is_injective(at, kept, bound)
         covers = plain or (injective and not predicates and product(problem.node.dims) == product([sizes[label] for label in kept]))
-        extents = {label: extent(sizes[label]) for label in (*kept, *inner)}
-        plan = search(terms, frozenset(kept), extents)
         loop = (*kept, *inner)
-        time = plan.time + 0.01 * len(used) + sum([0.02 for definition in used if isinstance(definition, Digit)])
-        if not plain:
-            time += 2 * elements([sizes[label] for label in kept]) + (0 if covers else elements(problem.node.dims))
-        time += sum([elements([sizes[label] for label in term]) for term in terms[len(factors) :]])
-        return Solved(
+        found = Solved(
             loop,
             {label: sizes[label] for label in (*loop, *[definition.label for definition in used])},
             tuple(used),
@@ -289,9 +283,10 @@ class Attempt:
             repeat,
             problem.checks,
             tuple(terms),
-            plan,
-            time,
+            UNTIMED,
+            0.0,
         )
+        return timed(problem.node.dims, found)
 
     def _at(self, label: int) -> Row:
         expression = self.affine.get(label)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
 from croton.algebra.common import take_out
+from croton.algebra.contest import Bill, Contest, amount, is_open
 from croton.algebra.contract import contract
 from croton.algebra.diagonal import sink_diagonals
 from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
@@ -27,7 +28,6 @@ from croton.algebra.loop import bodies_of
 from croton.algebra.nest import nested
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
-from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
@@ -70,8 +70,11 @@ class Form(NamedTuple):
     gain: float
 
 
-def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], list[Decision]]:
-    """The same values by cheaper programs, at the hinted sizes of unknown sizes, and the rewrites that were chosen."""
+def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest] | None = None) -> tuple[list[Use], list[Decision]]:
+    """The same values by cheaper programs, at likely values of unknown sizes, and the rewrites that were chosen.
+
+    Choices that other sizes would turn are added to `contests`.
+    """
     if policy not in POLICIES:
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
@@ -88,6 +91,8 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT) -> tuple[list[Use], lis
         if not origins:
             break
         kept |= origins
+    if contests is not None:
+        contests += [contest for contest in work.contests if is_open(contest)]
     return result, inside + work.decisions
 
 
@@ -104,10 +109,11 @@ def _optimised_bodies(uses: Sequence[Use], policy: str) -> tuple[Memo, list[Deci
 
 
 class _Optimiser:
-    __slots__ = ("alive", "bodies", "committed", "decisions", "opened", "origins", "policy", "readers", "whole")
+    __slots__ = ("alive", "bodies", "committed", "contests", "decisions", "opened", "origins", "policy", "readers", "whole")
 
     def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node], bodies: Memo) -> None:
         self.bodies = bodies
+        self.contests: list[Contest] = []
         self.decisions: list[Decision] = []
         self.opened: set[Node] = set()
         self.origins: dict[Node, list[Node]] = {}
@@ -178,23 +184,31 @@ class _Optimiser:
         shares = self._shares(atomic.node)
         if not shares and not may_distribute(atomic.node) and not _is_tied(atomic.node):
             return atomic
-        before = self._price(atomic.node, shares)
         forms = [*_opened(atomic, shares)]
         forms += [form for opened in (Form("", atomic, SAFE), *forms[:1]) for form in _running(opened)]
         forms += [form for base in (Form("", atomic, SAFE), *forms) for form in self._distributed(base, shares)]
         forms += [Form(_named(base.rule, "sum a part first"), use, base.gain) for base in (Form("", atomic, SAFE), *forms) for use in nested(base.use)]
-        best, least = None, before * NOTICEABLE
-        for form in forms:
-            after = self._price(form.use.node, shares)
+        if not forms:
+            self._keep_whole(shares)
+            return atomic
+        bills = (self._bill(atomic.node, shares), *[self._bill(form.use.node, shares) for form in forms])
+        before = amount(bills[0])
+        best, chosen, least = None, 0, before * NOTICEABLE
+        for number, form in enumerate(forms, 1):
+            after = amount(bills[number])
             if after < least and (form.gain == SAFE or after * form.gain <= before):
-                best, least = form, after
+                best, chosen, least = form, number, after
+        self.contests.append(Contest(bills, (SAFE, *[form.gain for form in forms]), chosen))
         if best is None:
-            # What others read too stays whole here, so they have it for nothing.
-            self.alive.update([child for child in shares if self.readers.get(child, 1) > 1])
+            self._keep_whole(shares)
             return atomic
         self.opened.update(shares)
         self.decisions.append(Decision(best.rule + (" (may cancel)" if best.gain > SAFE else ""), origin, before, least))
         return best.use
+
+    def _keep_whole(self, shares: dict[Node, float]) -> None:
+        """What others read too stays whole here, so they have it for nothing."""
+        self.alive.update([child for child in shares if self.readers.get(child, 1) > 1])
 
     def _taken_out(self, origin: Node, terms: Use) -> Use:
         """What the terms of a sum have in common is multiplied once, where that saves something."""
@@ -205,9 +219,12 @@ class _Optimiser:
         for child, *_ in terms.node.args:
             readers = max(1, self.readers.get(child, 1))
             if child.kind == "contract" and child not in (self.whole if readers == 1 else self.alive):
-                shares[child] = cost(child) / readers
-        before, after = self._price(terms.node, shares), self._price(found.node, shares)
-        if after >= before * NOTICEABLE:
+                shares[child] = 1.0 / readers
+        bills = self._bill(terms.node, shares), self._bill(found.node, shares)
+        before, after = map(amount, bills)
+        better = after < before * NOTICEABLE
+        self.contests.append(Contest(bills, (SAFE, SAFE), int(better)))
+        if not better:
             return terms
         self.opened.update(shares)
         self.decisions.append(Decision("take out common factors", origin, before, after))
@@ -222,29 +239,27 @@ class _Optimiser:
             if child in self.alive or child in shares or not _can_open(child):
                 continue
             weight /= max(1, self.readers.get(child, 1))
-            shares[child] = weight * cost(child)
+            shares[child] = weight
             stack += [(arg[0], weight) for arg in child.args]
         return shares
 
-    def _price(self, root: Node, shares: dict[Node, float]) -> float:
+    def _bill(self, root: Node, shares: dict[Node, float]) -> Bill:
         """What a form costs beyond what is computed already. Only new nodes are looked at."""
-        total = 0.0
-        stack, seen = [root], {root}
-        first = True
+        bill = [(root, 1.0)]
+        stack, seen = [arg[0] for arg in root.args], {root}
         while stack:
             node = stack.pop()
-            if first or node not in self.committed:
-                total += cost(node)
+            if node in seen:
+                continue
+            seen.add(node)
+            if node not in self.committed:
+                bill.append((node, 1.0))
             elif node in shares:
-                total += shares[node]
+                bill.append((node, shares[node]))
             else:
                 continue
-            first = False
-            for arg in node.args:
-                if arg[0] not in seen:
-                    seen.add(arg[0])
-                    stack.append(arg[0])
-        return total
+            stack += [arg[0] for arg in node.args]
+        return bill
 
     def _distributed(self, base: Form, shares: dict[Node, float]) -> list[Form]:
         node = base.use.node
@@ -282,7 +297,7 @@ class _Optimiser:
         if piece.node.kind != "contract" or not any(arg[0] in shares for arg in piece.node.args):
             return piece
         forms = [form.use for form in _opened(piece, shares)]
-        return min([piece, *forms], key=lambda use: self._price(use.node, shares))
+        return min([piece, *forms], key=lambda use: amount(self._bill(use.node, shares)))
 
 
 def _is_tied(node: Node) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from croton.algebra.cost import Order
+from croton.algebra.cost import Order, elements, extent, search
 from croton.algebra.rows import Row
 from croton.sizes import Size
 
@@ -91,3 +91,18 @@ class Solved(NamedTuple):
     terms: tuple[frozenset[int], ...]
     order: Order
     time: float
+
+
+UNTIMED = Order(None, 0, 0.0, 0)
+
+
+def timed(dims: Sequence[Size], solved: Solved) -> Solved:
+    """A loop nest for a value of these dims with its order and time, at the assumed sizes."""
+    sizes, kept, terms = solved.sizes, solved.kept, solved.terms
+    order = search(terms, frozenset(kept), {label: extent(sizes[label]) for label in solved.loop})
+    used = solved.definitions
+    time = order.time + 0.01 * len(used) + sum([0.02 for definition in used if isinstance(definition, Digit)])
+    if not solved.plain:
+        time += 2 * elements([sizes[label] for label in kept]) + (0 if solved.covers else elements(dims))
+    time += sum([elements([sizes[label] for label in term]) for term in terms[len(solved.factors) :]])
+    return solved._replace(order=order, time=time)

@@ -7,9 +7,9 @@ large enough, else a reduction.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from croton.algebra.cost import Tree, extent, search
+from croton.algebra.cost import Tree, extent, likely, pairs_of, search
 from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType, bool_, float32, float64
 from croton.schedule.factors import Factor, multiplied
@@ -107,7 +107,7 @@ def _is_product(dims: tuple[Size, ...], mine: set[int], others: set[int], gone: 
     for group in (rows, columns, gone):
         side = 1
         for label in group:
-            side *= extent(dims[label])
+            side *= likely(dims[label])
         sides.append(side)
     least = min(sides)
     return least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone))
@@ -158,21 +158,3 @@ def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], 
     moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in factors]
     result = multiplied(lowering, body, moved, ONE, dtype)
     return lowering.emit(tuple([dims[label] for label in labels]), len(labels), None, body.finish(result)), tuple(labels)
-
-
-def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:
-    """A tree of pairs as a list: positions of the terms, each result taking the next one."""
-    pairs: list[tuple[int, int]] = []
-    results: list[int] = []
-    stack: list[tuple[Any, bool]] = [] if tree is None else [(tree, False)]
-    while stack:
-        here, ready = stack.pop()
-        if ready:
-            right, left = results.pop(), results.pop()
-            results.append(count + len(pairs))
-            pairs.append((left, right))
-        elif isinstance(here, int):
-            results.append(here)
-        else:
-            stack += [(here, True), (here[1], False), (here[0], False)]
-    return pairs

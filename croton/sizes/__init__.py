@@ -17,15 +17,18 @@ from croton.sizes.poly import (
     unused_symbol,
 )
 from croton.sizes.prove import nonnegative, positive, within
+from croton.sizes.weighted import Weighted, never_more, value, weighted
 
 __all__ = [
     "Poly",
     "Quotient",
     "Size",
     "Symbol",
+    "Weighted",
     "evaluate",
     "fresh_symbol",
     "hint",
+    "never_more",
     "nonnegative",
     "order_key",
     "positive",
@@ -35,5 +38,7 @@ __all__ = [
     "symbol",
     "symbols",
     "unused_symbol",
+    "value",
+    "weighted",
     "within",
 ]

@@ -1,0 +1,191 @@
+"""Choices that other sizes would turn.
+
+The optimiser and the planner decide at likely values of the unknown sizes. A decision is left open if what was chosen takes more than `WORTH` times as
+long as something that was rejected, at sizes that are as plausible. Most are closed: by a proof that holds at all sizes, or by trying a few. Equal
+decisions about sizes of other names are looked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from croton.algebra.cost import Tree, assuming, extent, follow
+from croton.algebra.node import RELATIONS, Node
+from croton.algebra.plan import cost, plan
+from croton.algebra.price import Price, never_dearer, price_of, prices_of, total
+from croton.sizes import Poly, Size, Symbol, symbols
+
+Regime = dict[Symbol, int]
+"""Values of unknown sizes for which a program may be made; other symbols are as likely as ever."""
+
+WORTH = 2.0
+"""A decision is open, and a program of its own is worth having, where it saves more than this factor."""
+
+FEW, MANY = 16, 64
+"""An unknown size may be this much smaller or greater than it is likely to be."""
+
+MOST_SYMBOLS = 6
+"""So many unknown sizes of one decision are varied."""
+
+Bill = list[tuple[Node, float]]
+"""What a form costs: nodes, and the part of the cost of each that it bears."""
+
+
+def amount(bill: Bill) -> float:
+    """The cost of a bill, at the assumed sizes."""
+    return sum([cost(node) * part for node, part in bill])
+
+
+class Contest(NamedTuple):
+    """A choice between forms of a value. The first bill is the value as it was written; a form must save the factor that its gain says."""
+
+    bills: tuple[Bill, ...]
+    gains: tuple[float, ...]
+    chosen: int
+
+    def outcome(self) -> tuple[float, float]:
+        """What the choice takes at the assumed sizes, and what the best one would."""
+        prices = list(map(amount, self.bills))
+        return prices[self.chosen], min([price for price, gain in zip(prices, self.gains) if gain == 1.0 or price * gain <= prices[0]])
+
+    def sizes(self) -> Iterable[Size]:
+        return [size for bill in self.bills for node, _ in bill for size in node.dims + node.sums]
+
+    def settled(self) -> bool:
+        """Whether it is proved that no form could save enough."""
+        parts = [(price_of(node), part) for node, part in self.bills[self.chosen]]
+        if any(price is None for price, _ in parts):
+            return False
+        chosen = total(parts)  # type: ignore[arg-type]
+        return all(number == self.chosen or _is_no_less(bill, chosen) for number, bill in enumerate(self.bills))
+
+    def key(self, names: dict[Size, int]) -> tuple:
+        return (self.chosen, self.gains, *[tuple([(_structure(node, names), part) for node, part in bill]) for bill in self.bills])
+
+
+class Ordered(NamedTuple):
+    """The order in which the factors of a product are contracted."""
+
+    node: Node
+    tree: Tree | None
+
+    def outcome(self) -> tuple[float, float]:
+        """What this order takes at the assumed sizes, and what the best one would."""
+        least = cost(self.node)
+        return max(least, ordered_cost(self.node, self.tree)), least
+
+    def sizes(self) -> Iterable[Size]:
+        return self.node.dims + self.node.sums
+
+    def settled(self) -> bool:
+        return False
+
+    def key(self, names: dict[Size, int]) -> tuple:
+        return (_structure(self.node, names),)
+
+
+def ordered_cost(node: Node, tree: Tree | None) -> float:
+    """What a product takes in a given order, at the assumed sizes."""
+    terms = [frozenset(arg[1]) for arg in node.args]
+    rank = len(node.dims)
+    extents = {label: extent(size) for label, size in enumerate(node.dims + node.sums)}
+    powers = sum([_elements(extents, arg[1]) for arg in node.args if arg[2] != 1])
+    return follow(terms, frozenset(range(rank)), extents, tree) + powers
+
+
+def _elements(extents: dict[int, int], labels: Iterable[int]) -> int:
+    count = 1
+    for label in labels:
+        count *= extents[label]
+    return count
+
+
+def orders(nodes: Iterable[Node]) -> list[Ordered]:
+    """Those products of many factors, without relations, whose order other sizes may turn."""
+    found = []
+    for node in nodes:
+        if node.kind == "contract" and len(node.args) > 2 and any(not isinstance(size, int) for size in node.dims + node.sums):
+            if all(arg[0].kind not in RELATIONS for arg in node.args):
+                found.append(Ordered(node, plan(node).tree))
+    return found
+
+
+def is_open(contest: Contest | Ordered) -> bool:
+    """Whether other plausible sizes would turn a choice and save more than `WORTH`."""
+    unknown = {size for size in contest.sizes() if not isinstance(size, int)}
+    if not unknown:
+        return False
+    key = contest.key({})
+    found = _known.get(key)
+    if found is None:
+        found = _known[key] = not contest.settled() and any(_turns(contest, regime) for regime in regimes(_symbols(unknown)))
+        if len(_known) > MOST_KNOWN:
+            _known.pop(next(iter(_known)))
+    return found
+
+
+MOST_KNOWN = 4096
+_known: dict[tuple, bool] = {}
+
+
+def _turns(contest: Contest | Ordered, regime: Regime) -> bool:
+    with assuming(regime):
+        paid, least = contest.outcome()
+    return paid > WORTH * least
+
+
+def regimes(names: Sequence[Symbol]) -> list[Regime]:
+    """Plausible sizes: each unknown one small or great by itself, and all of them."""
+    low = {name: max(1, extent(name.size) // FEW) for name in names}
+    high = {name: extent(name.size) * MANY for name in names}
+    found: list[Regime] = [{name: side[name]} for side in (low, high) for name in names]
+    return found if len(names) < 2 else [*found, low, high]
+
+
+def _symbols(sizes: Iterable[Size]) -> list[Symbol]:
+    return list(dict.fromkeys([name for size in sizes for name in symbols(size)]))[:MOST_SYMBOLS]
+
+
+def contested(contests: Iterable[Contest | Ordered]) -> list[Symbol]:
+    """The unknown sizes that choices are about, those of most choices first."""
+    counts: dict[Symbol, int] = {}
+    for contest in contests:
+        for name in dict.fromkeys([name for size in contest.sizes() for name in symbols(size)]):
+            counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda name: -counts[name])[:MOST_SYMBOLS]
+
+
+def _is_no_less(bill: Bill, chosen: Price) -> bool:
+    """Whether it is proved that a form, in any order of its factors, is not worth having in place of the chosen one."""
+    options: list[Price] = [total([])]
+    for node, part in bill:
+        found = prices_of(node)
+        if found is None or len(options) * len(found) > MOST_OPTIONS:
+            return False
+        options = [total([(option, 1.0), (price, part)]) for option in options for price in found]
+    return all(never_dearer(chosen, option, WORTH) for option in options)
+
+
+MOST_OPTIONS = 3
+"""So many combinations of orders are priced for a proof."""
+
+
+def _structure(node: Node, names: dict[Size, int]) -> tuple:
+    """What the cost of a node depends on, with unknown sizes numbered as they come."""
+    if node.kind == "loop" or any(arg[0].kind in RELATIONS for arg in node.args):
+        return (node.id,)
+    sizes = tuple([size if isinstance(size, int) else _numbered(size, names) for size in node.dims + node.sums])
+    if node.kind == "contract":
+        return (sizes, len(node.dims), tuple([(arg[1], arg[2] != 1) for arg in node.args]))
+    return (sizes, node.kind, node.param if node.kind == "map" else len(node.args))
+
+
+def _numbered(size: Poly, names: dict[Size, int]) -> tuple:
+    """An unknown size by its number and its likely value; what is made of unknown sizes by itself."""
+    if len(size.terms) > 1 or size.terms[0][1] != 1 or len(size.terms[0][0]) > 1 or not isinstance(size.terms[0][0][0], Symbol):
+        return ("made of", size)
+    number = names.get(size)
+    if number is None:
+        number = names[size] = len(names)
+    return ("unknown", number, extent(size))

@@ -1,0 +1,111 @@
+"""Up to three programs of one value, where no one of them is good at all plausible sizes.
+
+A program is made at likely sizes. The choices that it left open (see `croton.algebra.contest`) say at which other sizes it would waste most; there another
+one is made, and once more for what the two leave. Which of them runs is decided at each call, by what they cost at its sizes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from croton.algebra.contest import FEW, MANY, WORTH, Contest, Ordered, Regime, contested, is_open, ordered_cost, orders, regimes
+from croton.algebra.cost import Tree, assuming, extent
+from croton.algebra.node import Node, Use, walk
+from croton.algebra.optimise import Decision, optimise
+from croton.algebra.plan import cost
+from croton.sizes import Symbol
+
+MOST_VERSIONS = 3
+
+MOST_TRIED = 5
+"""So many regimes are optimised for at most, to find them."""
+
+
+class Version(NamedTuple):
+    """A program, the rewrites that were chosen, and the sizes it was made for: other unknown sizes are as likely as ever."""
+
+    uses: list[Use]
+    decisions: list[Decision]
+    regime: Regime
+
+
+class Versions(NamedTuple):
+    """The programs of one value, the one for likely sizes first, and plausible sizes to compare them at."""
+
+    versions: list[Version]
+    regimes: list[Regime]
+
+
+def versions(uses: Sequence[Use], policy: str) -> Versions:
+    """The same values by programs that are cheaper: one, or a few where other plausible sizes want another."""
+    found: list[Contest] = []
+    first = Version(*optimise(uses, policy, found), {})
+    nodes = list(walk([use.node for use in first.uses]))
+    contests: list[Contest | Ordered] = [*found, *[order for order in orders(nodes) if is_open(order)]]
+    if not contests:
+        return Versions([first], [])
+    places = plausible(contested(contests))
+    base = _Measured(first, nodes)
+    wasted = [(regime, possible) for regime in places if (possible := _possible(base, contests, regime)) is not None]
+    made = [base]
+    for _ in range(MOST_TRIED):
+        # Where the programs so far waste most, beside what is thought to be possible.
+        ratios = [min([program.amount(regime) for program in made]) / possible for regime, possible in wasted]
+        if len(made) == MOST_VERSIONS or not ratios or max(ratios) <= WORTH:
+            break
+        regime, _ = wasted.pop(ratios.index(max(ratios)))
+        with assuming(regime):
+            version = Version(*optimise(uses, policy), regime)
+            program = _Measured(version, list(walk([use.node for use in version.uses])))
+        if not any(program.is_as(other) for other in made):
+            made.append(program)
+    return Versions([program.version for program in made], places)
+
+
+def plausible(names: Sequence[Symbol]) -> list[Regime]:
+    """Plausible sizes, for comparing programs: likely, small and great in all combinations of a few unknown sizes, in some of more."""
+    if len(names) > 3:
+        return [{}, *regimes(names)]
+    sides = [(extent(name.size), max(1, extent(name.size) // FEW), extent(name.size) * MANY) for name in names]
+    return [dict(zip(names, values)) for values in itertools.product(*sides)]
+
+
+class _Measured:
+    """A program with the orders that its products have."""
+
+    __slots__ = ("_amounts", "nodes", "trees", "version")
+
+    def __init__(self, version: Version, nodes: list[Node]) -> None:
+        self.version = version
+        self.nodes = nodes
+        self.trees: dict[Node, Tree | None] = {order.node: order.tree for order in orders(nodes)}
+        self._amounts: dict[tuple, float] = {}
+
+    def amount(self, regime: Regime) -> float:
+        """What it costs at other sizes than those it was made for."""
+        key = tuple(regime.values())
+        found = self._amounts.get(key)
+        if found is None:
+            with assuming(regime):
+                found = sum([ordered_cost(node, self.trees[node]) if node in self.trees else cost(node) for node in self.nodes])
+            self._amounts[key] = found
+        return found
+
+    def is_as(self, other: _Measured) -> bool:
+        """Whether two programs are the same."""
+        same = all(mine.node is theirs.node for mine, theirs in zip(self.version.uses, other.version.uses))
+        return same and self.trees == other.trees
+
+
+def _possible(base: _Measured, contests: Sequence[Contest | Ordered], regime: Regime) -> float | None:
+    """What a program made for these sizes might cost, where that is worth having."""
+    with assuming(regime):
+        outcomes = [contest.outcome() for contest in contests]
+    paid, least = sum([outcome[0] for outcome in outcomes]), sum([outcome[1] for outcome in outcomes])
+    if paid <= WORTH * least:
+        return None
+    amount = base.amount(regime)
+    possible = max(amount - (paid - least), least / WORTH)
+    return possible if amount > WORTH * possible else None
