@@ -31,21 +31,14 @@ class Version(NamedTuple):
     regime: Regime
 
 
-class Versions(NamedTuple):
-    """The programs of one value, the one for likely sizes first, and plausible sizes to compare them at."""
-
-    versions: list[Version]
-    regimes: list[Regime]
-
-
-def versions(uses: Sequence[Use], policy: str) -> Versions:
-    """The same values by programs that are cheaper: one, or a few where other plausible sizes want another."""
+def versions(uses: Sequence[Use], policy: str) -> list[Version]:
+    """The same values by programs that are cheaper: one for likely sizes, and behind it others where other plausible sizes want one."""
     found: list[Contest] = []
     first = Version(*optimise(uses, policy, found), {})
     nodes = list(walk([use.node for use in first.uses]))
     contests: list[Contest | Ordered] = [*found, *[order for order in orders(nodes) if is_open(order)]]
     if not contests:
-        return Versions([first], [])
+        return [first]
     places = plausible(contested(contests))
     base = _Measured(first, nodes)
     wasted = [(regime, possible) for regime in places if (possible := _possible(base, contests, regime)) is not None]
@@ -61,7 +54,7 @@ def versions(uses: Sequence[Use], policy: str) -> Versions:
             program = _Measured(version, list(walk([use.node for use in version.uses])))
         if not any(program.is_as(other) for other in made):
             made.append(program)
-    return Versions([program.version for program in made], places)
+    return [program.version for program in made]
 
 
 def plausible(names: Sequence[Symbol]) -> list[Regime]:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from croton.compile.account import Account
+from croton.compile.choose import Choosing
 from croton.compile.fingerprint import Unkeyed, fingerprint
 from croton.compile.job import Job
 from croton.compile.pipeline import run
 from croton.compile.routines import routine
-from croton.compile.store import Stored, read, write
+from croton.compile.store import Part, Stored, read, write
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.walk import walk
-from croton.runtime.engine import load_object
+from croton.runtime.engine import Code, load_object
+from croton.runtime.function import choose, load
 from croton.runtime.pool import set_threads
 from croton.runtime.program import Program
 from croton.runtime.stream import Limits
+from croton.sizes import Symbol, evaluate
 from croton.util.config import config
 
 
 class Executable(NamedTuple):
-    """What `load` takes, and what the program says of itself."""
+    """What `load` takes, and what the program says of itself.
+
+    `others` are the programs that a call runs instead where `choosing` says so.
+    """
 
     program: Program
     kernels: tuple[int, ...]
@@ -33,6 +39,26 @@ class Executable(NamedTuple):
     limits: Limits
     account: Account
     seconds: dict[str, float]
+    others: tuple[Executable, ...] = ()
+    choosing: Choosing | None = None
+
+    def at(self, shapes: Sequence[tuple[int, ...]]) -> Executable:
+        """The program that runs for arguments of these shapes."""
+        number = 0 if self.choosing is None else self.choosing.choice.pick(shapes)
+        return self if number == 0 else self.others[number - 1]
+
+    def with_sizes(self, sizes: Mapping[Symbol, int]) -> Executable:
+        """The program that runs where the sizes of the arguments are these."""
+        return self.at([tuple([evaluate(size, sizes) for size in argument.shape]) for argument in self.account.arguments]) if self.others else self
+
+    def load(self, cells: Sequence[Sequence[list[np.ndarray]]] | None = None, fallback: Callable[..., Any] | None = None) -> Any:
+        """The function of the program, or of all of them; with other cells for the shared variables, if they are given for each."""
+        programs = (self, *self.others)
+        functions = [
+            load(one.program, one.kernels, own, one.routines, fallback, one.keep, one.limits)
+            for one, own in zip(programs, [one.cells for one in programs] if cells is None else cells)
+        ]
+        return functions[0] if self.choosing is None else choose(functions, self.choosing.choice)
 
 
 def executable(
@@ -85,19 +111,24 @@ def _position(inputs: Sequence[Input], leaf: Input) -> int:
 
 def _stored(job: Job, shared: Sequence[Expr]) -> Stored:
     order = {variable: i for i, variable in enumerate(shared)}
-    assembled = job.assembled
     places = tuple(order[variable] for variable in job.shared)
-    return Stored(assembled.program, assembled.constants, assembled.routines, places, job.account, job.object_code, len(job.plan.kernels))
+    numbers = {kernel: i for i, kernel in enumerate(job.kernels)}
+    parts = []
+    for one in job.programs:
+        program, constants, routines, _ = one.assembled
+        parts.append(Part(program, constants, routines, places, one.account, tuple([numbers[kernel] for kernel in one.plan.kernels])))
+    return Stored(tuple(parts), job.choosing, job.object_code)
 
 
 def _loaded(stored: Stored, shared: Sequence[Any], seconds: dict[str, float]) -> Executable:
+    code = load_object(stored.object_code) if any(part.kernels for part in stored.parts) else None
+    first, *others = [_loaded_part(part, code, shared, seconds) for part in stored.parts]
+    return first._replace(others=tuple(others), choosing=stored.choosing)
+
+
+def _loaded_part(part: Part, code: Code | None, shared: Sequence[Any], seconds: dict[str, float]) -> Executable:
     # An array that was pickled has a dtype object of its own; the entry compares dtypes by identity with NumPy's.
-    cells = [shared[place].cell for place in stored.shared] + [[array.view(np.dtype(array.dtype.str))] for array in stored.constants]
-    keep: tuple[Any, ...] = ()
-    kernels: tuple[int, ...] = ()
-    if stored.kernels:
-        code = load_object(stored.object_code)
-        keep = (code,)
-        kernels = tuple(code.address(f"k{i}") for i in range(stored.kernels))
-    routines = tuple(routine(name, params) for name, params in stored.routines)
-    return Executable(stored.program, kernels, tuple(cells), routines, keep, Limits(), stored.account, seconds)
+    cells = [shared[place].cell for place in part.shared] + [[array.view(np.dtype(array.dtype.str))] for array in part.constants]
+    kernels = () if code is None else tuple([code.address(f"k{i}") for i in part.kernels])
+    routines = tuple(routine(name, params) for name, params in part.routines)
+    return Executable(part.program, kernels, tuple(cells), routines, () if code is None else (code,), Limits(), part.account, seconds)

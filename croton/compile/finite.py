@@ -19,7 +19,7 @@ from croton.algebra.operand import fresh_use
 from croton.algebra.stabilise import stabilise
 from croton.compile.executable import Executable
 from croton.expr.expr import Expr, SharedVariable
-from croton.runtime.function import call_native, load
+from croton.runtime.function import call_native
 from croton.sizes import Poly, Symbol, symbols
 from croton.transforms.lower import lower
 from croton.util.errors import CrotonError
@@ -36,11 +36,13 @@ class CheckedProgram:
         self.inputs = inputs
         self.roots = roots
         self.replaced = replaced
-        self.cells = executable.cells
+        programs = (executable, *executable.others)
+        self.cells = list({id(cell): cell for one in programs for cell in one.cells}.values())
         self.written = {id(variable.cell) for variable in replaced if variable is not None}
-        self.own: list[list[np.ndarray]] = [[cell[0]] for cell in executable.cells]
+        self.own: list[list[np.ndarray]] = [[cell[0]] for cell in self.cells]
+        own = {id(cell): copy for cell, copy in zip(self.cells, self.own)}
         self.structure = executable.program.structure
-        self.native = load(executable.program, executable.kernels, self.own, executable.routines, keep=executable.keep, limits=executable.limits)
+        self.native = executable.load([[own[id(cell)] for cell in one.cells] for one in programs])
         self.lock = threading.Lock()
 
     def call(self, arrays: Sequence[np.ndarray]) -> Any:

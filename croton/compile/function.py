@@ -23,7 +23,7 @@ from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.types import describe
 from croton.expr.walk import substitute, walk
 from croton.ops.casting import asarray
-from croton.runtime.function import call_native, load
+from croton.runtime.function import call_native
 from croton.runtime.status import Refused, Status
 from croton.sizes import Size, evaluate
 from croton.util.config import config
@@ -72,15 +72,18 @@ class SlowFunction:
 
 
 def _explain(self: Any) -> Report:
-    return report(self.name, self.account)
+    found: Executable = self.program
+    return report(self.name, [found.account, *[other.account for other in found.others]], found.choosing)
 
 
 def _flops(self: Any, *shapes: Any, **named: Any) -> int:
-    return self.account.flops(sizes_of(self.account, shapes, named))
+    sizes = sizes_of(self.account, shapes, named)
+    return self.program.with_sizes(sizes).account.flops(sizes)
 
 
 def _memory_peak(self: Any, *shapes: Any, **named: Any) -> int:
-    return self.account.memory_peak(sizes_of(self.account, shapes, named))
+    sizes = sizes_of(self.account, shapes, named)
+    return self.program.with_sizes(sizes).account.memory_peak(sizes)
 
 
 def _profile(self: Any, *args: Any, repeat: int = 10, **kwargs: Any) -> Profile:
@@ -181,9 +184,7 @@ class _Caller:
     def made(self) -> Any:
         """The function object."""
         found = self.executable
-        self.native = load(
-            found.program, found.kernels, found.cells, found.routines, self.fallback if self.direct else None, found.keep, found.limits
-        )
+        self.native = found.load(fallback=self.fallback if self.direct else None)
         result: Any = self.native if self.direct else SlowFunction(self.call)
         _dress(type(result))
         result.name, result.account, result.signature, result.program, result.caller = self.name, found.account, self.signature, found, self
@@ -229,7 +230,7 @@ class _Caller:
 
     def error(self, status: Status, arrays: Sequence[np.ndarray]) -> Exception:
         """What a refused call means to the user."""
-        account = self.executable.account
+        account = self.executable.at([array.shape for array in arrays]).account
         arguments = (*account.arguments, *account.shared)
         values = [*arrays, *(cell[0] for cell in self.executable.cells)]
         if status.reason == "size":

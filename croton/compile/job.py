@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from croton.algebra.contest import Regime
 from croton.algebra.node import Operand
 from croton.compile.account import Account
 from croton.compile.assemble import Assembled
+from croton.compile.choose import Choosing
 from croton.expr.expr import Expr, Input, SharedVariable
+from croton.kernel.language import Kernel
 from croton.schedule.plan import Plan
 from croton.transforms.lower import Lowered
 
 
 @dataclass
 class Job:
-    """One compilation: what was asked for, and what each pass has made of it."""
+    """One compilation: what was asked for, and what each pass has made of it.
+
+    Where no one program is good at all plausible sizes there are a few, each a job: this one for likely sizes, and `others` for the sizes of their `regime`.
+    `choosing` says how a call chooses. The kernels and the object code are those of all.
+    """
 
     inputs: Sequence[Input]
     results: Sequence[Expr]
@@ -32,4 +39,13 @@ class Job:
     assembled: Assembled = field(init=False)
     object_code: bytes = b""
     account: Account = field(init=False)
+    kernels: list[Kernel] = field(default_factory=list)
+    regime: Regime = field(default_factory=dict)
+    others: list[Job] = field(default_factory=list)
+    choosing: Choosing | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def programs(self) -> list[Job]:
+        """This one and the others."""
+        return [self, *self.others]

@@ -6,13 +6,16 @@ import gc
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from copy import copy
 
+from croton.algebra.cost import assuming
 from croton.algebra.node import Operand
-from croton.algebra.optimise import optimise
 from croton.algebra.stabilise import stabilise
+from croton.algebra.versions import versions
 from croton.codegen.module import compile_text
 from croton.compile.account import account
 from croton.compile.assemble import Interface, Leaf, Result, assemble
+from croton.compile.choose import choosing
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
@@ -56,20 +59,37 @@ def stabilise_values(job: Job) -> None:
 
 
 def optimise_contractions(job: Job) -> None:
-    """Sums of products are factored: what is left is worth computing as it stands."""
-    uses, job.decisions = optimise([operand.use for operand in job.operands], config.algebra)
-    job.operands = [Operand(operand.axes, use) for operand, use in zip(job.operands, uses)]
+    """Sums of products are factored: what is left is worth computing as it stands. Where that depends on sizes nobody knows, there are a few programs."""
+    operands = job.operands
+    first, *others = versions([operand.use for operand in operands], config.algebra)
+    job.others = [copy(job) for _ in others]
+    for one, (uses, decisions, regime) in zip(job.programs, (first, *others)):
+        one.operands = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
+        one.decisions, one.regime = decisions, regime
 
 
 def schedule_calls(job: Job) -> None:
     """There are kernels, library calls, an order and a place in memory for every value."""
     donated: dict[Hashable, int] = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
     donated |= {leaf.id: number for number, leaf in job.donors.items()}
-    job.plan = build_plan(job.operands, donated)
+    for one in job.programs:
+        with assuming(one.regime):
+            one.plan = build_plan(one.operands, donated)
 
 
 def assemble_program(job: Job) -> None:
-    """The plan is plain data for the runtime, and every size is an entry of one table."""
+    """The plan is plain data for the runtime, and every size is an entry of one table. Of a few programs those are left that are worth having."""
+    interface = _interface(job)
+    if job.others:
+        job.choosing = choosing([one.plan for one in job.programs], [one.regime for one in job.programs], interface.inputs)
+        job.others = [job.programs[number] for number in job.choosing.kept[1:]] if job.choosing is not None else []
+    for one in job.programs:
+        one.assembled = assemble(one.plan, interface, one.plan.flops, config.flush_subnormals)
+        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks)
+
+
+def _interface(job: Job) -> Interface:
+    """What every program of a job is called with and gives."""
     shapes = job.lowered.shapes
     position = {variable: i for i, variable in enumerate(job.shared)}
 
@@ -89,14 +109,13 @@ def assemble_program(job: Job) -> None:
         for number, (operand, variable) in enumerate(zip(job.operands, job.replaced))
     )
     checks = tuple((check.left, check.right) for check in job.lowered.checks)
-    interface = Interface(inputs, shared, results, checks, job.structure)
-    job.assembled = assemble(job.plan, interface, job.plan.flops, config.flush_subnormals)
-    job.account = account(job.plan, interface, job.assembled.copied, job.decisions, job.lowered.checks)
+    return Interface(inputs, shared, results, checks, job.structure)
 
 
 def generate_code(job: Job) -> None:
-    """Each distinct kernel is machine code."""
-    kernels = [(f"k{i}", kernel) for i, kernel in enumerate(job.plan.kernels)]
+    """Each distinct kernel is machine code, of whichever program it is."""
+    job.kernels = list(dict.fromkeys([kernel for one in job.programs for kernel in one.plan.kernels]))
+    kernels = [(f"k{i}", kernel) for i, kernel in enumerate(job.kernels)]
     job.object_code = compile_object(compile_text(kernels)) if kernels else b""
 
 

@@ -70,9 +70,10 @@ class Profile:
 
 
 def profile(name: str, executable: Executable, arrays: Sequence[np.ndarray], repeat: int) -> Profile:
-    """The profile of a program called with these arrays. Its shared variables are copied, so that they stay as they are."""
+    """The profile of the program that a call with these arrays runs. Its shared variables are copied, so that they stay as they are."""
     if not isinstance(repeat, int) or repeat < 1:
         raise ArgumentError(f"profile: repeat is how often the call is timed, at least 1, got {repeat!r}")
+    executable = executable.at([array.shape for array in arrays])
     program = executable.program
     marks = _Marks(len(program.calls))
     marked = load(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from croton.compile.account import Account, Argument
+from croton.compile.choose import Choosing
 from croton.compile.words import Lines, SizeNames, amount, counted
-from croton.sizes import Poly, Size, Symbol, evaluate, symbols
+from croton.sizes import Poly, Size, Symbol, Weighted, evaluate, symbols
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -20,19 +21,34 @@ class Report:
     kernels         calls of generated kernels
     library_calls   calls of matrix products and other routines
     decisions       what the optimiser rewrote, in words
+    others          reports of programs that run at other sizes; what is above is of the one for likely sizes
     """
 
-    def __init__(self, name: str, account: Account) -> None:
+    def __init__(self, name: str, account: Account, others: Sequence[Account] = (), choosing: Choosing | None = None) -> None:
         self.name = name
         self.account = account
+        self.others = tuple([Report(name, other) for other in others])
+        self.choosing = choosing
         self.kernels = sum(entry.kind == "kernel" for entry in account.entries)
         self.library_calls = sum(entry.kind in ("product", "routine") for entry in account.entries)
         names = account.names()
         self.decisions = tuple(decision.text(names) for decision in account.decisions)
 
     def __str__(self) -> str:
+        if self.choosing is None:
+            return self._text(self.account.likely())
+        programs = (self, *self.others)
+        rows = [f"{self.name}: {counted(len(programs), 'program')}; each call runs the one that costs least at its sizes"]
+        names = self.account.names()
+        for number, (cost, example) in enumerate(zip(self.choosing.costs, self.choosing.examples), 1):
+            where = ", ".join(sorted([f"{names.name(symbol)} = {value}" for symbol, value in example.items()]))
+            rows.append(f"Program {number}, {f'as with {where}' if where else 'at likely sizes'}, costs {formula(cost, names)}")
+        for number, (program, example) in enumerate(zip(programs, self.choosing.examples), 1):
+            rows += ["", f"Program {number}", program._text({**self.account.likely(), **example})]
+        return "\n".join(rows)
+
+    def _text(self, likely: dict[Symbol, int]) -> str:
         account, names = self.account, self.account.names()
-        likely = account.likely()
         sizes = sorted((names.name(symbol), value) for symbol, value in likely.items())
         shown = f" with {', '.join(f'{name} = {value}' for name, value in sizes)}" if sizes else ""
         lines = Lines(line for entry in account.entries for line in entry.lines)
@@ -92,7 +108,7 @@ class Report:
 
     def detail(self) -> str:
         """The report with the code of each distinct kernel in the loop language."""
-        return "\n\n".join([str(self), *self.account.kernels])
+        return "\n\n".join([str(self), *self.account.kernels, *[kernel for other in self.others for kernel in other.account.kernels]])
 
 
 MOST_LINES = 8
@@ -120,9 +136,25 @@ def _ranges(numbers: Sequence[int]) -> str:
     return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}.."
 
 
-def report(name: str, account: Account) -> Report:
-    """The report of a program."""
-    return Report(name, account)
+def formula(cost: Weighted, names: SizeNames) -> str:
+    """A cost in operations of a loop, its greatest terms first."""
+    terms = sorted([(monomial, weight) for monomial, weight in cost.items() if weight], key=lambda term: -len(term[0]))
+    if not terms:
+        return "0"
+    return " + ".join([_term(weight, monomial, names) for monomial, weight in terms]).replace("+ -", "- ")
+
+
+def _term(weight: float, monomial: tuple, names: SizeNames) -> str:
+    number = f"{weight:.3g}"
+    if not monomial:
+        return number
+    text = names.text(Poly(((monomial, 1),)))
+    return text if number == "1" else f"{number}*{text}"
+
+
+def report(name: str, accounts: Sequence[Account], choosing: Choosing | None) -> Report:
+    """The report of a function: of its program, or of each of them and how a call chooses."""
+    return Report(name, accounts[0], accounts[1:], choosing)
 
 
 def sizes_of(account: Account, shapes: Sequence[Any], named: Mapping[str, Any]) -> dict[Symbol, int]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.compile.account import Account
+from croton.compile.choose import Choosing
 from croton.runtime import objectcache
 from croton.runtime.program import Program
 from croton.util.config import config
@@ -21,16 +22,26 @@ MOST_PROGRAMS = 64
 """Programs kept in memory; the one that was not used for longest goes first."""
 
 
-class Stored(NamedTuple):
-    """What is kept of a compilation: plain data. `shared` says which variable of the graph, in the order of its key, each cell belongs to."""
+class Part(NamedTuple):
+    """One program: plain data.
+
+    `shared` says which variable of the graph, in the order of its key, each cell belongs to, `kernels` which of the compiled kernels are its own.
+    """
 
     program: Program
     constants: tuple[np.ndarray, ...]
     routines: tuple[tuple[Any, Any], ...]
     shared: tuple[int, ...]
     account: Account
+    kernels: tuple[int, ...]
+
+
+class Stored(NamedTuple):
+    """What is kept of a compilation: its programs, how a call chooses where there are several, and the code of the kernels of all."""
+
+    parts: tuple[Part, ...]
+    choosing: Choosing | None
     object_code: bytes
-    kernels: int
 
 
 _programs: dict[str, Stored] = {}

@@ -86,12 +86,13 @@ def function_type() -> type:
     return made
 
 
-def make(stream_address: int, fallback: Callable[..., Any], owner: object) -> Any:
-    """A function object that runs a stream. `owner` lives as long as the function: whatever the stream's addresses point to."""
+def make(stream_address: int, fallback: Callable[..., Any], owner: object, entry: int | None = None) -> Any:
+    """A function object that runs a stream, by the native entry or another one. `owner` lives as long as the function: whatever the stream's
+    addresses point to."""
     function = function_type()()
     for word, value in ((STREAM_WORD, stream_address), (FALLBACK_WORD, id(fallback)), (OWNER_WORD, id(owner))):
         if word != STREAM_WORD:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(fallback if word == FALLBACK_WORD else owner))
         ctypes.c_void_p.from_address(id(function) + layout.HEADER + word * layout.WORD).value = value
-    ctypes.c_void_p.from_address(id(function) + layout.HEADER + VECTORCALL_WORD * layout.WORD).value = native().entry
+    ctypes.c_void_p.from_address(id(function) + layout.HEADER + VECTORCALL_WORD * layout.WORD).value = native().entry if entry is None else entry
     return function

@@ -1,4 +1,4 @@
-"""A Program made callable: `load` gives the function object, `call_native` calls it without its fallback."""
+"""A Program made callable: `load` gives the function object, `choose` one for several programs, `call_native` calls it without its fallback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 from croton.runtime import callable as callable_
 from croton.runtime import layout
 from croton.runtime.check import check
-from croton.runtime.portable import PortableFunction
+from croton.runtime.choice import Choice
+from croton.runtime.native import native
+from croton.runtime.portable import PortableChoice, PortableFunction
 from croton.runtime.program import Program
 from croton.runtime.status import Refused, Status
 from croton.runtime.stream import HEADER_WORDS, Limits, encode
@@ -73,6 +75,33 @@ def load(
     address = stream.ctypes.data
     function = callable_.make(address, _refuse if fallback is None else fallback, owner)
     function._direct = callable_.make(address, _refuse, owner)
+    function._loaded = owner
+    return function
+
+
+class _Chosen:
+    """What a function object of several programs points to: its words, and the functions of the programs."""
+
+    __slots__ = ("functions", "stream")
+
+    def __init__(self, functions: tuple[Any, ...], choice: Choice) -> None:
+        self.functions = functions
+        self.stream = np.array([len(functions), *map(id, functions), *choice.words()], np.int64)
+
+    def release_arena(self) -> None:
+        """Give the arenas of all programs back to the system."""
+        for function in self.functions:
+            release_arena(function)
+
+
+def choose(functions: Sequence[Any], choice: Choice) -> Any:
+    """The function that runs at each call the one of these functions, made by `load`, that the choice picks."""
+    if layout.WHY_NOT is not None:
+        return PortableChoice(functions, choice)
+    owner = _Chosen(tuple(functions), choice)
+    function = callable_.make(owner.stream.ctypes.data, _refuse, owner, native().select)
+    direct = _Chosen(tuple([each._direct for each in functions]), choice)
+    function._direct = callable_.make(direct.stream.ctypes.data, _refuse, direct, native().select)
     function._loaded = owner
     return function
 

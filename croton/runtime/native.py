@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 from typing import NamedTuple
 
-from croton.runtime import blas, engine, entry, layout, objectcache, pool, product, slots
+from croton.runtime import blas, engine, entry, layout, objectcache, pool, product, select, slots
 from croton.runtime.once import once
 
 
@@ -14,6 +14,7 @@ class Native(NamedTuple):
     """Addresses of the shared machine code."""
 
     entry: int
+    select: int
     traverse: int
     clear: int
     deallocate: int
@@ -21,7 +22,7 @@ class Native(NamedTuple):
 
 def text() -> str:
     """All of it as LLVM IR."""
-    return "\n".join((entry.text(), slots.text(), product.text(), pool.text()))
+    return "\n".join((entry.text(), select.text(), slots.text(), product.text(), pool.text()))
 
 
 def _add_symbols() -> None:
@@ -42,5 +43,5 @@ def native() -> Native:
     code = engine.load_object(objectcache.object_code(text(), variables=True))
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # never unloaded, not even at exit: threads stand in it and objects are freed by it
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
-    names = ("croton_entry", "croton_traverse", "croton_clear", "croton_deallocate")
+    names = ("croton_entry", "croton_select", "croton_traverse", "croton_clear", "croton_deallocate")
     return Native(*(code.address(name) for name in names))

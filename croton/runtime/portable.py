@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from croton.dtypes import dtype
+from croton.runtime.choice import Choice
 from croton.runtime.program import (
     Array,
     Call,
@@ -324,6 +325,31 @@ class PortableFunction:
 
     @property
     def _loaded(self) -> PortableFunction:
+        return self
+
+    def release_arena(self) -> None:
+        """Nothing is kept between calls."""
+
+
+class PortableChoice:
+    """A function object that picks one of several `PortableFunction`s at each call."""
+
+    def __init__(self, functions: Sequence[PortableFunction], choice: Choice) -> None:
+        self._functions = tuple(functions)
+        self._choice = choice
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._picked(arguments, keywords)(*arguments, **keywords)
+
+    def _direct(self, *arguments: Any) -> Any:
+        return self._picked(arguments, {})._direct(*arguments)
+
+    def _picked(self, arguments: tuple, keywords: dict[str, Any]) -> PortableFunction:
+        arrays = not keywords and all(type(array) is np.ndarray for array in arguments)
+        return self._functions[self._choice.pick([array.shape for array in arguments]) if arrays else 0]
+
+    @property
+    def _loaded(self) -> PortableChoice:
         return self
 
     def release_arena(self) -> None:

@@ -125,14 +125,14 @@ class LoopCall:
 
     @property
     def flops(self) -> Size:
-        return self.body.flops * self._steps
+        return self.body.flops * self.steps
 
     @property
     def bytes(self) -> Size:
-        return self.body.bytes * self._steps
+        return self.body.bytes * self.steps
 
     @property
-    def _steps(self) -> Size:
+    def steps(self) -> Size:
         """How many steps to count: one where nobody knows."""
         return 1 if self.length == UNLIMITED else self.length
 
