@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from croton.algebra.cost import Tree, assuming, extent, follow
+from croton.algebra.cost import Tree, assuming, extent, follow, likely
 from croton.algebra.node import RELATIONS, Node
 from croton.algebra.plan import cost, plan
 from croton.algebra.price import Price, never_dearer, price_of, prices_of, total
@@ -135,10 +135,19 @@ def _turns(contest: Contest | Ordered, regime: Regime) -> bool:
     return paid > WORTH * least
 
 
+def few(name: Symbol) -> int:
+    """What an unknown size is where it is small."""
+    return max(1, likely(name.size) // FEW)
+
+
+def many(name: Symbol) -> int:
+    """What an unknown size is where it is great."""
+    return likely(name.size) * MANY
+
+
 def regimes(names: Sequence[Symbol]) -> list[Regime]:
     """Plausible sizes: each unknown one small or great by itself, and all of them."""
-    low = {name: max(1, extent(name.size) // FEW) for name in names}
-    high = {name: extent(name.size) * MANY for name in names}
+    low, high = {name: few(name) for name in names}, {name: many(name) for name in names}
     found: list[Regime] = [{name: side[name]} for side in (low, high) for name in names]
     return found if len(names) < 2 else [*found, low, high]
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from croton.algebra.contest import FEW, MANY, WORTH, Contest, Ordered, Regime, contested, is_open, ordered_cost, orders, regimes
+from croton.algebra.contest import WORTH, Contest, Ordered, Regime, contested, few, is_open, many, ordered_cost, orders, regimes
 from croton.algebra.cost import Tree, assuming, extent
 from croton.algebra.node import Node, Use, walk
 from croton.algebra.optimise import Decision, optimise
@@ -35,12 +35,11 @@ def versions(uses: Sequence[Use], policy: str) -> list[Version]:
     """The same values by programs that are cheaper: one for likely sizes, and behind it others where other plausible sizes want one."""
     found: list[Contest] = []
     first = Version(*optimise(uses, policy, found), {})
-    nodes = list(walk([use.node for use in first.uses]))
-    contests: list[Contest | Ordered] = [*found, *[order for order in orders(nodes) if is_open(order)]]
+    contests: list[Contest | Ordered] = [*found, *[order for order in orders(walk([use.node for use in first.uses])) if is_open(order)]]
     if not contests:
         return [first]
     places = plausible(contested(contests))
-    base = _Measured(first, nodes)
+    base = Measured(first)
     wasted = [(regime, possible) for regime in places if (possible := _possible(base, contests, regime)) is not None]
     made = [base]
     for _ in range(MOST_TRIED):
@@ -51,28 +50,29 @@ def versions(uses: Sequence[Use], policy: str) -> list[Version]:
         regime, _ = wasted.pop(ratios.index(max(ratios)))
         with assuming(regime):
             version = Version(*optimise(uses, policy), regime)
-            program = _Measured(version, list(walk([use.node for use in version.uses])))
-        if not any(program.is_as(other) for other in made):
+            program = Measured(version)
+        if min([other.amount(regime) for other in made]) > WORTH * program.amount(regime):
             made.append(program)
     return [program.version for program in made]
 
 
 def plausible(names: Sequence[Symbol]) -> list[Regime]:
-    """Plausible sizes, for comparing programs: likely, small and great in all combinations of a few unknown sizes, in some of more."""
-    if len(names) > 3:
-        return [{}, *regimes(names)]
-    sides = [(extent(name.size), max(1, extent(name.size) // FEW), extent(name.size) * MANY) for name in names]
-    return [dict(zip(names, values)) for values in itertools.product(*sides)]
+    """Plausible sizes, for comparing programs: likely, small and great in all combinations of a few unknown sizes; of more, one that is unlike the others."""
+    if len(names) <= 3:
+        sides = [(extent(name.size), few(name), many(name)) for name in names]
+        return [dict(zip(names, values)) for values in itertools.product(*sides)]
+    low, high = {name: few(name) for name in names}, {name: many(name) for name in names}
+    return [*regimes(names), *[{**most, name: one[name]} for most, one in ((low, high), (high, low)) for name in names]]
 
 
-class _Measured:
+class Measured:
     """A program with the orders that its products have."""
 
     __slots__ = ("_amounts", "nodes", "trees", "version")
 
-    def __init__(self, version: Version, nodes: list[Node]) -> None:
+    def __init__(self, version: Version) -> None:
         self.version = version
-        self.nodes = nodes
+        self.nodes = nodes = list(walk([use.node for use in version.uses]))
         self.trees: dict[Node, Tree | None] = {order.node: order.tree for order in orders(nodes)}
         self._amounts: dict[tuple, float] = {}
 
@@ -86,13 +86,8 @@ class _Measured:
             self._amounts[key] = found
         return found
 
-    def is_as(self, other: _Measured) -> bool:
-        """Whether two programs are the same."""
-        same = all(mine.node is theirs.node for mine, theirs in zip(self.version.uses, other.version.uses))
-        return same and self.trees == other.trees
 
-
-def _possible(base: _Measured, contests: Sequence[Contest | Ordered], regime: Regime) -> float | None:
+def _possible(base: Measured, contests: Sequence[Contest | Ordered], regime: Regime) -> float | None:
     """What a program made for these sizes might cost, where that is worth having."""
     with assuming(regime):
         outcomes = [contest.outcome() for contest in contests]
