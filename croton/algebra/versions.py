@@ -78,7 +78,7 @@ class Measured:
 
     def amount(self, regime: Regime) -> float:
         """What it costs at other sizes than those it was made for."""
-        key = tuple(regime.values())
+        key = tuple(regime.items())
         found = self._amounts.get(key)
         if found is None:
             with assuming(regime):
