@@ -22,27 +22,31 @@ LOWERED, OPTIMISED, SCHEDULED = "stabilise_values", "optimise_contractions", "sc
 
 
 def print_stage(job: Job, step: str, level: int) -> None:
-    """Write to the error stream what a pass has made, as far as the level asks for it."""
+    """Write to the error stream what a pass has made, as far as the level asks for it; what it has made of each program, where there are several."""
     out = sys.stderr
     print(f"-- {step}: {1e3 * job.seconds[step]:.2f} ms", file=out)
     if step == "lower_expressions" and level >= 2:
         print(describe(job.results, lines=True), file=out)
-    elif (step == LOWERED and level >= 3) or (step == OPTIMISED and level >= 4):
-        print(show([operand.use for operand in job.operands]), file=out)
-        if step == OPTIMISED:
-            print("\n".join(map(str, job.decisions)), file=out)
-    elif step == SCHEDULED and level >= 5:
-        for number, kernel in enumerate(job.plan.kernels):
-            print(to_text(kernel, f"k{number}"), file=out)
-            if level >= 6:
-                print(compile_text([(f"k{number}", kernel)]), file=out)
+    for number, one in enumerate(job.programs):
+        if number > 0 and step in (OPTIMISED, SCHEDULED) and level >= 4:
+            print(f"-- as with {', '.join([f'{name} = {value}' for name, value in one.regime.items()])}", file=out)
+        if (step == LOWERED and level >= 3) or (step == OPTIMISED and level >= 4):
+            print(show([operand.use for operand in one.operands]), file=out)
+            if step == OPTIMISED:
+                print("\n".join(map(str, one.decisions)), file=out)
+        elif step == SCHEDULED and level >= 5:
+            for place, kernel in enumerate(one.plan.kernels):
+                print(to_text(kernel, f"k{place}"), file=out)
+                if level >= 6:
+                    print(compile_text([(f"k{place}", kernel)]), file=out)
 
 
 def check_stage(job: Job, step: str) -> None:
     """Raise, naming what is wrong, where a pass has broken an invariant of its language."""
-    if step in ("lower_expressions", LOWERED, OPTIMISED):
-        check_algebra([operand.use for operand in job.operands])
-    elif step == SCHEDULED:
-        for plan in every_body(job.plan):
-            for kernel in plan.kernels:
-                check_kernel(kernel)
+    for one in job.programs:
+        if step in ("lower_expressions", LOWERED, OPTIMISED):
+            check_algebra([operand.use for operand in one.operands])
+        elif step == SCHEDULED:
+            for plan in every_body(one.plan):
+                for kernel in plan.kernels:
+                    check_kernel(kernel)

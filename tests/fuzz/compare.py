@@ -127,7 +127,8 @@ def _within_bounds(graph: Graph, arrays: list[np.ndarray]) -> None:
     if any(evaluate(left, sizes) != evaluate(right, sizes) for left, right in pairs):
         return  # sizes that the call refuses
     try:
-        run(job.plan, values, sizes)
+        for one in job.programs:
+            run(one.plan, values, sizes)
     except (OutOfBounds, KeyError, ValueError):
         return  # an argument that the call refuses too
     except IndexError as error:
