@@ -28,7 +28,7 @@ def print_stage(job: Job, step: str, level: int) -> None:
     if step == "lower_expressions" and level >= 2:
         print(describe(job.results, lines=True), file=out)
     for number, one in enumerate(job.programs):
-        if number > 0 and step in (OPTIMISED, SCHEDULED) and level >= 4:
+        if number > 0 and ((step == OPTIMISED and level >= 4) or (step == SCHEDULED and level >= 5)):
             print(f"-- as with {', '.join([f'{name} = {value}' for name, value in one.regime.items()])}", file=out)
         if (step == LOWERED and level >= 3) or (step == OPTIMISED and level >= 4):
             print(show([operand.use for operand in one.operands]), file=out)

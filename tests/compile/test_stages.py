@@ -47,7 +47,7 @@ def test_a_pass_that_breaks_an_invariant_is_found(monkeypatch: pytest.MonkeyPatc
 
 def test_every_program_of_a_function_is_printed_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
     a, b, c = (cr.matrix(name) for name in "abc")
-    with cr.config.use(debug=4, check=True):
+    with cr.config.use(debug=5, check=True):
         f = cr.function([a, b, c], cr.tanh(a @ b @ c))
     text = capsys.readouterr().err
     assert len(f.program.others) == 1 and text.count("-- as with ") == 2
