@@ -13,7 +13,7 @@ from typing import NamedTuple
 from croton.algebra.cost import Tree, assuming, extent, follow, likely
 from croton.algebra.node import RELATIONS, Node
 from croton.algebra.plan import cost, plan
-from croton.algebra.price import Price, never_dearer, price_of, prices_of, total
+from croton.algebra.price import Price, has_prices, never_dearer, price_of, prices_of, total
 from croton.sizes import Poly, Size, Symbol, symbols
 
 Regime = dict[Symbol, int]
@@ -49,11 +49,31 @@ class Contest(NamedTuple):
         prices = list(map(amount, self.bills))
         return prices[self.chosen], min([price for price, gain in zip(prices, self.gains) if gain == 1.0 or price * gain <= prices[0]])
 
+    def turns(self) -> bool:
+        """Whether something saves more than `WORTH` at the assumed sizes."""
+        paid = amount(self.bills[self.chosen])
+        first = amount(self.bills[0]) if max(self.gains) > 1.0 else 0.0
+        for number, bill in enumerate(self.bills):
+            if number == self.chosen:
+                continue
+            gain = self.gains[number]
+            limit = paid / WORTH if gain == 1.0 else min(paid / WORTH, first / gain)
+            total = 0.0
+            for node, part in bill:
+                total += cost(node) * part
+                if total >= limit:
+                    break
+            else:
+                return True
+        return False
+
     def sizes(self) -> Iterable[Size]:
         return [size for bill in self.bills for node, _ in bill for size in node.dims + node.sums]
 
     def settled(self) -> bool:
         """Whether it is proved that no form could save enough."""
+        if not all(has_prices(node) for number, bill in enumerate(self.bills) if number != self.chosen for node, _ in bill):
+            return False
         parts = [(price_of(node), part) for node, part in self.bills[self.chosen]]
         if any(price is None for price, _ in parts):
             return False
@@ -74,6 +94,11 @@ class Ordered(NamedTuple):
         """What this order takes at the assumed sizes, and what the best one would."""
         least = cost(self.node)
         return max(least, ordered_cost(self.node, self.tree)), least
+
+    def turns(self) -> bool:
+        """Whether another order saves more than `WORTH` at the assumed sizes."""
+        found = plan(self.node)
+        return found.tree != self.tree and ordered_cost(self.node, self.tree) > WORTH * found.time
 
     def sizes(self) -> Iterable[Size]:
         return self.node.dims + self.node.sums
@@ -113,13 +138,13 @@ def orders(nodes: Iterable[Node]) -> list[Ordered]:
 
 def is_open(contest: Contest | Ordered) -> bool:
     """Whether other plausible sizes would turn a choice and save more than `WORTH`."""
-    unknown = {size for size in contest.sizes() if not isinstance(size, int)}
-    if not unknown:
+    names: dict[Size, int] = {}
+    key = contest.key(names)
+    if not names:
         return False
-    key = contest.key({})
     found = _known.get(key)
     if found is None:
-        found = _known[key] = not contest.settled() and any(_turns(contest, regime) for regime in regimes(_symbols(unknown)))
+        found = _known[key] = not contest.settled() and any(_turns(contest, regime) for regime in regimes(_symbols(names)))
         if len(_known) > MOST_KNOWN:
             _known.pop(next(iter(_known)))
     return found
@@ -131,8 +156,7 @@ _known: dict[tuple, bool] = {}
 
 def _turns(contest: Contest | Ordered, regime: Regime) -> bool:
     with assuming(regime):
-        paid, least = contest.outcome()
-    return paid > WORTH * least
+        return contest.turns()
 
 
 def few(name: Symbol) -> int:
@@ -182,19 +206,20 @@ MOST_OPTIONS = 3
 
 def _structure(node: Node, names: dict[Size, int]) -> tuple:
     """What the cost of a node depends on, with unknown sizes numbered as they come."""
-    if node.kind == "loop" or any(arg[0].kind in RELATIONS for arg in node.args):
-        return (node.id,)
     sizes = tuple([size if isinstance(size, int) else _numbered(size, names) for size in node.dims + node.sums])
     if node.kind == "contract":
+        if any(arg[0].kind in RELATIONS for arg in node.args):
+            return (node.id,)
         return (sizes, len(node.dims), tuple([(arg[1], arg[2] != 1) for arg in node.args]))
-    return (sizes, node.kind, node.param if node.kind == "map" else len(node.args))
+    return (node.id,) if node.kind == "loop" else (sizes, node.kind, node.param if node.kind == "map" else len(node.args))
 
 
 def _numbered(size: Poly, names: dict[Size, int]) -> tuple:
     """An unknown size by its number and its likely value; what is made of unknown sizes by itself."""
-    if len(size.terms) > 1 or size.terms[0][1] != 1 or len(size.terms[0][0]) > 1 or not isinstance(size.terms[0][0][0], Symbol):
-        return ("made of", size)
     number = names.get(size)
     if number is None:
         number = names[size] = len(names)
+    terms = size.terms
+    if len(terms) > 1 or terms[0][1] != 1 or len(terms[0][0]) > 1 or not isinstance(terms[0][0][0], Symbol):
+        return ("made of", size)
     return ("unknown", number, extent(size))

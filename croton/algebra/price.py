@@ -65,6 +65,11 @@ def price_of(node: Node) -> Price | None:
     return _loop_price(node)
 
 
+def has_prices(node: Node) -> bool:
+    """Whether `prices_of` says something of a node."""
+    return node.kind != "loop" and not (node.kind == "contract" and (len(node.args) not in ALL_ORDERS or has_relations(node)))
+
+
 def prices_of(node: Node) -> list[Price] | None:
     """What it may take to compute a node, in each order of its factors: one of them is the least at any sizes. None where that is not said."""
     if node.kind == "contract":
