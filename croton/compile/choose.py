@@ -33,7 +33,7 @@ def price_of(plan: Plan) -> Price:
         current, times = stack.pop()
         for call in current.calls:
             if isinstance(call, LoopCall):
-                stack.append((call.body, times * call.steps))
+                stack.append((call.body, times * call.counted))
                 continue
             fused.append((times, LAUNCH))
             if not isinstance(call, BoundsCheck):

@@ -125,14 +125,14 @@ class LoopCall:
 
     @property
     def flops(self) -> Size:
-        return self.body.flops * self.steps
+        return self.body.flops * self.counted
 
     @property
     def bytes(self) -> Size:
-        return self.body.bytes * self.steps
+        return self.body.bytes * self.counted
 
     @property
-    def steps(self) -> Size:
+    def counted(self) -> Size:
         """How many steps to count: one where nobody knows."""
         return 1 if self.length == UNLIMITED else self.length
 
