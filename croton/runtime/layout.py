@@ -11,11 +11,7 @@ import sys
 import sysconfig
 
 import numpy as np
-
-try:
-    import numpy._core._multiarray_umath as _umath
-except ImportError:  # NumPy 1
-    import numpy.core._multiarray_umath as _umath  # type: ignore[no-redef]
+import numpy._core._multiarray_umath as _umath
 
 HEADER = object.__basicsize__
 """Bytes of an object's reference count and type."""
@@ -36,7 +32,7 @@ MAXIMUM_RANK = 32
 """The rank that every supported NumPy allows."""
 
 _ABI_SLOT, _ARRAY_TYPE_SLOT, _NEW_FROM_DESCRIPTOR_SLOT = 0, 2, 94
-_KNOWN_ABIS = (0x01000009, 0x02000000)
+_KNOWN_ABI = 0x02000000
 
 _api = ctypes.pythonapi
 
@@ -67,7 +63,7 @@ def _difference() -> str | None:
         return f"the platform is {sys.platform}"
     table = _array_api()
     abi = ctypes.PYFUNCTYPE(ctypes.c_uint)(table[_ABI_SLOT])()  # type: ignore[arg-type]
-    if abi not in _KNOWN_ABIS:
+    if abi != _KNOWN_ABI:
         return f"NumPy's ABI version {abi:#x} is not known"
     if table[_ARRAY_TYPE_SLOT] != id(np.ndarray):
         return "NumPy's C API table has no ndarray where it is expected"
