@@ -75,6 +75,8 @@ def _unvisited(roots: Sequence[Node], memo: Memo, leave: Callable[[Node], bool] 
 def read(memo: Memo, node: Node, labels: Sequence[Label]) -> Use:
     """What a node became, at these labels for its axes."""
     axes, use = memo[node]
+    if use.labels is axes:
+        return Use(use.node, tuple(labels))
     place = dict(zip(axes, labels))
     # What it became may be read at labels around, too.
     return Use(use.node, tuple([place.get(label, label) for label in use.labels]))

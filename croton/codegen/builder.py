@@ -147,6 +147,10 @@ class Builder:
         """This builder without fast-math flags: every operation rounds once, as IEEE 754 says."""
         return self.at(self.element, flags="")
 
+    def let_go(self) -> None:
+        """Forget the other builders, which hold each other. After the last instruction."""
+        self._others.clear()
+
     # Text
 
     def fresh(self) -> str:

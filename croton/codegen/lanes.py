@@ -178,7 +178,7 @@ class VectorLoop:
             else:
                 middle = self._middle(step)
                 state = self._stage(self.low, middle, unroll, False, state, True)
-                state = self._stage(middle, self.high, 1, True, state, False)
+                state = self._stage(middle, self.high, 1, True, state, False, once=unroll == 1)
         else:
             scalar_from = self._middle(step)
             state = self._stage(self.low, scalar_from, unroll, False, state, True)
@@ -206,8 +206,11 @@ class VectorLoop:
         total = self.totals[k]
         return self.function.builder.at("double", self.lanes, "contract") if self.wide[k] else self._vector(total)
 
-    def _stage(self, low: str, high: str, unroll: int, masked: bool, state: list[str], blocks: bool) -> list[str]:
-        """The loop over [low, high), `unroll` vectors at a time; float32 sums are emptied into float64 after every block."""
+    def _stage(self, low: str, high: str, unroll: int, masked: bool, state: list[str], blocks: bool, once: bool = False) -> list[str]:
+        """The loop over [low, high), `unroll` vectors at a time; float32 sums are emptied into float64 after every block.
+
+        What is less than a step runs `once`, or not at all: no loop, which the code generator would spend its time on.
+        """
         step = self.lanes * unroll
         units = [unit_text(self._vector(total), total.op, total.dtype) for total in self.totals]
 
@@ -216,7 +219,11 @@ class VectorLoop:
             for k, total in enumerate(self.totals):
                 type = self._vector(total).type
                 carried += [Carried(type, units[k] if self.wide[k] or copy else state[k]) for copy in range(unroll)]
-            parts = counted_loop(self.sink, low, high, step, carried, lambda index, parts: self._step(index, parts, unroll, masked))
+            if once:
+                some = self.sink.emit(f"icmp slt i64 {low}, {high}")
+                parts = region(self.sink, some, lambda: self._step(low, [each.initial for each in carried], unroll, masked), carried)
+            else:
+                parts = counted_loop(self.sink, low, high, step, carried, lambda index, parts: self._step(index, parts, unroll, masked))
             return self._gathered(parts, unroll, state)
 
         if not (blocks and any(self.wide)):

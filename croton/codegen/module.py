@@ -24,6 +24,7 @@ def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = 
         function = Function(kernel, chosen, emit_lanes, _emit_rows)
         definitions.append(function.text(name))
         declarations.update(function.sink.declarations)
+        function.builder.let_go()
     width = chosen.bits
     attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}\n'
     return "\n".join([*declarations.values(), "", *definitions, attributes])

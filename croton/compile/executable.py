@@ -11,7 +11,7 @@ from croton.compile.account import Account
 from croton.compile.choose import Choosing
 from croton.compile.fingerprint import Unkeyed, fingerprint
 from croton.compile.job import Job
-from croton.compile.pipeline import run
+from croton.compile.pipeline import run, without_collector
 from croton.compile.routines import routine
 from croton.compile.store import Part, Stored, read, write
 from croton.expr.expr import Expr, Input, SharedVariable
@@ -78,9 +78,8 @@ def executable(
     stored = None if key is None else read(key)
     seconds: dict[str, float] = {}
     if stored is None:
-        job = run(Job(inputs, results, replaced, structure, donated))
-        seconds = job.seconds
-        stored = _stored(job, shared)
+        with without_collector():
+            stored, seconds = _compiled(Job(inputs, results, replaced, structure, donated), shared)
         if key is not None:
             write(key, stored)
     return _loaded(stored, shared, seconds)
@@ -109,7 +108,9 @@ def _position(inputs: Sequence[Input], leaf: Input) -> int:
     return next(i for i, other in enumerate(inputs) if other is leaf)
 
 
-def _stored(job: Job, shared: Sequence[Expr]) -> Stored:
+def _compiled(job: Job, shared: Sequence[Expr]) -> tuple[Stored, dict[str, float]]:
+    """What is kept of a compilation, and the seconds of its passes; all else is forgotten."""
+    run(job)
     order = {variable: i for i, variable in enumerate(shared)}
     places = tuple(order[variable] for variable in job.shared)
     numbers = {kernel: i for i, kernel in enumerate(job.kernels)}
@@ -117,7 +118,7 @@ def _stored(job: Job, shared: Sequence[Expr]) -> Stored:
     for one in job.programs:
         program, constants, routines, _ = one.assembled
         parts.append(Part(program, constants, routines, places, one.account, tuple([numbers[kernel] for kernel in one.plan.kernels])))
-    return Stored(tuple(parts), job.choosing, job.object_code)
+    return Stored(tuple(parts), job.choosing, job.object_code), job.seconds
 
 
 def _loaded(stored: Stored, shared: Sequence[Any], seconds: dict[str, float]) -> Executable:

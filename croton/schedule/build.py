@@ -42,7 +42,16 @@ def build_plan(
     choose_layouts(steps, _leaves(steps))
     steps = legalise(steps)
     groups = recompute(fuse(steps), kept)
-    return _Assembly(lowering, groups, donated).plan()
+    plan = _Assembly(lowering, groups, donated).plan()
+    _let_go([*lowering.steps, *steps, *[member.step for group in groups for member in group.members]])
+    return plan
+
+
+def _let_go(steps: Sequence[Step]) -> None:
+    """Values no longer know who makes them, so that all of this is freed at once and leaves nothing to the cyclic collector."""
+    for step in steps:
+        for value in step.makes():
+            value.step = value.group = None
 
 
 def _leaves(steps: Sequence[Step]) -> list[Value]:
@@ -64,6 +73,9 @@ class _Assembly:
         self.taken: dict[Value, Value] = {}
         self.bodies: dict[Group, Plan] = {}
         self.uses: list[CallUse] = []
+        # A kernel for the same sizes does the same work, arrays of the same sizes have as many bytes: layers repeat.
+        self.flops: dict[tuple[int, tuple[Size, ...]], Size] = {}
+        self.traffic: dict[tuple[tuple[tuple[Size, ...], int], ...], Size] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks: list[tuple[Value, Size, tuple, Size]] = lowering.checks
         stored = set(lowering.outputs)
@@ -118,13 +130,16 @@ class _Assembly:
         self.memory = memory
         self.slots = list(memory.slots)
         calls: list[Call] = []
-        for group, emitted in self.parts:
+        for use, (group, emitted) in zip(self.uses, self.parts):
             origins = tuple(dict.fromkeys([line for member in group.members for line in member.step.origin]))
             if emitted is not None:
                 values = tuple([self._number(value) for value in emitted.values])
                 traffic = self._traffic(emitted.values)
-                number = self.kernels[emitted.kernel]
-                calls.append(KernelCall(number, values, emitted.sizes, origins, _flops(group), traffic))
+                number = use.number
+                flops = self.flops.get((number, emitted.sizes))
+                if flops is None:
+                    flops = self.flops[number, emitted.sizes] = _flops(group)
+                calls.append(KernelCall(number, values, emitted.sizes, origins, flops, traffic))
             elif group.kind == "loop":
                 calls.append(self._loop_call(group, origins))
             else:
@@ -196,10 +211,11 @@ class _Assembly:
         return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic)
 
     def _traffic(self, values: Sequence[Value]) -> Size:
-        total: Size = 0
-        for value in dict.fromkeys(values):
-            total = total + product(value.dims) * value.dtype.itemsize
-        return total
+        arrays = tuple([(value.dims, value.dtype.itemsize) for value in dict.fromkeys(values)])
+        found = self.traffic.get(arrays)
+        if found is None:
+            found = self.traffic[arrays] = sum([product(dims) * itemsize for dims, itemsize in arrays], start=0)
+        return found
 
     def _number(self, value: Value) -> int:
         number = self.numbers.get(value)

@@ -251,9 +251,12 @@ class Lowering:
         live.update([check[0] for check in self.checks])
         kept = []
         for step in reversed(self.steps):
-            if not live.isdisjoint(step.makes()):
-                kept.append(step)
-                live.update(step.reads())
+            if live.isdisjoint(step.makes()):
+                for value in step.makes():
+                    value.step = None
+                continue
+            kept.append(step)
+            live.update(step.reads())
         self.steps = kept[::-1]
 
 

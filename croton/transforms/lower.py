@@ -74,7 +74,7 @@ class _Lowering:
         self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
         self.anchored: frozenset[Expr] = frozenset()
-        self.loops = Loops(self.operands, self.params, sizes)
+        self.loops = Loops(self.operands, sizes)
 
     def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
         """A lowering of the same outputs in which the variables are anchored; what does not depend on them is shared."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from croton import algebra
@@ -10,16 +9,15 @@ from croton.algebra.node import Label, Operand
 from croton.algebra.recurrence import Carry, Element, Recurrence
 from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
-from croton.sizes import Size, substitute
+from croton.sizes import substitute
 from croton.transforms.loop_nodes import CARRY, ELEMENT, STACKED, Shape
 
 
 class Loops:
     """The loops of one lowering: each is taken apart once, for all its results."""
 
-    def __init__(self, operands: dict[Expr, Operand], params: Callable[[Any], Any], sizes: dict) -> None:
+    def __init__(self, operands: dict[Expr, Operand], sizes: dict) -> None:
         self.operands = operands
-        self.params = params
         self.sizes = sizes
         self.known: dict[tuple, tuple[Recurrence, Label]] = {}
 
@@ -58,7 +56,7 @@ class Loops:
         found = self.known.get(key)
         if found is not None:
             return found
-        length: Size = self.params((shape.length,))[0]
+        length = substitute(shape.length, self.sizes)
         step = Label(length, ambient=True)
         carries = []
         for first, carry, new in zip(inputs[:count], inputs[count : 2 * count], inputs[2 * count : 3 * count]):

@@ -324,7 +324,7 @@ def test_the_error_of_a_column_sum_does_not_grow(target: Target | None, shape: t
 
 
 def test_the_text_of_a_loop() -> None:
-    """What is fixed is computed before the loop; a division by it becomes a multiplication; odd ends run under a mask if the target has masks."""
+    """What is fixed is computed before the loop; a division by it becomes a multiplication; odd ends run under a mask, once, if the target has masks."""
     body = (
         Load("v1", float32, "b0", (at("i0"),)),
         Let("v2", float32, "div", (Var("v1"), Var("v0"))),
@@ -334,6 +334,7 @@ def test_the_text_of_a_loop() -> None:
     masked = compile_text([("k", kernel)], AVX512)
     assert masked.count("fdiv") == 1 and masked.index("fdiv") < masked.index("load <32 x float>")
     assert masked.count("call void @llvm.masked.store.v32f32.p0") == 1 and masked.count("store <32 x float>") == 1
+    assert masked.count("= phi i64") == 1, "one loop"
     plain = compile_text([("k", kernel)], AVX2)
     assert "masked" not in plain and plain.count("store <16 x float>") == 1 and plain.count("fdiv") == 2
     assert "alloca" not in masked + plain
