@@ -7,6 +7,7 @@ decisions about sizes of other names are looked at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -51,19 +52,26 @@ class Contest(NamedTuple):
 
     def turns(self) -> bool:
         """Whether something saves more than `WORTH` at the assumed sizes."""
-        paid = amount(self.bills[self.chosen])
-        first = amount(self.bills[0]) if max(self.gains) > 1.0 else 0.0
-        for number, bill in enumerate(self.bills):
-            if number == self.chosen:
-                continue
-            gain = self.gains[number]
-            limit = paid / WORTH if gain == 1.0 else min(paid / WORTH, first / gain)
+        known: dict[Node, float] = {}
+
+        def within(bill: Bill, limit: float) -> float:
+            """The cost of a bill, or as much of it as reaches the limit."""
             total = 0.0
             for node, part in bill:
-                total += cost(node) * part
+                found = known.get(node)
+                if found is None:
+                    found = known[node] = cost(node)
+                total += found * part
                 if total >= limit:
                     break
-            else:
+            return total
+
+        paid = within(self.bills[self.chosen], math.inf)
+        first = within(self.bills[0], math.inf) if max(self.gains) > 1.0 else 0.0
+        for number, bill in enumerate(self.bills):
+            gain = self.gains[number]
+            limit = paid / WORTH if gain == 1.0 else min(paid / WORTH, first / gain)
+            if number != self.chosen and within(bill, limit) < limit:
                 return True
         return False
 
@@ -170,10 +178,10 @@ def many(name: Symbol) -> int:
 
 
 def regimes(names: Sequence[Symbol]) -> list[Regime]:
-    """Plausible sizes: each unknown one small or great by itself, and all of them."""
+    """Plausible sizes: each unknown one small or great by itself; of two, both as well."""
     low, high = {name: few(name) for name in names}, {name: many(name) for name in names}
     found: list[Regime] = [{name: side[name]} for side in (low, high) for name in names]
-    return found if len(names) < 2 else [*found, low, high]
+    return [*found, low, high] if len(names) == 2 else found
 
 
 def _symbols(sizes: Iterable[Size]) -> list[Symbol]:

@@ -96,7 +96,7 @@ def test_proofs_close_choices() -> None:
 def test_regimes_are_plausible_sizes() -> None:
     names = [symbols(label.size)[0] for label in unknown(*"abc")]
     found = regimes(names)
-    assert len(found) == 2 * len(names) + 2
+    assert len(found) == 2 * len(names) and len(regimes(names[:2])) == 6 and len(regimes(names[:1])) == 2
     likely = extent(names[0].size)
     for regime in found:
         assert all(value == likely // 16 or value == likely * 64 for value in regime.values())

@@ -198,3 +198,45 @@ def test_equal_programs_are_compiled_once() -> None:
     assert first.program.seconds and not second.program.seconds and len(programs(second)) == 2
     given = arrays((3, 90), (90, 80), (80, 70))
     np.testing.assert_array_equal(first(*given), second(*given))
+
+
+def softmax_penalty(x: Any, W: Any) -> Any:
+    J = cr.vmap(lambda row: cr.jacobian(cr.softmax(row @ W), row))(x)
+    return (J**2).sum(axis=(1, 2)).mean()
+
+
+def jacobian_of_layers(x: Any, V: Any, W: Any, U: Any) -> Any:
+    return cr.jacobian(cr.tanh(cr.tanh(x @ V) @ W) @ U, x)
+
+
+def hessian_times_vectors(X: Any, w: Any, V: Any) -> Any:
+    return cr.jacobian(cr.grad(cr.softplus(X @ w).sum(), w), w) @ V
+
+
+def gradient_of_a_table(table: Any, i: Any, W: Any) -> Any:
+    return cr.grad(((table[i].mean(axis=1) @ W) ** 2).sum(), table)
+
+
+WIDE = {"b": 300, "c": 300, "d": 300}
+SETTINGS: list[Any] = [
+    (softmax_penalty, "bv vh", [{"b": 4, "v": 300, "h": 200}, {"b": 2000, "v": 20, "h": 30}]),
+    (jacobian_of_layers, "a ab bc cd", [{**WIDE, "a": 500, "c": 6}, {**WIDE, "a": 500, "b": 5}, {**WIDE, "a": 4}]),
+    (hessian_times_vectors, "nd d dk", [{"n": 1000, "d": 50, "k": 2}, {"n": 20, "d": 300, "k": 200}]),
+    (gradient_of_a_table, "nd bt dk", [{"n": 1000, "d": 64, "b": 30, "t": 20, "k": 10}, {"n": 10, "d": 8, "b": 30, "t": 20, "k": 500}]),
+]
+
+
+@pytest.mark.parametrize(("define", "axes", "ends"), SETTINGS, ids=[setting[0].__name__ for setting in SETTINGS])
+def test_unknown_sizes_take_hardly_more_than_known_ones(define: Any, axes: str, ends: list[dict[str, int]]) -> None:
+    def inputs(shapes: list[tuple[int | None, ...]]) -> list[Any]:
+        return [cr.tensor(f"x{i}", shape, dtype="int64" if axes.split()[i] == "bt" else "float64") for i, shape in enumerate(shapes)]
+
+    unknown = inputs([(None,) * len(names) for names in axes.split()])
+    f = cr.function(unknown, define(*unknown))
+    for sizes in ends:
+        shapes = [tuple([sizes[name] for name in names]) for names in axes.split()]
+        known = inputs(list(shapes))
+        best = cr.function(known, define(*known))
+        assert f.flops(*shapes) < 1.5 * best.flops()
+        given = [RNG.integers(0, sizes["n"], shape) if names == "bt" else RNG.standard_normal(shape) / 10 for names, shape in zip(axes.split(), shapes)]
+        np.testing.assert_allclose(f(*given), best(*given), rtol=1e-8, atol=1e-10)
