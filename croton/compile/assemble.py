@@ -389,7 +389,9 @@ class _Calls:
             limit, bound = self.pointer(call.limit), self.sizes.fresh()
         steps = -1 if call.steps < 0 else self.pointer(call.steps)
         moves = tuple(advances), tuple(begins), tuple(rotates)
-        return Loop(index(length), self.sizes.fresh(), *moves, calls, going, size, error, limit, bound, call.late, steps)
+        counter, pause, _ = [self.sizes.fresh() for _ in range(3)]
+        weight = index(call.body.flops)
+        return Loop(index(length), counter, pause, weight, *moves, calls, going, size, error, limit, bound, call.late, steps)
 
     def _placement(self, call: RoutineCall) -> Placement:
         """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""

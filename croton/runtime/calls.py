@@ -5,6 +5,7 @@ from __future__ import annotations
 from croton.runtime import product, rounding
 from croton.runtime.assembler import Assembler
 from croton.runtime.frame import PYTHON_ERROR, Frame
+from croton.runtime.patience import Patience
 from croton.runtime.product import WORD
 from croton.runtime.stream import MAXIMUM_BATCH_AXES
 
@@ -17,6 +18,7 @@ class Calls:
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
+        self.patience = Patience(frame)
         self.context = frame.a.variable(f"[{product.AXES + 4 * MAXIMUM_BATCH_AXES} x i64]")
 
     def calls(self) -> None:
@@ -37,7 +39,7 @@ class Calls:
         """Set the addresses that move, or pass over the loop."""
         a, frame = self.frame.a, self.frame
         length, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
-        limit, bound = frame.next(), frame.next()
+        pause, weight, limit, bound = frame.next(), frame.next_size(), frame.next(), frame.next()
         a.store(0, frame.S, counter)
         steps = a.variable("i64", 0)
         a.set(steps, length)
@@ -46,6 +48,7 @@ class Calls:
             a.set(steps, a.smaller(length, a.larger(wanted, 0)))
             a.store(a.get(steps), frame.S, bound)
         count = a.get(steps)
+        self.patience.begin(count, pause, weight)
         with a.loop(frame.next()):
             entry, base = frame.next(), frame.next_pointer()
             a.store(a.at(base, frame.next_size(), "i8"), frame.P, entry, "ptr")
@@ -95,7 +98,7 @@ class Calls:
     def loop_ends(self) -> None:
         """Move the addresses, and go back while there are steps to do."""
         a, frame = self.frame.a, self.frame
-        count, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
+        counter, going, size, pause = frame.next(), frame.next(), frame.next_size(), frame.next()
         with a.loop(frame.next()):
             entry, stride = frame.next(), frame.next_size()
             a.store(a.at(a.load(frame.P, entry, "ptr"), stride, "i8"), frame.P, entry, "ptr")
@@ -105,17 +108,24 @@ class Calls:
             written = a.load(frame.P, after, "ptr")
             a.store(written, frame.P, before, "ptr")
             a.store(a.pointer(a.subtract(both, a.integer(written))), frame.P, after, "ptr")
-        length = frame.next()
+        back = frame.next()
+        behind = a.get(frame.place)
         done = a.add(a.load(frame.S, counter), 1)
         a.store(done, frame.S, counter)
-        again = a.value(f"and i1 {a.compare('slt', done, count)}, {self.goes_on(going, size)}")
-        with a.when(again):
-            a.set(frame.place, a.add(a.get(frame.place), length))
+        a.set(frame.place, a.add(behind, 2))
+
+        def again() -> None:
+            with a.when(self.goes_on(going, size)):
+                a.set(frame.place, a.add(behind, back))
+
+        self.patience.go_on(done, pause, behind, again)
 
     def loop_left(self) -> None:
         """Put what is wanted of a loop where it belongs, also where steps were left out."""
         a, frame = self.frame.a, self.frame
-        count, counter, going, size, error = frame.next_size(), frame.next(), frame.next(), frame.next_size(), frame.next()
+        count, counter, going, size = frame.next_size(), frame.next(), frame.next(), frame.next_size()
+        pause, weight, error = frame.next(), frame.next_size(), frame.next()
+        self.patience.end(a.load(frame.S, counter), pause, weight)
         left = a.larger(a.subtract(count, a.load(frame.S, counter)), 0)
         with a.when(a.compare("sge", going, 0)):
             ended = a.value(f"xor i1 {self.goes_on(going, size)}, true")

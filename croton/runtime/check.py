@@ -65,7 +65,7 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
             pointers += [entry for entry in (call.going, call.limit, call.steps) if entry >= 0]
             sizes = [word for advance in call.advances for word in advance[2:] if word >= 0]
             sizes += [call.going_size] * (call.going >= 0) + [entry[-1] for entry in (*call.begins, *call.rotates)]
-            return pointers, [call.length, *sizes]
+            return pointers, [call.length, call.weight, *sizes]
         case Routine():
             return [pointer for pointer, _, _ in call.arrays], [size for _, _, sizes in call.arrays for size in sizes]
     raise MalformedProgram(f"{call!r} is no call")
@@ -130,12 +130,9 @@ def check(program: Program, kernels: int, routines: int) -> None:
         if isinstance(call, Loop):
             moving = [entry for entry, *_ in call.advances] + [entry for rotate in call.rotates for entry in rotate[:2]]
             _demand(all(entry >= first_view for entry in moving), f"{where}: only views move")
-            free = 0 <= call.counter < program.sizes and call.counter not in known and call.counter not in counters
-            _demand(free, f"{where}: S[{call.counter}] is taken, a counter is wanted")
-            counters.add(call.counter)
-            if call.limit >= 0:
-                free = 0 <= call.bound < program.sizes and call.bound not in known and call.bound not in counters
-                _demand(free, f"{where}: S[{call.bound}] is taken, a place for the number of steps is wanted")
-                counters.add(call.bound)
+            for own in (call.counter, call.pause, call.pause + 1, *[call.bound] * (call.limit >= 0)):
+                free = 0 <= own < program.sizes and own not in known and own not in counters
+                _demand(free, f"{where}: S[{own}] is taken, a counter is wanted")
+                counters.add(own)
         if isinstance(call, Routine):
             _demand(0 <= call.routine < routines, f"{where}: there is no routine {call.routine}")

@@ -17,6 +17,7 @@ from croton.runtime.frame import FALLBACK_WORD, PYTHON_ERROR, Frame, object_word
 PYTHON_FUNCTIONS = (
     "Py_IncRef",
     "Py_DecRef",
+    "PyErr_CheckSignals",
     "PyErr_NoMemory",
     "PyEval_RestoreThread",
     "PyEval_SaveThread",
@@ -33,6 +34,7 @@ PYTHON_FUNCTIONS = (
 DECLARATIONS = """
 declare void @croton_Py_IncRef(ptr)
 declare void @croton_Py_DecRef(ptr)
+declare i32 @croton_PyErr_CheckSignals()
 declare ptr @croton_PyErr_NoMemory()
 declare void @croton_PyEval_RestoreThread(ptr)
 declare ptr @croton_PyEval_SaveThread()
@@ -45,10 +47,12 @@ declare ptr @croton_PyTuple_New(i64)
 declare i32 @croton_PyTuple_SetItem(ptr, i64, ptr)
 declare i64 @croton_PyTuple_Size(ptr)
 declare ptr @croton_array_from_descriptor(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
+declare i32 @clock_gettime(i32, ptr)
 declare ptr @aligned_alloc(i64, i64)
 declare void @free(ptr)
 declare ptr @memcpy(ptr, ptr, i64)
 declare ptr @memset(ptr, i32, i64)
+declare i64 @llvm.ctlz.i64(i64, i1)
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
 declare { i64, i1 } @llvm.sadd.with.overflow.i64(i64, i64)

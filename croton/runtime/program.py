@@ -239,7 +239,8 @@ class Rotate(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """Run the calls S[length] times. S[counter], which nothing else uses, counts the steps that are done.
+    """Run the calls S[length] times. S[counter], which nothing else uses, counts the steps that are done. S[pause] and S[pause + 1], likewise, say when to look
+    for signals next; a step is about S[weight] operations.
 
     The entries of `P` that move are views; they are set anew each time the loop begins. With `going` >= 0 there is a step only while one of the S[going_size]
     bytes at P[going] is not 0; if one still is after all steps, the call is refused with `error`. With `limit` >= 0 there are only S[bound] steps, which
@@ -250,6 +251,8 @@ class Loop(NamedTuple):
 
     length: int
     counter: int
+    pause: int
+    weight: int
     advances: tuple[Advance, ...]
     begins: tuple[Begin, ...]
     rotates: tuple[Rotate, ...]

@@ -140,22 +140,23 @@ def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any]
     """The way in, the calls, the way back, the way out. Where a record jumps to is relative to what follows it."""
     inside = [word for inner in call.calls for word in _call(inner, kernels, routines, limits)]
     limited = call.limit >= 0
-    about = [call.bound if limited else call.length, call.counter, call.going, call.going_size]
+    going, looks = [call.going, call.going_size], [call.pause, call.weight]
     moves = [word for advance in call.advances for word in advance[:4]]
     turns = [word for rotate in call.rotates for word in rotate[:5]]
     begins = [word for begin in call.begins for word in begin]
     steps = [word for entry, _, _, stride, _ in call.advances for word in (entry, stride)]
     turned = [word for rotate in call.rotates for word in (rotate.before, rotate.after, rotate.last, rotate.scratch)]
     filled = [word for entry, _, _, stride, fill in call.advances if fill >= 0 for word in (entry, stride, fill)]
-    copied = [word for rotate in call.rotates for word in (rotate.before, rotate.last, rotate.size)]
-    end = [LOOP_END, *about, len(call.advances), *steps, len(call.rotates), *turned]
-    length = len(inside) + len(end) + 1
     behind = [word for entry, _, _, stride, fill in call.advances for word in (entry, stride, fill)] if limited and call.late else []
-    head = [code, call.length, *about[1:], call.limit, call.bound, len(call.advances), *moves, len(call.rotates), *turns]
-    head += [len(call.begins), *begins, len(behind) // 3, *behind, length]
-    left = [LOOP_LEFT, call.bound if limited and call.late else call.length, *about[1:], call.error, call.steps]
+    copied = [word for rotate in call.rotates for word in (rotate.before, rotate.last, rotate.size)]
+    end = [LOOP_END, call.counter, *going, call.pause, len(call.advances), *steps, len(call.rotates), *turned]
+    back = len(inside) + len(end) + 1
+    seldom = [call.bound if limited else call.length, call.weight]  # read where a loop ends, or looks for signals
+    head = [code, call.length, call.counter, *going, *looks, call.limit, call.bound, len(call.advances), *moves, len(call.rotates), *turns]
+    head += [len(call.begins), *begins, len(behind) // 3, *behind, back + len(seldom)]
+    left = [LOOP_LEFT, call.bound if limited and call.late else call.length, call.counter, *going, *looks, call.error, call.steps]
     left += [len(filled) // 3, *filled, len(call.rotates), *copied]
-    return [*head, *inside, *end, -length, *left]
+    return [*head, *inside, *end, -back, *seldom, *left]
 
 
 def encode(

@@ -16,7 +16,7 @@ from croton.runtime.portable import PortableFunction
 from croton.runtime.program import Advance, Array, Begin, Kernel, Loop, Output, Program, Rotate, SizeOperation, View, every_call
 
 # S: 0, 8 (bytes of a number), then the bound: steps T, width n, T + 1, n * 8, -(n * 8), (T - 1) * n * 8, T * n * 8, counters
-ZERO, EIGHT, ONE, T, N, ROWS, ROW, BACK, LAST, END, COUNTER, OTHER = range(12)
+ZERO, EIGHT, ONE, T, N, ROWS, ROW, BACK, LAST, END, COUNTER, OTHER, PAUSE, _, OTHER_PAUSE, _, BOUND = range(17)
 OPERATIONS = (
     SizeOperation("add", ROWS, T, ONE),
     SizeOperation("multiply", ROW, N, EIGHT),
@@ -24,7 +24,7 @@ OPERATIONS = (
     SizeOperation("multiply", END, T, ROW),
     SizeOperation("subtract", LAST, END, ROW),
 )
-SIZES = {"constants": (0, 8, 1), "sizes": 12, "size_operations": OPERATIONS}
+SIZES = {"constants": (0, 8, 1), "sizes": 17, "size_operations": OPERATIONS}
 # P of both programs: x, h, a slot, the output, then views
 X, H, SLOT, OUT, VIEW = range(5)
 
@@ -33,7 +33,7 @@ def all_states(reverse: bool) -> Program:
     """Running sums of rows of x that begin with h, all of them."""
     stride, first, before, after = (BACK, LAST, END, LAST) if reverse else (ROW, ZERO, ZERO, ROW)
     advances = (Advance(VIEW, OUT, before, stride), Advance(VIEW + 1, OUT, after, stride), Advance(VIEW + 2, X, first, stride))
-    loop = Loop(T, COUNTER, advances, (Begin(VIEW, H, ROW),), (), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
+    loop = Loop(T, COUNTER, PAUSE, ONE, advances, (Begin(VIEW, H, ROW),), (), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
     views = (View(OUT, ZERO), View(OUT, ZERO), View(X, ZERO))
     return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (ROWS, N)),), (loop,), slots=((ROW,),), views=views, **SIZES)
 
@@ -41,7 +41,7 @@ def all_states(reverse: bool) -> Program:
 def last_state() -> Program:
     """The last running sum only."""
     advances = (Advance(VIEW + 2, X, ZERO, ROW),)
-    loop = Loop(T, COUNTER, advances, (), (Rotate(VIEW, VIEW + 1, H, OUT, SLOT, ROW),), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
+    loop = Loop(T, COUNTER, PAUSE, ONE, advances, (), (Rotate(VIEW, VIEW + 1, H, OUT, SLOT, ROW),), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
     views = (View(H, ZERO), View(OUT, ZERO), View(X, ZERO))
     return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (N,)),), (loop,), slots=((ROW,),), views=views, **SIZES)
 
@@ -73,12 +73,14 @@ def test_loops_in_loops() -> None:
     inner = Loop(
         T,
         OTHER,
+        OTHER_PAUSE,
+        ONE,
         (Advance(element, X, ZERO, ROW),),
         (),
         (Rotate(before, after, whole_before, whole_after, slots[0], ROW),),
         (Kernel(0, (before, element, after), (N,)),),
     )
-    outer = Loop(T, COUNTER, (), (), (Rotate(whole_before, whole_after, H, out, slots[1], ROW),), (inner,))
+    outer = Loop(T, COUNTER, PAUSE, ONE, (), (), (Rotate(whole_before, whole_after, H, out, slots[1], ROW),), (inner,))
     program = last_state()._replace(calls=(outer,), slots=((ROW,), (ROW,)), views=(View(H, ZERO),) * 5)
     x, h = np.arange(6.0).reshape(3, 2), np.array([0.5, 0.25])
     for function in loaded(program):
@@ -135,7 +137,7 @@ def limited(program: Program, late: bool) -> Program:
         rotates=tuple([Rotate(*[place[entry] for entry in rotate[:5]], rotate.size) for rotate in loop.rotates]),
         calls=tuple([call._replace(pointers=tuple([place[entry] for entry in call.pointers])) for call in loop.calls if isinstance(call, Kernel)]),
         limit=2,
-        bound=12,
+        bound=BOUND,
         late=late,
         steps=5,
     )
@@ -145,5 +147,4 @@ def limited(program: Program, late: bool) -> Program:
         calls=(moved,),
         views=tuple([View(place[view.base], view.offset) for view in program.views]),
         structure="tuple",
-        sizes=13,
     )
