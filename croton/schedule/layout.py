@@ -19,7 +19,10 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
     pinned: list[Value] = list(inputs)
     wanted: list[Value] = []
     added: list[tuple[Value, Order]] = []
+    roles: dict[Value, list[list[int]]] = {}
     for step in steps:
+        if step.kind == "product":
+            _note_roles(step, roles)
         if step.out.order is not UNDECIDED:
             pinned += step.makes()
         if step.kind == "view" and len(step.detail[0].dims) > 1:
@@ -58,7 +61,7 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
         root, places = classes.find(value)
         stored = chosen.get(root)
         if stored is None:
-            value.order = _default(step)
+            value.order = _gathered(_default(step), roles.get(value, ()))
             chosen[root] = tuple([places[axis] for axis in value.order])
         else:
             axes = {place: axis for axis, place in enumerate(places)}
@@ -120,6 +123,27 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
         if instruction[0] == "load" and len(instruction[3]) > 1 and plain_labels(instruction[3]):
             groups.setdefault(frozenset(instruction[3]), []).append((instruction[2], instruction[3]))
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _note_roles(step: Step, roles: dict[Value, list[list[int]]]) -> None:
+    """The axes of each operand of a product by what they do: those of the batch, its own and the summed ones; each in the order of the result if it has one."""
+    detail = step.detail
+    wanted = () if step.out.order is UNDECIDED else step.out.order
+    for value, labels, others in ((detail.left, detail.left_labels, detail.right_labels), (detail.right, detail.right_labels, detail.left_labels)):
+        groups: list[list[int]] = [[], [], []]
+        for label in [*wanted, *[label for label in labels if label not in wanted]]:
+            if label in labels:
+                groups[2 if label >= step.rank else 0 if label in others else 1].append(labels.index(label))
+        roles.setdefault(value, groups if wanted else [sorted(group) for group in groups])
+
+
+def _gathered(order: Order, groups: Sequence[list[int]]) -> Order:
+    """The order with the axes of each group next to each other: the first group outermost, the one of the last axis innermost."""
+    if not groups:
+        return order
+    first, *others = groups
+    others.sort(key=lambda group: order[-1] in group)
+    return tuple([axis for group in (first, *others) for axis in group])
 
 
 def _added(step: Step) -> Iterable[tuple[Value, Order]]:

@@ -154,10 +154,10 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
             detail = step.detail
         left, right = detail.left, detail.right
         if _matrix(left, detail.left_labels, roles.rows, roles.inner, roles.batch, dims) is None:
-            left, labels = _copied(step, left, detail.left_labels, [*roles.batch, *roles.rows, *roles.inner], copies, result)
+            left, labels = _copied(step, left, detail.left_labels, roles.batch, (roles.rows, roles.inner), copies, result)
             detail = detail._replace(left=left, left_labels=labels)
         if _matrix(right, detail.right_labels, roles.inner, roles.columns, roles.batch, dims) is None:
-            right, labels = _copied(step, right, detail.right_labels, [*roles.batch, *roles.inner, *roles.columns], copies, result)
+            right, labels = _copied(step, right, detail.right_labels, roles.batch, (roles.inner, roles.columns), copies, result)
             detail = detail._replace(right=right, right_labels=labels)
         step.detail = detail
         result.append(step)
@@ -179,8 +179,17 @@ def _copying(view: Step, copy: Step) -> Step:
 
 
 def _copied(
-    step: Step, value: Value, labels: tuple[int, ...], order: list[int], copies: dict[tuple, Value], result: list[Step]
+    step: Step,
+    value: Value,
+    labels: tuple[int, ...],
+    batch: list[int],
+    sides: tuple[list[int], list[int]],
+    copies: dict[tuple, Value],
+    result: list[Step],
 ) -> tuple[Value, tuple[int, ...]]:
+    """The value with the axes of the batch outermost and those of the matrices' sides together: the side last that it has last."""
+    outer, inner = sides[::-1] if labels[value.order[-1]] in sides[0] else sides
+    order = [*batch, *outer, *inner]
     axes = tuple([labels.index(label) for label in order])
     key = (value, axes)
     copy = copies.get(key)

@@ -6,6 +6,7 @@ large enough, else a reduction.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from croton.schedule.lower import Lowering
 
 LEAST_PRODUCT = 16
+"""Products whose sides are at least this are the library's."""
 LEAST_SIDE = 2
+"""So are those without a batch where one side is long and the others are at least this,"""
+SMALL_SIDE, LEAST_VOLUME = 4, 1000
+"""and those with as many multiplications a member: ten a side take the library 50 ns, a loop nest ten times as long."""
 
 
 def summed(
@@ -110,7 +115,8 @@ def _is_product(dims: tuple[Size, ...], mine: set[int], others: set[int], gone: 
             side *= likely(dims[label])
         sides.append(side)
     least = min(sides)
-    return least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone))
+    long = least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone)
+    return least >= LEAST_PRODUCT or long or (least >= SMALL_SIDE and math.prod(sides) >= LEAST_VOLUME)
 
 
 def _twins(dims: tuple[Size, ...], left: list[Factor], right: list[Factor], rows: set[int], columns: set[int]) -> list[tuple[int, int]]:

@@ -130,3 +130,13 @@ def test_a_sum_and_its_opposite_share_what_they_have_in_common() -> None:
     assert kernel.count("add(") == 1 and kernel.count("neg(") == 1 and kernel.count("sub(") == 0
     one, two = np.array([-40.0, 0.5, 3.0]), np.array([1.0, -0.25, 30.0])
     np.testing.assert_allclose(function(one, two), np.log1p(np.exp(-one - two)) / (1 + np.exp(-one - two)), rtol=1e-13)
+
+
+def test_operands_are_made_in_an_order_that_the_library_takes() -> None:
+    """The pairs of each row are made row by row, as the rows lie: not with the summed label innermost, and not to be copied."""
+    x, y = cr.tensor("x", shape=(256, 32), dtype="float64"), cr.tensor("y", shape=(256, 20, 30), dtype="float64")
+    function = cr.function([x, y], cr.einsum("bi,bj,bhk->ijhk", x, x, y))
+    one, two = (np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate([(256, 32), (256, 20, 30)]))
+    np.testing.assert_allclose(function(one, two), np.einsum("bi,bj,bhk->ijhk", one, one, two), atol=1e-10)
+    assert [entry.kind for entry in function.account.entries] == ["kernel", "product"]
+    assert "b1[i0, i1, i2] = " in function.account.kernels[0]
