@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from croton.algebra.cost import Tree, extent, likely, pairs_of, search
+from croton.algebra.cost import Tree, extent, pairs_of, search
 from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType, bool_, float32, float64
 from croton.schedule.factors import Factor, multiplied
@@ -82,7 +83,7 @@ def _reduction(
     places = {label: place for place, label in enumerate([*kept, *gone])}
     own = tuple([dims[label] for label in places])
     rank = len(kept)
-    if right is not None and dtype in (float32, float64) and _is_product(dims, mine, others, gone):
+    if right is not None and dtype in (float32, float64) and _is_product(dims, left, right, gone, dtype):
         first, first_labels = _operand(lowering, dims, left, sorted(mine), dtype)
         second, second_labels = _operand(lowering, dims, right, sorted(others), dtype)
         first_labels = tuple([places[label] for label in first_labels])
@@ -101,22 +102,34 @@ def _reduction(
     return (value, tuple(kept), 1)
 
 
-def _is_product(dims: tuple[Size, ...], mine: set[int], others: set[int], gone: list[int]) -> bool:
+def _is_product(dims: tuple[Size, ...], left: list[Factor], right: list[Factor], gone: list[int], dtype: DType) -> bool:
+    """Whether a sum of products is a matrix product, and one that the library computes faster than a loop nest does."""
+    mine, others = ({label for factor in factors for label in factor[1]} for factors in (left, right))
     inner = mine & others
     if not inner.issuperset(gone):
         return False
     rows, columns = mine - others, others - mine
     if not rows or not columns:
         return False
-    sides = []
-    for group in (rows, columns, gone):
-        side = 1
-        for label in group:
-            side *= likely(dims[label])
-        sides.append(side)
+    sides = [_volume(dims, group) for group in (rows, columns, gone)]
     least = min(sides)
-    long = least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone)
-    return least >= LEAST_PRODUCT or long or (least >= SMALL_SIDE and math.prod(sides) >= LEAST_VOLUME)
+    if least >= LEAST_PRODUCT or (least >= LEAST_SIDE and max(sides) > 4 * LEAST_PRODUCT and len(inner) == len(gone)):
+        return True
+    if least < SMALL_SIDE or math.prod(sides) < LEAST_VOLUME:
+        return False
+    # a nest would not write down what it multiplies
+    result = _volume(dims, (mine | others).difference(gone))
+    return all(_lies(factors, dtype) or _volume(dims, labels) <= result for factors, labels in ((left, mine), (right, others)))
+
+
+def _volume(dims: tuple[Size, ...], labels: Iterable[int]) -> int:
+    return math.prod([extent(dims[label]) for label in labels])
+
+
+def _lies(factors: list[Factor], dtype: DType) -> bool:
+    """Whether factors are an array that a matrix product may read as it lies."""
+    source, labels, power = factors[0]
+    return len(factors) == 1 and power == 1 and type(source) is Value and source.dtype is dtype and plain_labels(labels)
 
 
 def _twins(dims: tuple[Size, ...], left: list[Factor], right: list[Factor], rows: set[int], columns: set[int]) -> list[tuple[int, int]]:
@@ -155,10 +168,10 @@ def _matched(twin: dict[int, int], labels: tuple[int, ...], others: tuple[int, .
 
 def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], labels: list[int], dtype: DType) -> tuple[Value, tuple[int, ...]]:
     """An array for a side of a matrix product."""
-    if len(factors) == 1:
-        source, at, power = factors[0]
-        if power == 1 and type(source) is Value and source.dtype is dtype and plain_labels(at):
-            return source, at
+    if _lies(factors, dtype):
+        source, at, _ = factors[0]
+        assert isinstance(source, Value), "an array"
+        return source, at
     places = {label: place for place, label in enumerate(labels)}
     body = BodyBuilder()
     moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in factors]
