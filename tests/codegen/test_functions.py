@@ -112,7 +112,9 @@ def test_powers_with_a_constant_exponent(exponent: float) -> None:
         result = np.zeros_like(values)
         compile_kernel(kernel)([values, result], [len(values)])
         with np.errstate(all="ignore"):
-            np.testing.assert_allclose(result, np.power(values, dtype.numpy.type(exponent)), rtol=2e-6 if dtype is float32 else 2e-15)
+            # The power 0.5 of -inf is nan, as the root is, since NumPy 2.3; it was inf.
+            expected = np.sqrt(values) if exponent == 0.5 else np.power(values, dtype.numpy.type(exponent))
+            np.testing.assert_allclose(result, expected, rtol=2e-6 if dtype is float32 else 2e-15)
 
 
 def test_integer_powers_with_a_variable_exponent() -> None:
