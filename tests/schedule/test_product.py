@@ -140,3 +140,24 @@ def test_operands_are_made_in_an_order_that_the_library_takes() -> None:
     np.testing.assert_allclose(function(one, two), np.einsum("bi,bj,bhk->ijhk", one, one, two), atol=1e-10)
     assert [entry.kind for entry in function.account.entries] == ["kernel", "product"]
     assert "b1[i0, i1, i2] = " in function.account.kernels[0]
+
+
+@pytest.mark.parametrize("side, kind", [(3, "kernel"), (9, "kernel"), (10, "product"), (15, "product")])
+def test_a_batch_of_small_products(side: int, kind: str) -> None:
+    """Ten a side are a thousand multiplications, which the library is faster at."""
+    x, y = cr.tensor("x", shape=(5, side, side), dtype="float64"), cr.tensor("y", shape=(5, side, side), dtype="float64")
+    function = cr.function([x, y], x @ y)
+    one, two = (np.random.default_rng(i).standard_normal((5, side, side)) for i in range(2))
+    np.testing.assert_allclose(function(one, two), one @ two, atol=1e-12)
+    assert [entry.kind for entry in function.account.entries] == [kind]
+
+
+def test_a_small_product_makes_no_operand_that_is_larger_than_its_result() -> None:
+    """Windows of a sequence are read where they lie, as long as there is next to nothing to compute with them."""
+    x, y = cr.tensor("x", shape=(8, 40, 6), dtype="float64"), cr.tensor("y", shape=(8, 38, 5), dtype="float64")
+    windows = cr.stack([x[:, start : start + 38] for start in range(3)], axis=2)
+    squares = cr.einsum("btsc,btk->bsck", windows**2, y**2)
+    function = cr.function([x, y], squares)
+    given = [np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate([(8, 40, 6), (8, 38, 5)])]
+    np.testing.assert_allclose(function(*given), cr.reference.evaluate(squares, dict(zip([x, y], given))), atol=1e-9)
+    assert function.memory_peak() == 8 * 3 * 6 * 5 * 8  # the result alone
