@@ -9,7 +9,7 @@ from croton.algebra.constant import array_of
 from croton.algebra.loop import Slot
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
-from croton.schedule.emit import Emitted, emit
+from croton.schedule.emit import Emitted
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
 from croton.schedule.layout import choose_layouts
@@ -19,10 +19,11 @@ from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall
 from croton.schedule.product import legalise, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
+from croton.schedule.repeat import Repeats
 from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size, product
 
-EMITTERS = {"map": emit, "scatter": emit_scatter, "scan": emit_scan}
+EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
 
 
 def build_plan(
@@ -85,6 +86,7 @@ class _Assembly:
                 for value in member.step.reads():
                     if value.group is not group:
                         stored.add(memory_of(value))
+        repeats = Repeats()
         for group in groups:
             if group.kind == "loop":
                 step = group.members[0].step
@@ -104,7 +106,7 @@ class _Assembly:
                 continue
             if group.kind == "scatter" and group.members[0].step.detail.base is not None:
                 self.taken[group.members[0].step.out] = group.members[0].step.detail.base
-            emitted = EMITTERS[group.kind](group, stored)
+            emitted = repeats.emit(group, stored) if group.kind == "map" else EMITTERS[group.kind](group, stored)
             number = self.kernels.setdefault(emitted.kernel, len(self.kernels))
             kernel = emitted.kernel
             self.uses.append(CallUse(emitted.values, tuple([buffer.name for buffer in kernel.buffers]), kernel, number))
