@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from croton.algebra.add import add
 from croton.algebra.contract import contract, is_read
@@ -118,15 +118,65 @@ class Extraction:
         labels = tuple([Label(size) for size in node.dims + node.sums])
         axes = labels[: len(node.dims)]
         uses = [Use(arg[0], tuple([labels[i] for i in arg[1]])) for arg in node.args]
-        if node.kind == "contract":
-            factors = self._gathered([(use, arg[2]) for use, arg in zip(uses, node.args)], lambda some: contract({x for u, _ in some for x in u.labels}, some))
-            result = contract(axes, factors, node.param, labels[len(axes) :], node.dtype)
+        parts = self._in_two(node, labels, uses) if node.kind == "contract" and not self.recurrence.whole else None
+        if parts is not None:
+            inside, outside = parts
+            for inner in open_nodes([inside.node]):
+                self._mask(inner)
+                if self._is_inside(inner) and inner not in self.memo:
+                    self._rebuild(inner)
+            result = add([(self._argument(inside), ONE), (self._from_outside(outside), ONE)], node.dtype)
+        elif node.kind == "contract":
+            items, sums = self._shifted_outside([(use, arg[2]) for use, arg in zip(uses, node.args)], list(labels[len(axes) :]))
+            factors = self._gathered(items, lambda some: contract({x for u, _ in some for x in u.labels}, some))
+            result = contract(axes, factors, node.param, sums, node.dtype)
         elif node.kind == "add":
             terms = self._gathered([(use, arg[2]) for use, arg in zip(uses, node.args)], lambda some: add(some, node.dtype))
             result = add([(use, coef if type(coef) is not int else ONE) for use, coef in terms], node.dtype)
         else:
             result = construct(node, labels, [self._argument(use) for use in uses])
         self.memo[node] = (axes, result)
+
+    def _mask(self, node: Node) -> None:
+        """Note which carries a node depends on, that is made here of others for which it is known."""
+        mask = self.masks.get(node, 0)
+        for arg in node.args:
+            mask |= self.masks.get(arg[0], 0)
+        self.masks[node] = mask
+
+    def _in_two(self, node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> tuple[Use, Use] | None:
+        """A sum of products with a sum, of which some terms are from outside, as two: that of the others, and that of those."""
+        moving = [(use, arg[2]) for use, arg in zip(uses, node.args) if self._is_inside(use.node)]
+        if not node.sums or len(moving) != 1 or moving[0][1] != 1 or moving[0][0].node.kind != "add":
+            return None
+        ((total, _),) = moving
+        places = dict(zip(range(len(total.labels)), total.labels))
+        terms = [(Use(child, tuple([places[i] for i in positions])), coef) for child, positions, coef in total.node.args]
+        inside, outside = [[term for term in terms if self._is_inside(term[0].node) is live] for live in (True, False)]
+        if not inside or not any(label in term[0].labels for term in outside for label in labels[len(node.dims) :]):
+            return None
+        others = [(use, arg[2]) for use, arg in zip(uses, node.args) if use is not total]
+        axes, sums = labels[: len(node.dims)], labels[len(node.dims) :]
+
+        def of(some: list[tuple[Use, Any]]) -> Use:
+            return contract(axes, [*others, (add(some, total.node.dtype), 1)], node.param, sums, node.dtype)
+
+        return of(inside), of(outside)
+
+    def _shifted_outside(self, items: list[tuple[Use, Any]], sums: list[Label]) -> tuple[list[tuple[Use, Any]], list[Label]]:
+        """The factors of a product, and what is summed, where a part of a value from outside is read: that part is a value from outside, too."""
+        if self.recurrence.whole:
+            return items, sums
+        for relation, _ in [item for item in items if item[0].node.kind == "affine" and item[0].node.param[0] in ((1, -1), (-1, 1))]:
+            for label in relation.labels:
+                read = [item for item in items if label in item[0].labels and item[0] is not relation]
+                if label in sums and len(read) == 1 and read[0][1] == 1 and not self._is_inside(read[0][0].node) and read[0][0].node.kind not in RELATIONS:
+                    ((use, _),) = read
+                    part = contract({*use.labels, *relation.labels} - {label}, [(use, 1), (relation, 1)], ONE, [label], use.node.dtype)
+                    items = [item for item in items if item[0] is not relation and item[0] is not use] + [(part, 1)]
+                    sums = [other for other in sums if other is not label]
+                    break
+        return items, sums
 
     def _argument(self, use: Use) -> Use:
         if self._is_inside(use.node):

@@ -109,6 +109,12 @@ def test_a_cell_that_concatenates_its_input_and_its_state() -> None:
     other, each = written_out(cell, h, [x[t] for t in range(T)])
     check([last, ys], [other, stacked(each)], values)
     check(cr.grad((ys**3).sum(), [x, h, W, b]), cr.grad((stacked(each) ** 3).sum(), [x, h, W, b]), values)
+    # The product with the input is one, in front of the loop; the part of the weights for the state is cut out there, too.
+    (loop,) = loops_of([last])
+    products = [node for node in cr.algebra.walk([loop.param[0].results[0][0]]) if node.kind == "contract" and node.sums]
+    assert [node.sums for node in products] == [(H,)]
+    f = cr.function([x, h, W, b], last)
+    assert f.flops() < 2 * T * B * (D + H) * H + 30 * T * B * H
 
 
 def test_loops_in_steps_that_are_done_at_once() -> None:
