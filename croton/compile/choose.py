@@ -13,14 +13,14 @@ from croton.algebra.price import Price, never_dearer
 from croton.compile.assemble import Leaf
 from croton.runtime.choice import Choice, Terms
 from croton.schedule.plan import BoundsCheck, LoopCall, Plan, ProductCall
-from croton.sizes import Quotient, Size, Symbol, Weighted, hint, symbols, weighted
+from croton.sizes import Quotient, Size, Symbol, Weighted, hint, product, symbols, weighted
 from croton.sizes.weighted import combined, symbols_of
 
 BYTES = 1.0 / 8.0
 """Elements that are written and read again, for each byte that a call touches."""
 
-LAUNCH = 200.0
-"""Operations of a loop that take as long as beginning a call does."""
+LAUNCH, LAUNCH_PRODUCT = 200.0, 1500.0
+"""Operations of a loop that take as long as beginning a call does; as beginning a product of the library, each one of a batch."""
 
 
 def price_of(plan: Plan) -> Price:
@@ -35,9 +35,14 @@ def price_of(plan: Plan) -> Price:
             if isinstance(call, LoopCall):
                 stack.append((call.body, times * call.counted))
                 continue
-            fused.append((times, LAUNCH))
+            if isinstance(call, ProductCall):
+                fused.append((product(call.shape.batch) * times, LAUNCH_PRODUCT))
+                products.append((call.flops * times, 1.0))
+            else:
+                fused.append((times, LAUNCH))
+                if not isinstance(call, BoundsCheck):
+                    fused.append((call.flops * times, 1.0))
             if not isinstance(call, BoundsCheck):
-                (products if isinstance(call, ProductCall) else fused).append((call.flops * times, 1.0))
                 moved.append((call.bytes * times, BYTES))
     return Price(weighted(products), weighted(fused), weighted(moved))
 
