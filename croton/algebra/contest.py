@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from croton.algebra.cost import Tree, assuming, extent, follow, likely
+from croton.algebra.loop import Core
 from croton.algebra.node import RELATIONS, Node
-from croton.algebra.plan import cost, plan
+from croton.algebra.plan import cost, plan, steps_of
 from croton.algebra.price import Price, has_prices, never_dearer, price_of, prices_of, total
 from croton.sizes import Poly, Size, Symbol, symbols
 
@@ -39,16 +40,19 @@ def amount(bill: Bill) -> float:
 
 
 class Contest(NamedTuple):
-    """A choice between forms of a value. The first bill is the value as it was written; a form must save the factor that its gain says."""
+    """A choice between forms of a value, in these loops. The first bill is the value as it was written; a form must save the factor that its gain says."""
 
     bills: tuple[Bill, ...]
     gains: tuple[float, ...]
     chosen: int
+    loops: tuple[Core, ...] = ()
 
     def outcome(self) -> tuple[float, float]:
         """What the choice takes at the assumed sizes, and what the best one would."""
         prices = list(map(amount, self.bills))
-        return prices[self.chosen], min([price for price, gain in zip(prices, self.gains) if gain == 1.0 or price * gain <= prices[0]])
+        least = min([price for price, gain in zip(prices, self.gains) if gain == 1.0 or price * gain <= prices[0]])
+        times = repeats(self.loops)
+        return prices[self.chosen] * times, least * times
 
     def turns(self) -> bool:
         """Whether something saves more than `WORTH` at the assumed sizes."""
@@ -93,15 +97,16 @@ class Contest(NamedTuple):
 
 
 class Ordered(NamedTuple):
-    """The order in which the factors of a product are contracted."""
+    """The order in which the factors of a product are contracted, in these loops."""
 
     node: Node
     tree: Tree | None
+    loops: tuple[Core, ...] = ()
 
     def outcome(self) -> tuple[float, float]:
         """What this order takes at the assumed sizes, and what the best one would."""
-        least = cost(self.node)
-        return max(least, ordered_cost(self.node, self.tree)), least
+        least, times = cost(self.node), repeats(self.loops)
+        return max(least, ordered_cost(self.node, self.tree)) * times, least * times
 
     def turns(self) -> bool:
         """Whether another order saves more than `WORTH` at the assumed sizes."""
@@ -134,13 +139,18 @@ def _elements(extents: dict[int, int], labels: Iterable[int]) -> int:
     return count
 
 
-def orders(nodes: Iterable[Node]) -> list[Ordered]:
-    """Those products of many factors, without relations, whose order other sizes may turn."""
+def repeats(loops: Iterable[Core]) -> int:
+    """How often what is in loops is likely to be done."""
+    return math.prod([steps_of(core) for core in loops])
+
+
+def orders(nodes: Iterable[tuple[Node, tuple[Core, ...]]]) -> list[Ordered]:
+    """Those products of many factors, without relations, whose order other sizes may turn, with the loops they are in."""
     found = []
-    for node in nodes:
+    for node, loops in nodes:
         if node.kind == "contract" and len(node.args) > 2 and any(not isinstance(size, int) for size in node.dims + node.sums):
             if all(arg[0].kind not in RELATIONS for arg in node.args):
-                found.append(Ordered(node, plan(node).tree))
+                found.append(Ordered(node, plan(node).tree, loops))
     return found
 
 

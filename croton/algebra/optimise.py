@@ -24,7 +24,7 @@ from croton.algebra.contest import Bill, Contest, amount, is_open
 from croton.algebra.contract import contract
 from croton.algebra.diagonal import sink_diagonals
 from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
-from croton.algebra.loop import bodies_of
+from croton.algebra.loop import bodies_of, with_body
 from croton.algebra.nest import nested
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
@@ -81,7 +81,7 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest]
         return list(uses), []
     uses = sink_diagonals(uses)
     kept: set[Node] = set()
-    bodies, inside = _optimised_bodies(uses, policy)
+    bodies, inside = _optimised_bodies(uses, policy, contests)
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies)
         result = rebuild(uses, work.visit)
@@ -96,13 +96,16 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest]
     return result, inside + work.decisions
 
 
-def _optimised_bodies(uses: Sequence[Use], policy: str) -> tuple[Memo, list[Decision]]:
+def _optimised_bodies(uses: Sequence[Use], policy: str, contests: list[Contest] | None) -> tuple[Memo, list[Decision]]:
     """What a step of every loop becomes: a program of its own."""
     bodies: Memo = {}
     decisions: list[Decision] = []
-    for wanted in bodies_of(walk([use.node for use in uses])).values():
+    for core, wanted in bodies_of(walk([use.node for use in uses])).items():
         roots = [fresh_use(node) for node in wanted]
-        found, chosen = optimise(roots, policy)
+        inside: list[Contest] | None = None if contests is None else []
+        found, chosen = optimise(roots, policy, inside)
+        if contests is not None and inside:
+            contests += [contest._replace(loops=(core, *contest.loops)) for contest in inside]
         decisions += chosen
         bodies.update({root.node: (root.labels, use) for root, use in zip(roots, found)})
     return bodies, decisions
@@ -135,7 +138,9 @@ class _Optimiser:
     def visit(self, node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use:
         """The cheapest form of a node on its new arguments."""
         axes = labels[: len(node.dims)]
-        if all(use[0] is arg[0] for use, arg in zip(uses, node.args)):
+        if node.kind == "loop":
+            result = with_body(node, labels, uses, lambda roots: rebuild(roots, self.visit, self.bodies))
+        elif all(use[0] is arg[0] for use, arg in zip(uses, node.args)):
             result = Use(node, axes)
         else:
             result = self._settled(construct(node, labels, uses))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from croton.algebra.cost import Order, Tree, elements, extent, search
+from croton.algebra.loop import Core
 from croton.algebra.node import RELATIONS, Node, walk
 from croton.algebra.rows import Row, is_unit
 from croton.algebra.scalar import FUNCTIONS
@@ -135,6 +136,11 @@ def prefix_of(node: Node) -> Prefix | None:
     return Prefix(place, summed, along, weight == 1, row[1])
 
 
+def steps_of(core: Core) -> int:
+    """How often a loop is likely to go round."""
+    return extent(core.length) if core.stop is None else min(extent(core.length), LIKELY_STEPS)
+
+
 def cost(node: Node) -> float:
     """What it takes to compute a node from its arguments, in fused operations."""
     kind = node.kind
@@ -149,6 +155,5 @@ def cost(node: Node) -> float:
     if kind == "loop":
         core = node.param[0]
         step = sum([cost(inner) for inner in walk([result for result, _ in core.results])])
-        steps = extent(core.length) if core.stop is None else min(extent(core.length), LIKELY_STEPS)
-        return steps * step / max(1, len(core.results))
+        return steps_of(core) * step / max(1, len(core.results))
     return 0.0

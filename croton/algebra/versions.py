@@ -7,11 +7,12 @@ one is made, and once more for what the two leave. Which of them runs is decided
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from croton.algebra.contest import WORTH, Contest, Ordered, Regime, contested, few, is_open, many, ordered_cost, orders, regimes
+from croton.algebra.contest import WORTH, Contest, Ordered, Regime, contested, few, is_open, many, ordered_cost, orders, regimes, repeats
 from croton.algebra.cost import Tree, assuming, extent
+from croton.algebra.loop import Core, bodies_of
 from croton.algebra.node import Node, Use, walk
 from croton.algebra.optimise import Decision, optimise
 from croton.algebra.plan import cost
@@ -35,7 +36,7 @@ def versions(uses: Sequence[Use], policy: str) -> list[Version]:
     """The same values by programs that are cheaper: one for likely sizes, and behind it others where other plausible sizes want one."""
     found: list[Contest] = []
     first = Version(*optimise(uses, policy, found), {})
-    contests: list[Contest | Ordered] = [*found, *[order for order in orders(walk([use.node for use in first.uses])) if is_open(order)]]
+    contests: list[Contest | Ordered] = [*found, *[order for order in orders(_everything(first.uses)) if is_open(order)]]
     if not contests:
         return [first]
     places = plausible(contested(contests))
@@ -72,8 +73,8 @@ class Measured:
 
     def __init__(self, version: Version) -> None:
         self.version = version
-        self.nodes = nodes = list(walk([use.node for use in version.uses]))
-        self.trees: dict[Node, Tree | None] = {order.node: order.tree for order in orders(nodes)}
+        self.nodes = list(_everything(version.uses))
+        self.trees: dict[Node, Tree | None] = {order.node: order.tree for order in orders(self.nodes)}
         self._amounts: dict[tuple, float] = {}
 
     def amount(self, regime: Regime) -> float:
@@ -82,9 +83,22 @@ class Measured:
         found = self._amounts.get(key)
         if found is None:
             with assuming(regime):
-                found = sum([ordered_cost(node, self.trees[node]) if node in self.trees else cost(node) for node in self.nodes])
+                found = sum([self._cost(node) * repeats(loops) for node, loops in self.nodes])
             self._amounts[key] = found
         return found
+
+    def _cost(self, node: Node) -> float:
+        return ordered_cost(node, self.trees[node]) if node in self.trees else cost(node)
+
+
+def _everything(uses: Sequence[Use]) -> Iterator[tuple[Node, tuple[Core, ...]]]:
+    """Every node of a program, with the loops it is in; in place of a loop what is in it."""
+    work: list[tuple[list[Node], tuple[Core, ...]]] = [([use.node for use in uses], ())]
+    while work:
+        roots, loops = work.pop()
+        nodes = list(walk(roots))
+        yield from [(node, loops) for node in nodes if node.kind != "loop"]
+        work += [(wanted, (*loops, core)) for core, wanted in bodies_of(nodes).items()]
 
 
 def _possible(base: Measured, contests: Sequence[Contest | Ordered], regime: Regime) -> float | None:

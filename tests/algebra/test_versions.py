@@ -112,7 +112,7 @@ def test_an_order_of_one_product_may_be_open() -> None:
     at = unknown(*"nkmp")
     factors = [(input_(f"m{i}", at[i : i + 2], float64), 1) for i in range(3)]
     node = contract([at[0], at[3]], factors, 1.0, at[1:3]).node
-    (order,) = orders([node])
+    (order,) = orders([(node, ())])
     assert isinstance(order, Ordered) and order.tree == plan(node).tree and is_open(order)
     paid, least = order.outcome()
     assert paid == pytest.approx(least)

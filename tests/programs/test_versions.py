@@ -109,6 +109,21 @@ def test_one_program_where_one_is_good_at_all_sizes(policy: str) -> None:
             assert len(programs(f)) == 1 and f.program.choosing is None
 
 
+def test_what_is_done_in_each_step_of_a_loop_is_taken_in_either_order() -> None:
+    h, U, V = cr.matrix("h"), cr.matrix("U"), cr.matrix("V")
+    states = cr.fori(0, 10, lambda i, value: cr.tanh(value @ U @ V), h)
+    f = cr.function([h, U, V], states)
+    assert len(programs(f)) == 2
+    for b, n, r in ((100, 60, 2), (300, 5, 300)):
+        given = [array / 8 for array in arrays((b, n), (n, r), (r, n))]
+        wanted = given[0]
+        for _ in range(10):
+            wanted = np.tanh(wanted @ given[1] @ given[2])
+        agrees(f, given, wanted)
+        narrow, wide = 10 * 4 * b * n * r, 10 * (2 * n * n * r + 2 * b * n * n)
+        assert f.flops(*given) < 1.5 * min(narrow, wide) + 10 * 20 * b * n < max(narrow, wide)
+
+
 def test_known_sizes_have_one_program() -> None:
     a, b, c = (cr.tensor(name, (64, 64)) for name in "abc")
     assert len(programs(cr.function([a, b, c], a @ b @ c))) == 1
