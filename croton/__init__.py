@@ -80,6 +80,7 @@ from croton.ops.comparisons import (
     less_equal,
     not_equal,
 )
+from croton.ops.compressing import argwhere, compress, nonzero, unique
 from croton.ops.creation import (
     arange,
     eye,
@@ -123,7 +124,7 @@ from croton.ops.logic import (
 from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
 from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
 from croton.ops.rounding import ceil, copysign, floor, nextafter, round, signbit, trunc
-from croton.ops.selection import argwhere, compress, nonzero, one_hot, take_along_axis, unique
+from croton.ops.selection import one_hot, take_along_axis
 from croton.ops.shape import atleast_1d, atleast_2d, diag, diagonal_matrix, flatten, ravel, reshape, tile
 from croton.ops.sorting import argsort, searchsorted, sort, top_k
 from croton.ops.sugar import install_operators

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from croton.algebra.coefficient import multiply, of_number, wrapped
 from croton.algebra.constant import zero
-from croton.algebra.contract import normalise
+from croton.algebra.contract import may_not_cancel, normalise
+from croton.algebra.mapping import map_
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
 from croton.algebra.relation import row_of
 from croton.algebra.seal import is_delta, seal_unordered
@@ -60,6 +61,10 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
                 node = intern("contract", (), dtype, (), ONE)
         key = (node, labels, coef.sizes)
         found = collected.get(key)
+        if found is not None and found + coef.number == 0 and may_not_cancel(node):
+            # x - x is NaN where x is not finite
+            apart = map_("kept", [Use(node, labels)], node.dtype)
+            key, found = (apart.node, apart.labels, coef.sizes), None
         collected[key] = coef.number if found is None else found + coef.number
     if dtype.is_integer:
         collected = {key: wrapped(number, dtype) for key, number in collected.items()}  # type: ignore[arg-type]

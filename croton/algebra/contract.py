@@ -19,6 +19,7 @@ from croton.algebra.rows import determined, is_unit, radix
 from croton.algebra.seal import seal, seal_unordered
 from croton.algebra.system import System
 from croton.dtypes import DType, bool_
+from croton.util.config import config
 
 MOST_FACTORS = 16
 """A product of more factors is not taken apart again, so that a long chain of products stays linear."""
@@ -158,6 +159,10 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
             related = related or node.kind in RELATIONS
         else:
             found = merged.get(key)
+            if found is not None and found * exponent < 0 and may_not_cancel(node):
+                # x / x is NaN where x is 0 or not finite
+                key = map_("kept", [Use(node, labels)], node.dtype)
+                found = merged.get(key)
             merged[key] = exponent if found is None else found + exponent
             negative = negative or found is not None
             signed = signed or node.kind == "add"
@@ -166,6 +171,11 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
     if signed:
         merged = _turned(merged)
     return merged, coef, related
+
+
+def may_not_cancel(node: Node) -> bool:
+    """Whether the policy keeps a value apart from its negative or its inverse: where it could be infinite or NaN, and rewriting is off."""
+    return config.algebra == "strict" and node.dtype.is_float and not (node.kind == "contract" and not node.args)
 
 
 def _turned(merged: Factors) -> Factors:

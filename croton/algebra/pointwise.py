@@ -26,7 +26,7 @@ def scalar(function: str, *uses: Use, dtype: DType | None = None) -> Use:
     if entry is None:
         raise ValueError(f"no scalar function {function!r}; the functions are {', '.join(sorted(FUNCTIONS))}")
     result = _result(entry, uses, dtype)
-    if function not in ("identity", "stop"):
+    if function not in ("identity", "kept", "stop"):
         numbers = [number_of(use[0]) for use in uses]
         if None not in numbers:
             arrays = [np.array(number, use[0].dtype.numpy) for number, use in zip(numbers, uses)]

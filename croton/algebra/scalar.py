@@ -134,9 +134,10 @@ FUNCTIONS: dict[str, Function] = {
         _unary("isfinite", np.isfinite, FLAT, takes="f", result="bool"),
         _unary("signbit", np.signbit, FLAT, takes="f", result="bool"),
         _unary("bitwise_not", np.invert, FLAT, takes="iu"),
-        # the value itself: a cast to the node's dtype, a barrier to rewriting, a barrier to derivatives
+        # the value itself: a cast to the node's dtype, a barrier to rewriting for a while, one that stays, a barrier to derivatives
         Function("cast", 1, "given", _identity, (lambda x, y: 1,), takes="bfiu"),
         Function("identity", 1, "same", _identity, (lambda x, y: 1,), takes="bfiu"),
+        Function("kept", 1, "same", _identity, (lambda x, y: 1,), takes="f"),
         Function("stop", 1, "same", _identity, (FLAT,), takes="bfiu"),
         # two values
         _binary(

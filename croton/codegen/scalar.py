@@ -156,6 +156,7 @@ _FLOAT: dict[str, Emit] = {
     "signbit": _sign_bit,
     "safe_reciprocal": _safe_reciprocal,
     "identity": _identity,
+    "kept": _identity,
     "stop": _identity,
     "where": _where,
     "eq": _fcmp("oeq"),

@@ -38,7 +38,7 @@ from croton.runtime.program import (
 )
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
 from croton.schedule.product import Matrix
-from croton.sizes import Poly, Size, Symbol, symbols
+from croton.sizes import Least, Poly, Size, Symbol, symbols
 from croton.util.errors import ShapeError
 
 GRAIN = 64
@@ -142,6 +142,8 @@ class SizeTable:
             for atom in monomial:
                 if isinstance(atom, Symbol):
                     factor = self.index(atom.size)
+                elif isinstance(atom, Least):
+                    factor = self.operate("minimum", self.index(atom.left), self.index(atom.right))
                 else:
                     factor = self.operate("floor_divide", self.index(atom.numerator), self.index(atom.denominator))
                 term = factor if term < 0 else self.operate("multiply", term, factor)

@@ -72,7 +72,7 @@ def _rows(arity: int, form: str, takes: str, meanings: dict[str, Callable[..., A
 FUNCTIONS: dict[str, Function] = {
     function.name: function
     for function in (
-        *_rows(1, "same", "f", _REALS),
+        *_rows(1, "same", "f", {**_REALS, "kept": _itself}),
         *_rows(1, "same", "fiu", _NUMBERS),
         *_rows(1, "same", "iu", {"bitwise_not": np.invert}),
         *_rows(1, "same", "bfiu", {"identity": _itself, "stop": _itself}),

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from croton.algebra import Use, contract
+from croton.algebra import Use, constant, contract, scalar
 from croton.algebra import add as algebra_add
 from croton.dtypes import bool_, float64
 from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray, common_dtype, converted, operands, promoted
 from croton.ops.logic import LOGICAL_AND, LOGICAL_OR
 from croton.ops.mapping import at_least_int8, mapped, no_bool, record
+from croton.util.config import config
 from croton.util.errors import ArgumentError, DTypeError
 
 
@@ -20,10 +21,17 @@ def _labels(*uses: Use) -> set:
     return {label for use in uses for label in use.labels}
 
 
+def _product(x: Use, y: Use) -> Use:
+    if config.algebra == "strict" and x.node.dtype.is_float:
+        # 0 times what is not finite is NaN
+        x, y = (scalar("kept", use) if use == constant(0, use.node.dtype) else use for use in (x, y))
+    return contract(_labels(x, y), [(x, 1), (y, 1)])
+
+
 _ADD = record("add", lambda x, y: algebra_add([(x, 1), (y, 1)]), np.add)
 _SUBTRACT = record("subtract", lambda x, y: algebra_add([(x, 1), (y, -1)]), np.subtract)
 _NEGATIVE = record("negative", lambda x: algebra_add([(x, -1)]), np.negative)
-_MULTIPLY = record("multiply", lambda x, y: contract(_labels(x, y), [(x, 1), (y, 1)]), np.multiply)
+_MULTIPLY = record("multiply", _product, np.multiply)
 _DIVIDE = record("divide", lambda x, y: contract(_labels(x, y), [(x, 1), (y, -1)]), np.true_divide)
 _POW = mapped("pow", np.power)
 _FLOOR_DIVIDE, _REMAINDER, _FMOD = mapped("floor_divide", np.floor_divide), mapped("remainder", np.remainder), mapped("fmod", np.fmod)

@@ -22,6 +22,7 @@ from croton.ops.comparisons import equal, greater_equal
 from croton.ops.creation import arange
 from croton.ops.indexing import Plan, place, plan, read_plan
 from croton.ops.logic import logical_and, logical_or, where
+from croton.ops.masked import MaskedPlace
 from croton.ops.selection import SCATTER, SCATTER_MAX, SCATTER_MIN, SCATTER_PROD, gather, in_mode, index_of, scatter, unit
 from croton.ops.shape import reshape
 from croton.sizes import Size
@@ -38,7 +39,9 @@ class At:
     def __init__(self, array: Any) -> None:
         self.array = asarray(array)
 
-    def __getitem__(self, index: Any) -> Place:
+    def __getitem__(self, index: Any) -> Place | MaskedPlace:
+        if isinstance(index, Expr) and index.dtype is bool_ and not isinstance(index, Constant):
+            return MaskedPlace(self.array, index, fitting)
         return Place(self.array, plan(self.array.shape, index))
 
 
@@ -123,12 +126,7 @@ class Place:
 
 def _updates(value: Any, x: Expr, shape: Sequence[Size], new: tuple[int, ...]) -> Expr:
     """The value in the dtype of x and the shape of what the index names, without the axes that the index adds."""
-    given = value if isinstance(value, Expr) or type(value) in (bool, int, float) else asarray(value)
-    kind = given.dtype.numpy if isinstance(given, Expr) else np.min_scalar_type(given) if isinstance(given, int) else np.dtype(type(given))
-    safe = np.can_cast(kind, x.dtype.numpy, "same_kind") or (isinstance(given, int) and x.dtype is not bool_)
-    if not safe:
-        raise DTypeError(f"a value of dtype {kind} does not go into an array of dtype {x.dtype}; convert one of them with astype")
-    given = converted(given, x.dtype)
+    given = fitting(value, x)
     wanted = list(shape)
     for axis in new:
         wanted.insert(axis, 1)
@@ -136,6 +134,16 @@ def _updates(value: Any, x: Expr, shape: Sequence[Size], new: tuple[int, ...]) -
         raise ShapeError(f"a value of shape {show(given.shape)} does not fit x[index], which has shape {show(wanted)}")
     given = stretch(given, wanted)
     return squeeze(given, new) if new else given
+
+
+def fitting(value: Any, x: Expr) -> Expr:
+    """A value in the dtype of the array that it goes into, which must not lose its kind."""
+    given = value if isinstance(value, Expr) or type(value) in (bool, int, float) else asarray(value)
+    kind = given.dtype.numpy if isinstance(given, Expr) else np.min_scalar_type(given) if isinstance(given, int) else np.dtype(type(given))
+    safe = np.can_cast(kind, x.dtype.numpy, "same_kind") or (isinstance(given, int) and x.dtype is not bool_)
+    if not safe:
+        raise DTypeError(f"a value of dtype {kind} does not go into an array of dtype {x.dtype}; convert one of them with astype")
+    return converted(given, x.dtype)
 
 
 class _Write(NamedTuple):

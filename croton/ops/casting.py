@@ -23,7 +23,12 @@ def _cast_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
 
 
 def _cast_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
-    return Operand(operands[0].axes, scalar("cast", operands[0].use, dtype=params[0]))
+    (x,), (wanted,) = operands, params
+    cast = scalar("cast", x.use, dtype=wanted)
+    if config.algebra == "strict" and x.use.node.dtype is bool_ and wanted.is_float:
+        # A bool factor is a guard: where it is False the product is 0, even times NaN. NumPy multiplies by the number 0.
+        cast = scalar("kept", cast)
+    return Operand(x.axes, cast)
 
 
 def _cast_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
@@ -185,10 +190,14 @@ def accumulator(kind: DType, wanted: object) -> DType:
 
 
 def floats(*values: Any) -> list[Expr]:
-    """The values as expressions of their common floating dtype."""
+    """The values as expressions of their common floating dtype: of integers the least one that NumPy would compute all of them in."""
     given = operands(*values)
-    wanted = floating(common_dtype(given))
-    return [converted(value, wanted) for value in given]
+    common = common_dtype(given)
+    if not common.is_float:
+        numbers = [value for value in given if not isinstance(value, Expr)]
+        kinds = [floating(common_dtype([value, *numbers])) for value in given if isinstance(value, Expr)]
+        common = float32 if kinds and all(kind is float32 for kind in kinds) else float64
+    return [converted(value, common) for value in given]
 
 
 def truths(value: Any) -> Expr:

@@ -22,7 +22,7 @@ from croton.ops.casting import asarray, converted
 from croton.ops.reading import Row, read
 from croton.ops.selection import filled, gather, in_mode, index_of
 from croton.ops.shape import ravel
-from croton.sizes import Poly, Size, nonnegative
+from croton.sizes import Poly, Size, greatest, least, nonnegative
 from croton.util.errors import DTypeError, KindError, NotSupportedError, OutOfRangeError, ShapeError
 
 Entry = tuple[Size, ...] | None
@@ -177,8 +177,8 @@ def _from_front(bound: Size, n: Size) -> Size:
 def slice_entry(item: builtins.slice, n: Size) -> tuple[Entry, list[Size]]:
     """What a slice takes of an axis of size n, and sizes that must be at least 0 for it.
 
-    Where sizes are known this is NumPy's rule. An unknown size does not cut a slice off: `x[:5]` needs 5 elements and is an error at the call
-    that has fewer.
+    Where all is known, and where a bound is symbolic, this is NumPy's rule: bounds are moved into the axis. Known bounds of an unknown axis are not, so
+    that what is known of the length stays known and `x[:1]` broadcasts: `x[:5]` needs 5 elements and is an error at the call that has fewer.
     """
     step = 1 if item.step is None else integer_of(item.step, "the step of a slice", _LENGTH_UNKNOWN)
     if not isinstance(step, int):
@@ -187,28 +187,43 @@ def slice_entry(item: builtins.slice, n: Size) -> tuple[Entry, list[Size]]:
         raise ShapeError("the step of a slice cannot be 0")
     start = None if item.start is None else integer_of(item.start, "the start of a slice", _LENGTH_UNKNOWN)
     stop = None if item.stop is None else integer_of(item.stop, "the end of a slice", _LENGTH_UNKNOWN)
-    if isinstance(n, int) and not isinstance(start, Poly) and not isinstance(stop, Poly):
+    symbolic = isinstance(start, Poly) or isinstance(stop, Poly)
+    if isinstance(n, int) and not symbolic:
         known = range(*builtins.slice(start, stop, step).indices(n))
         if step == 1 and len(known) == n:
             return None, []
         return (known.start if len(known) else 0, step, len(known)), []
-    if step > 0:
-        first: Size = 0 if start is None else _from_front(start, n)
-        end: Size = n if stop is None else _from_front(stop, n)
-        span, needed = end - first, [first, n - end]
-        pace = step
+    # The last element there is, and the place where a slice ends that takes everything: forwards or backwards.
+    forwards = step > 0
+    first: Size = (0 if forwards else n - 1) if start is None else _from_front(start, n)
+    end: Size = (n if forwards else -1) if stop is None else _from_front(stop, n)
+    span = end - first if forwards else first - end
+    pace = step if forwards else -step
+    if isinstance(span, int):
+        # A known length says by itself how far it reaches.
+        return ((0, 1, 0) if span <= 0 else (first, step, (span + (pace - 1)) // pace)), []
+    needed = [bound for bound, given in ((first, start), (end, stop)) if given is not None and _counts_from_front(given)]
+    if not symbolic:
+        needed = [first, n - end] if forwards else [end + 1, n - 1 - first]
+    elif forwards:
+        first, end = _within(first, 0, n), _within(end, 0, n)
+        span = greatest(end - first, 0)
     else:
-        first = n - 1 if start is None else _from_front(start, n)
-        end = -1 if stop is None else _from_front(stop, n)
-        span, needed = first - end, [end + 1, n - 1 - first]
-        pace = -step
-    if isinstance(span, int) and span <= 0:
-        return (0, 1, 0), []
+        first, end = _within(first, -1, n - 1), _within(end, -1, n - 1)
+        span = greatest(first - end, 0)
     length = (span + (pace - 1)) // pace
     if step == 1 and first == 0 and length == n:
         return None, []
-    # A known length says by itself how far it reaches.
-    return (first, step, length), [] if isinstance(length, int) else [size for size in needed if not nonnegative(size)]
+    return (first, step, length), [size for size in needed if not nonnegative(size)]
+
+
+def _counts_from_front(bound: Size) -> bool:
+    """Whether a bound is taken to count from the front although it could be negative."""
+    return isinstance(bound, Poly) and (nonnegative(bound) or not nonnegative(-bound))
+
+
+def _within(bound: Size, low: Size, high: Size) -> Size:
+    return least(bound, high) if nonnegative(bound - low) else greatest(least(bound, high), low)
 
 
 def integer_entry(index: Size, n: Size) -> Entry:
@@ -248,9 +263,9 @@ class Plan(NamedTuple):
 
 def plan(shape: Sequence[Size], index: Any) -> Plan:
     """An index read by NumPy's rules."""
-    items = _with_progressions(_expanded(index if isinstance(index, tuple) else (index,), shape), shape)
     entries: list[Entry] = []
     conditions: list[Size] = []
+    items = _with_progressions(_expanded(index if isinstance(index, tuple) else (index,), shape, conditions), shape)
     indices: list[Expr] = []
     indexed: list[int] = []
     # The result's axes in order: "new" or the axis of the view; and where among the items each index that is no slice stands.
@@ -314,8 +329,11 @@ def _with_progressions(items: list[Any], shape: Sequence[Size]) -> list[Any]:
     return [*items[:position], (first, step, int(values.size)), *items[position + 1 :]]
 
 
-def _expanded(index: tuple, shape: Sequence[Size]) -> list[Any]:
-    """One item for each axis, and None for new ones: masks as integer arrays, numbers as ints or sizes, the ellipsis followed by what it stands for."""
+def _expanded(index: tuple, shape: Sequence[Size], conditions: list[Size]) -> list[Any]:
+    """One item for each axis, and None for new ones: masks as integer arrays, numbers as ints or sizes, the ellipsis followed by what it stands for.
+
+    The conditions get sizes that must be at least 0 for that.
+    """
     if sum(1 for item in index if item is Ellipsis) > 1:
         raise ShapeError("an index has one ellipsis (...) at most")
     taken = [_axes_taken(item) for item in index]
@@ -333,7 +351,7 @@ def _expanded(index: tuple, shape: Sequence[Size]) -> list[Any]:
         elif item is None or isinstance(item, builtins.slice):
             items.append(item)
         else:
-            items += _indices(item, shape, axis)
+            items += _indices(item, shape, axis, conditions)
         axis += count
     return items
 
@@ -352,7 +370,7 @@ def _axes_taken(item: Any) -> int:
     return 1
 
 
-def _indices(item: Any, shape: Sequence[Size], used: int) -> list[Any]:
+def _indices(item: Any, shape: Sequence[Size], used: int, conditions: list[Size]) -> list[Any]:
     """An integer or size for a number, else integer arrays: one, or one for each axis of a mask."""
     if isinstance(item, Poly):
         return [item]
@@ -369,26 +387,30 @@ def _indices(item: Any, shape: Sequence[Size], used: int) -> list[Any]:
     if not isinstance(item, Expr):
         item = np.asarray(item)
         if item.dtype == bool:
-            return _mask(item, shape, used)
+            return _mask(item, shape, used, conditions)
         if item.dtype.kind not in "iu":
             raise DTypeError(f"an index is made of integers, got dtype {item.dtype}; convert it with astype('int64')")
         return [int(item)] if item.ndim == 0 else [asarray(item)]
     if item.dtype.is_bool:
         raise NotSupportedError(
             f"not supported: indexing by a computed mask, {item!r}, since the shape would depend on its values. Use where(mask, x, 0) and keep the "
-            "shape; x.at[...] with where writes at masked places; a NumPy mask, known while the graph is built, can index."
+            "shape, or compress(mask, x, size=n) with room for n; x.at[mask] writes where the mask holds; a NumPy mask, known while the graph is "
+            "built, can index."
         )
     if not item.dtype.is_integer:
         raise DTypeError(f"an index is made of integers, got dtype {item.dtype}; convert it with astype('int64')")
     return [item]
 
 
-def _mask(mask: np.ndarray, shape: Sequence[Size], used: int) -> list[Any]:
+def _mask(mask: np.ndarray, shape: Sequence[Size], used: int, conditions: list[Size]) -> list[Any]:
     if mask.ndim == 0:
         raise NotSupportedError("not supported: True or False as an index; use x[None], or where(condition, x, 0)")
     sizes = shape[used : used + mask.ndim]
     if len(sizes) < mask.ndim or any(isinstance(n, int) and n != extent for n, extent in zip(sizes, mask.shape)):
         raise ShapeError(f"a mask of shape {mask.shape} does not fit axes of sizes {show(sizes)}; a mask has the shape of the axes it indexes")
+    for n, extent in zip(sizes, mask.shape):
+        if not isinstance(n, int):
+            conditions += [n - extent, extent - n]
     return [asarray(indices.astype(np.int64)) for indices in np.nonzero(mask)]
 
 

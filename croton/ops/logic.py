@@ -10,7 +10,7 @@ from croton.dtypes import bool_
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.ops.casting import asarray, promoted, truths
-from croton.ops.mapping import mapped
+from croton.ops.mapping import at_least_int8, mapped
 from croton.util.errors import DTypeError
 
 LOGICAL_AND, LOGICAL_OR = mapped("logical_and"), mapped("logical_or")
@@ -46,11 +46,10 @@ def logical_not(x: Any) -> Expr:
 
 def _bits(name: str, op: Op, of_bools: Op | None, x: Any, y: Any) -> Expr:
     inputs, dtype = promoted(x, y)
-    if dtype is bool_ and of_bools is not None:
-        return apply(of_bools, inputs)
+    if dtype is bool_:
+        return apply(op, [at_least_int8(value) for value in inputs]) if of_bools is None else apply(of_bools, inputs)
     if not dtype.is_integer:
-        advice = "compare with 0, or use logical functions" if dtype.is_float else "convert it with astype"
-        raise DTypeError(f"{name} takes integers, got {inputs[0].dtype}; {advice}")
+        raise DTypeError(f"{name} takes integers, got {inputs[0].dtype}; compare with 0, or use logical functions")
     return apply(op, inputs)
 
 
@@ -70,7 +69,7 @@ def bitwise_xor(x: Any, y: Any) -> Expr:
 
 
 def bitwise_left_shift(x: Any, y: Any) -> Expr:
-    """x with its bits moved y places up."""
+    """x with its bits moved y places up; bools count as int8."""
     return _bits("bitwise_left_shift", _LEFT_SHIFT, None, x, y)
 
 

@@ -11,7 +11,7 @@ from croton.ops.arithmetic import add, divide, minimum, multiply, negative, subt
 from croton.ops.casting import asarray, converted, floats, stop_gradient
 from croton.ops.comparisons import less_equal
 from croton.ops.logic import where
-from croton.ops.reductions import max, sum
+from croton.ops.reductions import greatest, sum
 from croton.ops.transcendental import erf, exp, expm1, log, sigmoid, softplus, tanh
 from croton.util.errors import ArgumentError
 
@@ -73,4 +73,4 @@ def log_softmax(x: Any, axis: Axes = -1) -> Expr:
 def _below_zero(x: Any, axis: Axes) -> Expr:
     # Softmax does not change when x is shifted, so the greatest element counts as a constant.
     (x,) = floats(x)
-    return subtract(x, stop_gradient(max(x, axis, True)))
+    return subtract(x, stop_gradient(greatest(x, axis)))

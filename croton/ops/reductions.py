@@ -81,10 +81,13 @@ def _prod_reference(x: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.
 
 _SUM = reduction("sum", lambda use, rest, over: contract(rest, [(use, 1)], summed=over, dtype=use.dtype), _sum_reference)
 _PROD = reduction("prod", _by("prod"), _prod_reference)
-_MAX, _MIN = reduction("max", _by("max"), np.max), reduction("min", _by("min"), np.min)
+_MAX, _MIN = reduction("max", _by("max"), np.max, chooses=True), reduction("min", _by("min"), np.min, chooses=True)
+_MAX_OF_BOOLS = reduction("max_of_bools", _by("any"), np.max, bool_, chooses=True)
+_MIN_OF_BOOLS = reduction("min_of_bools", _by("all"), np.min, bool_, chooses=True)
+_GREATEST = reduction("greatest", _by("max"), lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims, initial=-np.inf))
 _ANY, _ALL = reduction("any", _by("any"), np.any, bool_), reduction("all", _by("all"), np.all, bool_)
 _LOGSUMEXP = reduction("logsumexp", _by("lse"), _lse_reference)
-OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _ANY, _ALL, _LOGSUMEXP]
+OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _MAX_OF_BOOLS, _MIN_OF_BOOLS, _GREATEST, _ANY, _ALL, _LOGSUMEXP]
 
 
 def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
@@ -110,12 +113,17 @@ def _extreme(name: str, op: Op, of_bools: Op, x: Any, axis: Axes, keepdims: bool
 
 def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The greatest element along axes; NaN if there is one. The derivative is shared equally among equal elements."""
-    return _extreme("max", _MAX, _ANY, x, axis, keepdims)
+    return _extreme("max", _MAX, _MAX_OF_BOOLS, x, axis, keepdims)
 
 
 def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The smallest element along axes; NaN if there is one. The derivative is shared equally among equal elements."""
-    return _extreme("min", _MIN, _ALL, x, axis, keepdims)
+    return _extreme("min", _MIN, _MIN_OF_BOOLS, x, axis, keepdims)
+
+
+def greatest(x: Expr, axis: Axes) -> Expr:
+    """The greatest element of a floating array along axes, which stay with size 1; minus infinity where there is none."""
+    return apply(_GREATEST, (x,), (axes_of(axis, x.ndim, "max"), True))
 
 
 def any(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:

@@ -29,7 +29,7 @@ from croton.ops.logic import logical_and, where
 from croton.ops.reading import fresh, renamed
 from croton.sizes import Size
 from croton.util.config import config
-from croton.util.errors import ArgumentError, DTypeError, NotSupportedError, OutOfRangeError, ShapeError
+from croton.util.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 
 OPERATIONS: list[Op] = []
 MODES = ("raise", "clip", "wrap", "fill")
@@ -346,18 +346,3 @@ def one_hot(indices: Any, count: Any, dtype: object = None) -> Expr:
                 f"one_hot: index {outside.flat[0]} is out of range for {wanted} classes; negative indices do not count from the end"
             )
     return apply(ONE_HOT, (index,), (wanted, dtype_of(config.float_dtype if dtype is None else dtype)))
-
-
-def _of_unknown_shape(name: str, instead: str) -> Any:
-    def unsupported(*args: Any, **kwargs: Any) -> Expr:
-        raise NotSupportedError(f"not supported: {name}, whose shape depends on values; {instead}")
-
-    unsupported.__name__ = name
-    unsupported.__doc__ = f"Not supported: the shape depends on values; {instead}."
-    return unsupported
-
-
-nonzero = _of_unknown_shape("nonzero", "use where(mask, x, 0) or sort to keep a known shape, or compute the indices outside with numpy.nonzero")
-argwhere = _of_unknown_shape("argwhere", "use where(mask, x, 0) to keep a known shape, or compute the indices outside with numpy.argwhere")
-compress = _of_unknown_shape("compress", "use where(mask, x, 0) to keep a known shape; a NumPy mask, known while the graph is built, can index")
-unique = _of_unknown_shape("unique", "compute it outside with numpy.unique, or work on sort(x)")

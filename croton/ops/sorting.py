@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import show
 from croton.ops.casting import asarray, astype, promoted, size
 from croton.ops.comparisons import less, less_equal, not_equal
-from croton.ops.indexing import index
+from croton.ops.indexing import SLICE
 from croton.ops.logic import logical_and, logical_not, logical_or
 from croton.ops.reductions import sum as sum_
 from croton.ops.selection import take_along_axis
@@ -86,8 +85,9 @@ def top_k(x: Any, k: Any, axis: int = -1, largest: bool = True) -> TopK:
     count, n = size_of(k, "top_k"), x.shape[along]
     if isinstance(count, int) and isinstance(n, int) and count > n:
         raise ArgumentError(f"top_k: {count} elements are wanted of an axis of size {n}")
-    first = (*[builtins.slice(None)] * along, builtins.slice(0, count))
-    indices = index(argsort(x, along, descending=largest), first)
+    order = argsort(x, along, descending=largest)
+    entries = tuple([(0, 1, count) if axis == along else None for axis in range(x.ndim)])
+    indices = apply(SLICE, (order,), (entries, () if isinstance(count, int) else (n - count,)))
     return TopK(take_along_axis(x, indices, along), indices)
 
 

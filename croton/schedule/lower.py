@@ -208,7 +208,7 @@ class Lowering:
     # ---- functions and loops ----------------------------------------------------------------------------------------
 
     def _map(self, node: Node) -> Source:
-        if node.param in ("identity", "stop") and node.args[0][1] == tuple(range(len(node.dims))):
+        if node.param in ("identity", "kept", "stop") and node.args[0][1] == tuple(range(len(node.dims))):
             # marks for derivatives; a product or a scatter stays apart, since others may add to it
             source = self._sources[node.args[0][0]]
             if type(source) is not Value or source.step is None or source.step.kind == "map":

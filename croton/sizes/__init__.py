@@ -1,6 +1,7 @@
-"""Sizes of axes: one integer algebra, closed under + - * //, and a prover of `size >= 0`."""
+"""Sizes of axes: one integer algebra, closed under + - * // and min, and a prover of `size >= 0`."""
 
 from croton.sizes.poly import (
+    Least,
     Poly,
     Quotient,
     Size,
@@ -16,10 +17,11 @@ from croton.sizes.poly import (
     symbols,
     unused_symbol,
 )
-from croton.sizes.prove import nonnegative, positive, within
+from croton.sizes.prove import greatest, least, nonnegative, positive, within
 from croton.sizes.weighted import Weighted, never_more, value, weighted
 
 __all__ = [
+    "Least",
     "Poly",
     "Quotient",
     "Size",
@@ -27,7 +29,9 @@ __all__ = [
     "Weighted",
     "evaluate",
     "fresh_symbol",
+    "greatest",
     "hint",
+    "least",
     "never_more",
     "nonnegative",
     "order_key",

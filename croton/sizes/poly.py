@@ -1,4 +1,4 @@
-"""Sizes: integers, and integer polynomials in named sizes with floor division.
+"""Sizes: integers, and integer polynomials in named sizes with floor division and the smaller of two.
 
 A `Size` is an int or a `Poly`. Arithmetic between the two is closed and collapses to an int when the result is constant, and
 equal polynomials are equal and hash alike, so a size can be a key. A `Poly` is truthy: it is never identically zero.
@@ -60,7 +60,31 @@ class Quotient:
         return (Quotient, (self.numerator, self.denominator))
 
 
-Atom = Symbol | Quotient
+class Least:
+    """An atom: the smaller of two sizes, of which none is known to be that. Compared by what it says."""
+
+    __slots__ = ("_hash", "key", "left", "right")
+
+    def __init__(self, left: Size, right: Size) -> None:
+        self.left = left
+        self.right = right
+        self.key = f"min({left}, {right})"
+        self._hash = hash((left, right, "least"))
+
+    def __repr__(self) -> str:
+        return self.key
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Least) and self.left == other.left and self.right == other.right)
+
+    def __reduce__(self) -> tuple:
+        return (Least, (self.left, self.right))
+
+
+Atom = Symbol | Quotient | Least
 Monomial = tuple[Atom, ...]
 
 
@@ -192,6 +216,15 @@ def quotient(numerator: Size, denominator: Size) -> Size:
     return _polynomial({(Quotient(numerator, denominator),): 1})
 
 
+def smaller(left: Size, right: Size) -> Size:
+    """The smaller of two sizes, as an atom unless they differ by a number. See `least` for what can be proved."""
+    difference = left - right
+    if isinstance(difference, int):
+        return left if difference <= 0 else right
+    first, second = sorted((left, right), key=order_key)
+    return _polynomial({(Least(first, second),): 1})
+
+
 def evaluate(size: Size, env: Mapping[Any, int]) -> int:
     """The value of a size where `env` gives each symbol's; its keys are symbols, their names, or what `symbol` returned."""
     if isinstance(size, int):
@@ -202,6 +235,8 @@ def evaluate(size: Size, env: Mapping[Any, int]) -> int:
         for atom in monomial:
             if isinstance(atom, Symbol):
                 value *= _look_up(atom, env)
+            elif isinstance(atom, Least):
+                value *= min(evaluate(atom.left, env), evaluate(atom.right, env))
             else:
                 value *= evaluate(atom.numerator, env) // evaluate(atom.denominator, env)
         total += value
@@ -226,6 +261,8 @@ def substitute(size: Size, mapping: Mapping[Any, Size]) -> Size:
             if isinstance(atom, Symbol):
                 found = _find(atom, mapping)
                 value = value * (atom.size if found is None else found)
+            elif isinstance(atom, Least):
+                value = value * smaller(substitute(atom.left, mapping), substitute(atom.right, mapping))
             else:
                 value = value * quotient(substitute(atom.numerator, mapping), substitute(atom.denominator, mapping))
         total = total + value
@@ -242,7 +279,8 @@ def symbols(size: Size) -> tuple[Symbol, ...]:
             if isinstance(atom, Symbol):
                 found[atom] = None
             else:
-                found.update(dict.fromkeys((*symbols(atom.numerator), *symbols(atom.denominator))))
+                parts = (atom.left, atom.right) if isinstance(atom, Least) else (atom.numerator, atom.denominator)
+                found.update(dict.fromkeys((*symbols(parts[0]), *symbols(parts[1]))))
     return tuple(sorted(found, key=_atom_key))
 
 
@@ -431,6 +469,8 @@ def _likely(size: Size, hints: Mapping[Any, int], default: int) -> int:
                 if found is None:
                     found = default if atom.hint is None else atom.hint
                 value *= found
+            elif isinstance(atom, Least):
+                value *= min(_likely(atom.left, hints, default), _likely(atom.right, hints, default))
             else:
                 value *= _likely(atom.numerator, hints, default) // max(1, _likely(atom.denominator, hints, default))
         total += value
@@ -454,7 +494,7 @@ def _exponent(power: int) -> str:
 
 
 def _wrap(atom: Atom, alone: bool) -> str:
-    return atom.key if isinstance(atom, Symbol) or alone else f"({atom.key})"
+    return atom.key if isinstance(atom, (Symbol, Least)) or alone else f"({atom.key})"
 
 
 def _bracket(size: Size) -> str:

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable
 
-from croton.sizes.poly import Poly, Quotient, Size, Symbol
+from croton.sizes.poly import Least, Poly, Quotient, Size, Symbol, smaller
 
 
 def nonnegative(size: Size, facts: Iterable[Size] = ()) -> bool:
@@ -30,6 +30,20 @@ def positive(size: Size, facts: Iterable[Size] = ()) -> bool:
     return nonnegative(size - 1, facts)
 
 
+def least(left: Size, right: Size) -> Size:
+    """The smaller of two sizes: one of them where that can be proved."""
+    if nonnegative(right - left):
+        return left
+    return right if nonnegative(left - right) else smaller(left, right)
+
+
+def greatest(left: Size, right: Size) -> Size:
+    """The greater of two sizes: one of them where that can be proved."""
+    if nonnegative(right - left):
+        return right
+    return left if nonnegative(left - right) else left + right - smaller(left, right)
+
+
 @functools.lru_cache(maxsize=1 << 14)
 def _prove(size: Poly, facts: tuple[Size, ...], depth: int) -> bool:
     lower = _lower_bounds(facts)
@@ -40,8 +54,11 @@ def _prove(size: Poly, facts: tuple[Size, ...], depth: int) -> bool:
     without = _without_quotients(size)
     if without is not None and _known(without, facts, depth - 1):
         return True
+    # A minimum is one of its sides.
+    if any(all(_known(_replaced(size, atom, side), facts, depth - 1) for side in (atom.left, atom.right)) for atom in _minima(size)):
+        return True
     usable = [fact for fact in facts if not isinstance(fact, int) and not _is_lower_bound(fact)]
-    usable += _quotient_facts(size, facts, depth)
+    usable += _quotient_facts(size, facts, depth) + _least_facts(size)
     for fact in usable:
         for multiple in _multiples(size, fact):
             rest = size - fact * multiple
@@ -83,7 +100,7 @@ def _coefficients_nonnegative(size: Poly, lower: dict[Symbol, int], facts: tuple
         for atom in monomial:
             if isinstance(atom, Symbol):
                 least = lower.get(atom, 0)
-            elif _quotient_nonnegative(atom, facts, depth):
+            elif _atom_nonnegative(atom, facts, depth):
                 least = 0
             else:
                 return False
@@ -94,7 +111,9 @@ def _coefficients_nonnegative(size: Poly, lower: dict[Symbol, int], facts: tuple
     return all(value >= 0 for value in shifted.values())
 
 
-def _quotient_nonnegative(atom: Quotient, facts: tuple[Size, ...], depth: int) -> bool:
+def _atom_nonnegative(atom: Quotient | Least, facts: tuple[Size, ...], depth: int) -> bool:
+    if isinstance(atom, Least):
+        return depth > 0 and _known(atom.left, facts, depth - 1) and _known(atom.right, facts, depth - 1)
     return depth > 0 and _known(atom.numerator, facts, depth - 1) and _known(atom.denominator - 1, facts, depth - 1)
 
 
@@ -116,6 +135,26 @@ def _quotient_facts(size: Poly, facts: tuple[Size, ...], depth: int) -> list[Pol
         multiple = value * atom.denominator
         found += [atom.numerator - multiple, multiple + atom.denominator - 1 - atom.numerator]
     return [fact for fact in found if isinstance(fact, Poly)]
+
+
+def _least_facts(size: Poly) -> list[Poly]:
+    """a - min(a, b) >= 0 and b - min(a, b) >= 0 for each such atom in the size."""
+    found = [side - Poly((((atom,), 1),)) for atom in _minima(size) for side in (atom.left, atom.right)]
+    return [fact for fact in found if isinstance(fact, Poly)]
+
+
+def _minima(size: Poly) -> list[Least]:
+    return list(dict.fromkeys(atom for monomial, _ in size.terms for atom in monomial if isinstance(atom, Least)))
+
+
+def _replaced(size: Poly, atom: Least, value: Size) -> Size:
+    total: Size = 0
+    for monomial, coefficient in size.terms:
+        term: Size = coefficient
+        for factor in monomial:
+            term = term * (value if factor == atom else Poly((((factor,), 1),)))
+        total = total + term
+    return total
 
 
 def _without_quotients(size: Poly) -> Size | None:

@@ -51,7 +51,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (DTypeError, r"subtract is not defined for bool; use logical_xor", lambda: b - b),
     (DTypeError, r"negative is not defined for bool", lambda: -b),
     (DTypeError, r"bitwise_and takes integers, got float64", lambda: x & x),
-    (DTypeError, r"bitwise_left_shift takes integers, got bool", lambda: b << b),
+    (DTypeError, r"bitwise_left_shift takes integers, got float64; compare with 0", lambda: x << x),
     (DTypeError, r"bitwise_invert takes integers", lambda: ~x),
     (ArgumentError, r"polygamma: the order is an integer from 0 to 170, got -1", lambda: cr.polygamma(-1, x)),
     (ArgumentError, r"polygamma: the order is an integer from 0 to 170, got 171", lambda: cr.polygamma(171, x)),

@@ -14,7 +14,9 @@ from croton.sizes import (
     Poly,
     evaluate,
     fresh_symbol,
+    greatest,
     hint,
+    least,
     nonnegative,
     order_key,
     positive,
@@ -43,7 +45,8 @@ def expressions(depth: int) -> st.SearchStrategy:
     divided = st.tuples(smaller, st.sampled_from([-3, 1, 2, 3, 4, 6])).map(
         lambda pair: (pair[0][0] // pair[1], lambda env: pair[0][1](env) // pair[1])
     )
-    return st.one_of(leaf, binary, divided)
+    least_of = st.tuples(smaller, smaller).map(lambda pair: (least(pair[0][0], pair[1][0]), lambda env: min(pair[0][1](env), pair[1][1](env))))
+    return st.one_of(leaf, binary, divided, least_of)
 
 
 def _apply(triple: tuple) -> tuple:
@@ -236,3 +239,16 @@ def test_a_name_in_use_gets_a_number() -> None:
     second = unused_symbol("unused.0")
     assert repr(first) == "unused.0" and first != second
     assert repr(second).startswith("unused.0_")
+
+
+def test_the_smaller_and_the_greater_of_sizes() -> None:
+    assert least(n, n + 1) is n and greatest(n, n + 1) == n + 1
+    assert least(n // 2, n) == n // 2 and greatest(n, 0) is n
+    assert least(n, m) == least(m, n) and str(least(n, m)) == "min(m, n)"
+    assert evaluate(greatest(n, m), {n: 3, m: 5}) == 5
+    assert substitute(least(n, m), {m: n + 2}) is n
+    assert nonnegative(n - least(n, m)) and nonnegative(least(n, m)) and nonnegative(greatest(n, m) - m)
+    assert not nonnegative(least(n, m) - 1) and positive(least(n, m), within([n, m]))
+    assert pickle.loads(pickle.dumps(least(n, m))) == least(n, m)
+    assert symbols(least(n, m)) == symbols(n + m)
+    assert hint(least(n, k), {n: 100}) == 10
