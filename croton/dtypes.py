@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from croton.util.errors import DTypeError
+
 
 class DType:
     """An element type. There is one object for each, compared by identity."""
@@ -49,7 +51,7 @@ _by_numpy = {found.numpy: found for found in ALL}
 def dtype(name: object) -> DType:
     """The DType for a name, a NumPy dtype or type, a Python type or a DType.
 
-    Raises TypeError for a type that Croton has no arrays of (complex, object, strings, dates).
+    An error for a type that Croton has no arrays of (complex, object, strings, dates).
     """
     if isinstance(name, DType):
         return name
@@ -61,7 +63,7 @@ def dtype(name: object) -> DType:
         found = None
     if found is None:
         known = ", ".join(_NAMES)
-        raise TypeError(f"no arrays of dtype {name!r}; the dtypes are {known}")
+        raise DTypeError(f"no arrays of dtype {name!r}; the dtypes are {known}")
     return found
 
 

@@ -15,7 +15,7 @@ LANGUAGES = FOUNDATION | {"sizes"}
 OPERATIONS = LANGUAGES | {"expr", "algebra"}
 TRANSFORMS = OPERATIONS | {"ops"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "dtypes": set(),
+    "dtypes": {"util"},
     "util": set(),
     "sizes": {"util"},
     "kernel": LANGUAGES,

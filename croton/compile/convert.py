@@ -8,7 +8,8 @@ import numpy as np
 
 from croton.dtypes import DType
 from croton.expr.types import TensorType
-from croton.util.errors import DTypeError, KindError, ShapeError
+from croton.util.arrays import has_dtype, read_array
+from croton.util.errors import DTypeError, ShapeError
 
 
 def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
@@ -17,7 +18,7 @@ def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
     Takes NumPy arrays (any strides), numbers, nested lists, and objects that speak DLPack or the array protocol. Numbers without a dtype of their
     own (Python's) take the wanted one; an array is converted only where NumPy calls it safe, never down.
     """
-    array = _array(value, wanted.dtype, label)
+    array = read_array(value, f"argument {label}")
     if array.dtype != wanted.dtype.numpy:
         array = _converted(array, value, wanted.dtype, label)
     if array.ndim != wanted.ndim:
@@ -30,30 +31,9 @@ def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
     return array
 
 
-def _array(value: Any, wanted: DType, label: str) -> np.ndarray:
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, bool | int | float | np.generic):
-        return np.asarray(value)
-    if hasattr(value, "__array__"):
-        return np.asarray(value)
-    if hasattr(value, "__dlpack__"):
-        try:
-            return np.from_dlpack(value)
-        except (BufferError, RuntimeError, TypeError) as error:
-            raise KindError(f"argument {label}: this {type(value).__name__} cannot be read as a CPU array ({error})") from error
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise KindError(f"argument {label} wants an array of {wanted}, got a {type(value).__name__} that is none ({error})") from error
-    if array.dtype.kind not in "biuf":
-        raise KindError(f"argument {label} wants an array of {wanted}, got {type(value).__name__}")
-    return array
-
-
 def _converted(array: np.ndarray, value: Any, wanted: DType, label: str) -> np.ndarray:
     target = wanted.numpy
-    typed = isinstance(value, np.ndarray | np.generic) or hasattr(value, "dtype")
+    typed = has_dtype(value)
     if array.dtype.kind in "biuf" and np.can_cast(array.dtype, target, "safe"):
         return array.astype(target)
     if not typed and array.dtype.kind in "biuf" and np.can_cast(array.dtype, target, "same_kind"):
@@ -68,9 +48,9 @@ def _converted(array: np.ndarray, value: Any, wanted: DType, label: str) -> np.n
 
 
 def _from_numbers(array: np.ndarray, wanted: DType, label: str) -> np.ndarray:
-    """Python numbers in the wanted dtype; whole numbers must fit."""
+    """Python numbers in the wanted dtype, in whose range they must be."""
     with np.errstate(over="ignore"):
         result = array.astype(wanted.numpy)
-    if wanted.is_integer and not np.array_equal(result, array):
+    if not (np.array_equal(result, array) if wanted.is_integer else np.array_equal(np.isfinite(result), np.isfinite(array))):
         raise DTypeError(f"argument {label} wants dtype {wanted}, and a number is out of its range")
     return result

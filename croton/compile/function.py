@@ -22,6 +22,7 @@ from croton.compile.signature import Param, Signature
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.types import describe
 from croton.expr.walk import substitute, walk
+from croton.ops.broadcasting import stretch
 from croton.ops.casting import asarray
 from croton.runtime.function import call_native
 from croton.runtime.status import Refused, Status
@@ -319,7 +320,8 @@ def _givens(givens: Any) -> dict[Expr, Expr]:
         replacement = asarray(new)
         if replacement.dtype is not old.dtype or replacement.ndim != old.ndim:
             raise DTypeError(f"givens replaces {old!r} by {replacement!r}; both need one dtype and number of axes")
-        found[old] = replacement
+        # What is said of the sizes of the one holds for the other.
+        found[old] = stretch(replacement, [b if b == 1 else a for a, b in zip(old.shape, replacement.shape)])
     return found
 
 
@@ -341,7 +343,9 @@ def _updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
             )
         if value.ndim != variable.ndim or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(value.shape, variable.shape)):
             raise ShapeError(f"the update of {variable!r} has shape {value.type}; it must have the shape of the variable", value.line)
-        pairs.append((variable, value))
+        # An axis whose size the variable fixes keeps it; what is not known of the update is compared in the call.
+        kept = [a if isinstance(a, int) else b for a, b in zip(variable.shape, value.shape)]
+        pairs.append((variable, stretch(value, kept)))
     return pairs
 
 

@@ -75,19 +75,19 @@ class Signature:
             seen.add(leaf)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-        """The values of a call for all inputs in order. Raises TypeError for missing, extra or repeated arguments, as Python does."""
+        """The values of a call for all inputs in order. Missing, extra or repeated arguments are an error that is a TypeError too, as in Python."""
         wanted = self.arguments
         if len(args) > len(wanted):
-            raise TypeError(f"{self.function_name}() takes {self.describe()}, got {len(args)} arguments by position")
+            raise KindError(f"{self.function_name}() takes {self.describe()}, got {len(args)} arguments by position")
         values: dict[int, Any] = dict(enumerate(args))
         for name, value in kwargs.items():
             places = [i for i, argument in enumerate(wanted) if argument.name == name]
             if not places:
-                raise TypeError(f"{self.function_name}() has no argument {name!r}; it takes {self.describe()}")
+                raise KindError(f"{self.function_name}() has no argument {name!r}; it takes {self.describe()}")
             if len(places) > 1:
-                raise TypeError(f"{self.function_name}() has {len(places)} arguments named {name!r}; pass them by position")
+                raise KindError(f"{self.function_name}() has {len(places)} arguments named {name!r}; pass them by position")
             if places[0] in values:
-                raise TypeError(f"{self.function_name}() got argument {name!r} twice, by position and by name")
+                raise KindError(f"{self.function_name}() got argument {name!r} twice, by position and by name")
             values[places[0]] = value
         leaves = []
         for i, argument in enumerate(wanted):
@@ -97,7 +97,7 @@ class Signature:
                 leaves += argument.leaves_of(argument.default)
             else:
                 missing = [a.label for j, a in enumerate(wanted) if j not in values and not a.has_default]
-                raise TypeError(f"{self.function_name}() misses {len(missing)} of its arguments: {', '.join(missing)}; it takes {self.describe()}")
+                raise KindError(f"{self.function_name}() misses {len(missing)} of its arguments: {', '.join(missing)}; it takes {self.describe()}")
         return leaves
 
     def describe(self) -> str:

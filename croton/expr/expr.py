@@ -18,6 +18,7 @@ from croton.dtypes import DType, dtype
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.sizes import Size
+from croton.util.arrays import has_dtype, read_array, unmasked
 from croton.util.errors import DTypeError, KindError, ShapeError
 from croton.util.provenance import Line, user_line
 
@@ -126,6 +127,13 @@ class Expr:
             "Use where or cond to choose by its value, `is` to ask whether two expressions are the same, or eval() to compute it."
         )
 
+    def _no_number(self, *_: Any) -> Any:
+        raise KindError(
+            f"a symbolic array has no value while the graph is built: {self!r}. Keep it symbolic (astype converts it), or call eval() to compute it."
+        )
+
+    __float__ = __int__ = __complex__ = _no_number
+
     def __copy__(self) -> Expr:
         return self
 
@@ -211,6 +219,8 @@ def input(type: TensorType, name: str | None = None) -> Input:
 
 def constant(value: object, dtype_name: object = None) -> Constant:
     """A constant array. The value is copied; equal small values of one dtype and shape give the same node."""
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        value = unmasked(value, "a constant")
     array = np.asarray(value, None if dtype_name is None else dtype(dtype_name).numpy)
     kind = dtype(array.dtype)
     key = (kind, array.shape, array.tobytes()) if array.nbytes <= _SMALL else None
@@ -236,10 +246,10 @@ def shared(value: np.ndarray, name: str | None, shape: tuple[Size, ...]) -> Shar
 
 def _owned(value: object, wanted: TensorType, name: str | None, borrow: bool) -> np.ndarray:
     """The value as an array that compiled code may read and write: its own memory unless borrowed, aligned, C-contiguous."""
-    array = np.asarray(value)
     label = f"shared variable {name!r}" if name else "this shared variable"
+    array = read_array(value, label)
     if array.dtype != wanted.dtype.numpy:
-        exact = not isinstance(value, (np.ndarray, np.generic)) and np.can_cast(array.dtype, wanted.dtype.numpy, "same_kind")
+        exact = not has_dtype(value) and np.can_cast(array.dtype, wanted.dtype.numpy, "same_kind")
         if not exact:
             raise DTypeError(f"{label} holds {wanted.dtype}, got {array.dtype}; convert it with value.astype({wanted.dtype.name!r})")
         array = array.astype(wanted.dtype.numpy)

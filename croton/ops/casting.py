@@ -14,6 +14,7 @@ from croton.expr.expr import Constant, Expr, apply, constant
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.sizes import Poly, Size
+from croton.util.arrays import read_array
 from croton.util.config import config
 from croton.util.errors import DTypeError, KindError, OutOfRangeError
 
@@ -98,10 +99,7 @@ def asarray(value: Any, dtype: object = None) -> Expr:
 def _numbers(value: Any) -> np.ndarray:
     if isinstance(value, (list, tuple)) and any(isinstance(x, Expr) for x in value):
         raise KindError("a list that holds expressions is not an array; join them with stack or concatenate")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise KindError(f"numbers or arrays are wanted, got {type(value).__name__}: {error}") from None
+    array = read_array(value, "numbers are wanted")
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"numbers are wanted, got {type(value).__name__} {value!r} of dtype {array.dtype}")
     return array

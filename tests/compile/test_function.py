@@ -280,3 +280,48 @@ def test_an_index_that_is_computed_and_wrong_leaves_shared_variables_alone(scatt
     with pytest.raises(OutOfRangeError):
         f(np.arange(4.0), np.array([0, 1]))
     np.testing.assert_array_equal(w.get_value(), np.zeros(5))
+
+
+def test_an_update_of_unknown_size_keeps_the_shape_of_its_variable() -> None:
+    v, w = cr.vector("v"), cr.shared(np.ones(3), name="w")
+    f = cr.function([v], updates={w: v})
+    with pytest.raises(cr.ShapeError, match=r"argument 'v' of shape \(4,\) has 4 along axis 0, where it wants 3"):
+        f(np.ones(4))
+    np.testing.assert_array_equal(w.get_value(), np.ones(3))
+    f(np.arange(3.0))
+    np.testing.assert_array_equal(w.get_value(), np.arange(3.0))
+    free = cr.shared(np.ones(3), name="free", shape=(None,))
+    cr.function([v], updates={free: v})(np.ones(5))
+    assert free.get_value().shape == (5,)
+
+
+def test_givens_say_what_sizes_are() -> None:
+    v, s = cr.vector("v"), cr.scalar("s")
+    f = cr.function([s], [v * 2, cr.size(v.shape[0])], givens={v: cr.ones(3) * s})
+    doubled, count = f(2.0)
+    np.testing.assert_array_equal(doubled, [4, 4, 4])
+    assert count == 3
+
+
+@pytest.mark.parametrize("convert", [float, int, complex])
+def test_an_expression_is_no_number(convert: type) -> None:
+    with pytest.raises(cr.KindError, match=r"a symbolic array has no value while the graph is built: <s: float64\[\]>.*eval\(\)"):
+        convert(cr.scalar("s"))
+
+
+def test_wrong_arguments_are_errors_of_ours_that_name_the_line() -> None:
+    f = cr.function([cr.vector("v"), cr.vector("u")], cr.ones(1))
+    for args, kwargs, says in (
+        ((np.ones(1),), {}, "misses 1 of its arguments: 'u'"),
+        ((1, 2, 3), {}, "got 3 arguments by position"),
+        ((np.ones(1),), {"t": 1}, "has no argument 't'"),
+        ((np.ones(1), np.ones(1)), {"v": 1}, "got argument 'v' twice"),
+    ):
+        with pytest.raises(cr.KindError, match=rf"{says}[^\n]*\n  at .*test_function.py"):
+            f(*args, **kwargs)
+
+
+def test_a_dtype_without_arrays_is_an_error_of_ours() -> None:
+    for make in (lambda: cr.vector("h", dtype="float16"), lambda: cr.vector("v").astype("complex64"), lambda: cr.zeros(3, dtype="S1")):
+        with pytest.raises(cr.DTypeError, match=r"no arrays of dtype .*; the dtypes are bool, .*float64"):
+            make()
