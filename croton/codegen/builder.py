@@ -76,16 +76,22 @@ def float_text(value: float, element: str) -> str:
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
+KEPT = 16
+"""How many constants of a loop are kept in registers: as many as leave room for its values."""
+
+
 class Sink:
     """Where builders write: instruction lines in order, declarations by name, and one counter for fresh names.
 
-    `scales` says that the target multiplies a vector by powers of two in one instruction (AVX-512's scalef).
+    `scales` says that the target multiplies a vector by powers of two in one instruction (AVX-512's scalef). `kept` are the vector
+    constants of the loop that is written, to be loaded once before it: LLVM would load them again for every use.
     """
 
-    __slots__ = ("count", "declarations", "lines", "scales")
+    __slots__ = ("count", "declarations", "kept", "lines", "scales")
 
     def __init__(self, scales: bool = False) -> None:
         self.scales = scales
+        self.kept: dict[tuple[str, str], str] | None = None
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
         self.count = 0
@@ -101,6 +107,26 @@ class Sink:
         name = f"%v{self.count}"
         self.lines.append(f"  {name} = {text}")
         return name
+
+    def keep_constants(self) -> int:
+        """From here on vector constants of arithmetic are loaded at this place; gives what `constants_kept` wants."""
+        self.kept = {}
+        self.lines.append("")
+        return len(self.lines) - 1
+
+    def constants_kept(self, place: int) -> None:
+        """Write the loads of the constants that have been asked for since `keep_constants`."""
+        lines = []
+        for (type, scalar), name in (self.kept or {}).items():
+            kind, bits = scalar.split()
+            table = f"constant.{kind}.{bits}"
+            self.declare(table, f"@{table} = private unnamed_addr constant {scalar}")
+            lanes = type[1:].split()[0]
+            lines.append(f"  {name}.s = load {kind}, ptr @{table}")
+            lines.append(f"  {name}.i = insertelement {type} poison, {kind} {name}.s, i64 0")
+            lines.append(f"  {name} = shufflevector {type} {name}.i, {type} poison, <{lanes} x i32> zeroinitializer")
+        self.lines[place] = "\n".join(lines)
+        self.kept = None
 
     def line(self, text: str) -> None:
         """Append an instruction without a result."""
@@ -188,14 +214,27 @@ class Builder:
 
     # Floating point
 
+    def kept(self, a: str) -> str:
+        """The operand, or where it is kept if it is a constant."""
+        kept = self.sink.kept
+        if kept is None or a[0] != "s" or not self.is_float:
+            return a
+        key = (self.type, a[7:-1])
+        name = kept.get(key)
+        if name is None:
+            if len(kept) >= KEPT:
+                return a
+            name = kept[key] = self.sink.fresh()
+        return name
+
     def fadd(self, a: str, b: str) -> str:
-        return self.emit(f"fadd {self.flags} {self.type} {a}, {b}")
+        return self.emit(f"fadd {self.flags} {self.type} {self.kept(a)}, {self.kept(b)}")
 
     def fsub(self, a: str, b: str) -> str:
-        return self.emit(f"fsub {self.flags} {self.type} {a}, {b}")
+        return self.emit(f"fsub {self.flags} {self.type} {self.kept(a)}, {self.kept(b)}")
 
     def fmul(self, a: str, b: str) -> str:
-        return self.emit(f"fmul {self.flags} {self.type} {a}, {b}")
+        return self.emit(f"fmul {self.flags} {self.type} {self.kept(a)}, {self.kept(b)}")
 
     def fdiv(self, a: str, b: str) -> str:
         return self.emit(f"fdiv {self.type} {a}, {b}")
@@ -205,11 +244,11 @@ class Builder:
 
     def fma(self, a: str, b: str, c: str) -> str:
         """a * b + c with one rounding, whatever it costs."""
-        return self.intrinsic("fma", a, b, c)
+        return self.intrinsic("fma", self.kept(a), self.kept(b), self.kept(c))
 
     def fmuladd(self, a: str, b: str, c: str) -> str:
         """a * b + c, fused where the target has the instruction."""
-        return self.intrinsic("fmuladd", a, b, c)
+        return self.intrinsic("fmuladd", self.kept(a), self.kept(b), self.kept(c))
 
     def fcmp(self, predicate: str, a: str, b: str) -> str:
         """A mask; predicates oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno."""

@@ -8,7 +8,8 @@ place in S. A kernel with a parallel loop runs [lo, hi) of it, or what follows i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from croton.codegen.builder import Builder, Sink, element
 from croton.codegen.cast import cast
@@ -109,6 +110,19 @@ class Function:
         low = self.smaller(self.multiply(self.values[loop.block.number], size), extent)
         return low, self.smaller(self.add(low, size), extent)
 
+    @contextmanager
+    def instance(self, values: dict[str, str], own: dict[str, str]) -> Iterator[None]:
+        """Inside, names stand for these values, and accumulators of its own for theirs."""
+        outer_values, outer_states = self.values, self.states
+        self.values, self.states = values, {**outer_states, **own}
+        yield
+        for name, state in self.states.items():
+            if name in outer_states:
+                outer_states[name] = state
+            else:
+                own[name] = state
+        self.values, self.states = outer_values, outer_states
+
     def scalar_loop(self, label: str, body: Sequence[Stmt], low: str, high: str) -> None:
         """The statements once for each value of the label, in order."""
         updated = [name for name in updates(body) if name in self.states]
@@ -189,11 +203,11 @@ class Function:
     # Values
 
     def at(self, dtype: DType, lanes: int = 1) -> Builder:
-        """The builder for values of a dtype; user arithmetic may contract."""
-        return self.builder.at(element(dtype), lanes, "contract" if dtype.is_float else "")
+        """The builder for values of a dtype."""
+        return self.builder.at(element(dtype), lanes)
 
     def state_builder(self, acc: Acc) -> Builder:
-        return self.builder.at(state_element(acc.op, acc.dtype), 1, "contract" if acc.dtype.is_float else "")
+        return self.builder.at(state_element(acc.op, acc.dtype), 1)
 
     def atom(self, atom: Atom, dtype: DType) -> str:
         """The scalar value of an atom of the given dtype."""
@@ -239,6 +253,12 @@ class Function:
             return str(min(int(x), int(y)))
         return self.sink.emit(f"select i1 {self.sink.emit(f'icmp slt i64 {x}, {y}')}, i64 {x}, i64 {y}")
 
+    def larger(self, x: str, y: str) -> str:
+        """max(x, y) for i64 texts."""
+        if is_number(x) and is_number(y):
+            return str(max(int(x), int(y)))
+        return self.sink.emit(f"select i1 {self.sink.emit(f'icmp sgt i64 {x}, {y}')}, i64 {x}, i64 {y}")
+
     def position(self, index: Index) -> str:
         """The scalar value of an index expression."""
         total = self.extent(index.const)
@@ -269,7 +289,7 @@ def emit_let(let: Let, b: Builder, types: dict[str, DType], atom: Callable[[Atom
         source = types[argument.name]
         return cast(b, atom(argument, source), source, let.dtype)
     operand = operand_dtype(let, types)
-    own = b.at(element(operand), flags="contract" if operand.is_float else "")
+    own = b.at(element(operand))
     wanted = [bool_, operand, operand] if let.function == "where" else [operand] * len(let.args)
     values = [atom(argument, dtype) for argument, dtype in zip(let.args, wanted)]
     constants = [argument.value if isinstance(argument, Const) else None for argument in let.args]
@@ -293,6 +313,19 @@ def memory_element(dtype: DType) -> str:
 
 def is_number(text: str) -> bool:
     return text.lstrip("-").isdecimal()
+
+
+def names_read(statement: Stmt) -> Iterator[str]:
+    """The names that a statement which is no loop mentions, with repetition, but for an accumulator that it updates."""
+    if isinstance(statement, Let):
+        yield from [atom.name for atom in statement.args if not isinstance(atom, Const)]
+    elif isinstance(statement, Load | Store | Update):
+        if not isinstance(statement, Update):
+            yield from [name for index in statement.index for name, _ in index.terms]
+        if not isinstance(statement, Load) and not isinstance(statement.value, Const):
+            yield statement.value.name
+        if statement.guard is not None:
+            yield statement.guard
 
 
 def updates(body: Sequence[Stmt]) -> list[str]:

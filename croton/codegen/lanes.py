@@ -8,16 +8,16 @@ odd ends run under a mask; on others in a scalar loop. Pure reductions keep four
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from croton.codegen.access import UNIFORM, Access, Memory, access_of, distinct_places
 from croton.codegen.builder import Builder, element
 from croton.codegen.cast import cast
 from croton.codegen.flow import Carried, counted_loop, region
-from croton.codegen.function import Function, emit_let, is_number, operand_dtype, updates
+from croton.codegen.function import Function, emit_let, is_number, names_read, operand_dtype, updates
 from croton.codegen.place import bound_text, compare, comparisons
-from croton.codegen.reduction import BLOCK, combine, combine_all, horizontal, state_element, unit_text
+from croton.codegen.reduction import BLOCK, combine, combine_all, folded, horizontal, state_element, unit_text
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import DType, bool_, float32, int64
 from croton.kernel.language import Atom, Const, Lanes, Let, Load, Stmt, Store, Update
@@ -29,13 +29,20 @@ HEAVY = 60
 UNROLL = 4
 
 
+Summand = str | tuple[str, str]
+"""A value, or two that are to be multiplied: added with one rounding."""
+
+
 class _Total(NamedTuple):
-    """A reduction over the lanes: into an accumulator, or (store given) into a place of memory that does not move."""
+    """A reduction over the lanes: into an accumulator (of one instance, if it has a number), or (store given) into a place of memory that
+    does not move."""
 
     key: str
     op: str
     dtype: DType
     store: Store | None
+    name: str = ""
+    number: int = -1
 
 
 def emit_lanes(function: Function, loop: Lanes, low: str, high: str) -> None:
@@ -44,13 +51,24 @@ def emit_lanes(function: Function, loop: Lanes, low: str, high: str) -> None:
 
 
 class VectorLoop:
-    """Emits one lanes loop, for one or several instances of the values around it: rows that are reduced column by column go together.
-    A `compact` loop has one masked body where it can: for work that is done seldom.
+    """Emits one lanes loop, for one or several instances of the values around it: rows that go together. `own` are the accumulators that each
+    instance has for itself. A `compact` loop has one masked body where it can: for work that is done seldom. `unroll` is how many vectors
+    are taken at a time at most.
     """
 
     def __init__(
-        self, function: Function, loop: Lanes, low: str, high: str, instances: list[dict[str, str]], compact: bool = False
+        self,
+        function: Function,
+        loop: Lanes,
+        low: str,
+        high: str,
+        instances: list[dict[str, str]],
+        compact: bool = False,
+        own: list[dict[str, str]] | None = None,
+        unroll: int = UNROLL,
     ) -> None:
+        self.own: list[dict[str, str]] = [{} for _ in instances] if own is None else own
+        self.unroll = unroll
         self.function = function
         self.compact = compact
         self.sink = function.sink
@@ -63,8 +81,9 @@ class VectorLoop:
         self.varying: set[str] = {loop.label}
         self.fixed_body: list[Stmt] = []
         self.body: list[Stmt] = []
-        self.divide: set[str] = set()
+        self.one_product = False
         self._classify()
+        self.products = self._products()
 
     # What changes from lane to lane
 
@@ -86,12 +105,32 @@ class VectorLoop:
             else:
                 self.fixed_body.append(statement)
 
+    def _products(self) -> set[str]:
+        """Products of floats that are only added to a sum."""
+        used: Counter[str] = Counter()
+        for statement in self.loop.body:
+            used.update(names_read(statement))
+        products = {s.name for s in self.body if isinstance(s, Let) and s.function == "mul" and s.dtype.is_float and used[s.name] == 1}
+        if not products:
+            return products
+        accumulators = self.function.accumulators
+        summed = set()
+        for statement in self.body:
+            if isinstance(statement, Update | Store) and not isinstance(statement.value, Const):
+                op = accumulators[statement.name].op if isinstance(statement, Update) else statement.op
+                if op == "sum":
+                    summed.add(statement.value.name)
+        return products & summed
+
     def _moves(self, access: Load | Store) -> bool:
         return any(name in self.varying for index in access.index for name, _ in index.terms)
 
     def _totals(self) -> list[_Total]:
         accumulators = self.function.accumulators
-        found = [_Total(name, accumulators[name].op, accumulators[name].dtype, None) for name in updates(self.body)]
+        found = []
+        for name in updates(self.body):
+            numbers = range(len(self.instances)) if name in self.own[0] else (-1,)
+            found += [_Total(_key(name, n), accumulators[name].op, accumulators[name].dtype, None, name, n) for n in numbers]
         for place, statement in enumerate(self.body):
             if isinstance(statement, Store) and statement.op is not None and not self._moves(statement):
                 found.append(_Total(f"store {place}", statement.op, self.function.buffers[statement.buffer].dtype, statement))
@@ -138,28 +177,41 @@ class VectorLoop:
         if self.extent is not None and self.extent <= 0:
             return
         if self._must_be_scalar():
-            self.function.scalar_loop(self.loop.label, self.loop.body, self.low, self.high)
+            self._scalar(self.loop.body, self.low)
             return
         self.comparisons, self.places = comparisons(self.body, self.loop.label, self.varying)
         self.lanes = self._lanes()
         self.totals = self._totals()
-        self.names = [total.key for total in self.totals if total.store is None]
         if self.extent is not None:
             self._inside()
             return
         function = self.function
-        carried = [Carried(function.state_builder(function.accumulators[name]).type, function.states[name]) for name in self.names]
+        kept = [(total, self._states(total)) for total in self.totals if total.store is None]
+        carried = [Carried(function.state_builder(function.accumulators[total.name]).type, states[total.name]) for total, states in kept]
         condition = self.sink.emit(f"icmp slt i64 {self.low}, {self.high}")
         results = region(self.sink, condition, self._inside, carried)
-        function.states.update(zip(self.names, results))
+        for (total, states), result in zip(kept, results):
+            states[total.name] = result
+
+    def _states(self, total: _Total) -> dict[str, str]:
+        """Where the value of a total's accumulator is."""
+        return self.function.states if total.number < 0 else self.own[total.number]
+
+    def _scalar(self, body: Sequence[Stmt], low: str) -> None:
+        """The statements for one lane after the other."""
+        for values, own in zip(self.instances, self.own):
+            with self.function.instance(values, own):
+                self.function.scalar_loop(self.loop.label, body, low, self.high)
 
     def _inside(self) -> list[str]:
         self.memory = Memory(self.function, self.lanes)
         self._prepare()
         lanes, target = self.lanes, self.function.target
         weight = self._weight()
+        # More constants than one such function has are better left to LLVM.
+        kept = self.sink.keep_constants() if weight < HEAVY else -1
         reduces_only = all(not isinstance(statement, Store) or not self._moves(statement) for statement in self.body)
-        unroll = UNROLL if self.totals and reduces_only and weight <= LIGHT else 1
+        unroll = self.unroll if self.totals and reduces_only and weight <= LIGHT else 1
         if self.extent is not None and self.extent < 2 * lanes * unroll:
             unroll = 1
         step = lanes * unroll
@@ -176,20 +228,60 @@ class VectorLoop:
             elif weight >= HEAVY or self.compact:
                 state = self._stage(self.low, self.high, 1, True, state, True)
             else:
-                middle = self._middle(step)
-                state = self._stage(self.low, middle, unroll, False, state, True)
-                state = self._stage(middle, self.high, 1, True, state, False, once=unroll == 1)
+                simple = self._simple_reciprocals() if weight < HEAVY // 2 else None
+                if simple is None:
+                    state = self._stages(step, unroll, state)
+                else:
+                    carried = [Carried(self._state(k).type, value) for k, value in enumerate(state)]
+                    self.one_product = True
+                    state = region(self.sink, simple, lambda: self._stages(step, unroll, state), carried)
+                    self.one_product = False
+                    carried = [Carried(part.type, value) for part, value in zip(carried, state)]
+                    rare = self.sink.emit(f"xor i1 {simple}, true")
+                    state = region(self.sink, rare, lambda: self._stage(self.low, self.high, 1, True, state, True), carried)
         else:
             scalar_from = self._middle(step)
             state = self._stage(self.low, scalar_from, unroll, False, state, True)
+        if kept >= 0:
+            self.sink.constants_kept(kept)
         self._finish(state)
         if scalar_from is not None:
-            outer = self.function.values
-            for instance in self.instances:
-                self.function.values = instance
-                self.function.scalar_loop(self.loop.label, self.body, scalar_from, self.high)
-            self.function.values = outer
-        return [self.function.states[name] for name in self.names]
+            self._scalar(self.body, scalar_from)
+        return [self._states(total)[total.name] for total in self.totals if total.store is None]
+
+    def _stages(self, step: int, unroll: int, state: list[str]) -> list[str]:
+        """Whole steps, and the rest under a mask. Where there are totals the rest comes first, so that it joins the first block of them."""
+        middle = self._middle(step)
+        if not self.totals or not self._in_any_order():
+            state = self._stage(self.low, middle, unroll, False, state, True)
+            return self._stage(middle, self.high, 1, True, state, False, once=unroll == 1)
+        inner = self._middle(self.lanes)
+        first = [unit_text(self._vector(total), total.op, total.dtype) if self.wide[k] else state[k] for k, total in enumerate(self.totals)]
+        first = self._where_less(inner, self.high, lambda: self._pass(inner, self._mask(inner), first), first)
+        if unroll > 1:
+            carried = [Carried(self._vector(total).type, value) for total, value in zip(self.totals, first)]
+            first = counted_loop(self.sink, middle, inner, self.lanes, carried, lambda index, parts: self._pass(index, None, parts))
+        return self._stage(self.low, middle, unroll, False, state, True, first)
+
+    def _where_less(self, low: str, high: str, body: Callable[[], list[str]], first: list[str]) -> list[str]:
+        """`body()` where low < high, else what was first."""
+        if is_number(low) and is_number(high):
+            return body() if int(low) < int(high) else first
+        carried = [Carried(self._vector(total).type, value) for total, value in zip(self.totals, first)]
+        return region(self.sink, self.sink.emit(f"icmp slt i64 {low}, {high}"), body, carried)
+
+    def _in_any_order(self) -> bool:
+        """Whether no store depends on the order of the lanes."""
+        stores = [statement for statement in self.body if isinstance(statement, Store)]
+        return all(store.op is not None or distinct_places(store, self.loop.label, self.varying) for store in stores)
+
+    def _simple_reciprocals(self) -> str | None:
+        """Whether no fixed divisor needs to be scaled, known before the loop; None where there are no divisors."""
+        result: str | None = None
+        for reciprocals in self.reciprocals:
+            for _, _, simple in reciprocals.values():
+                result = simple if result is None else self.sink.emit(f"and i1 {result}, {simple}")
+        return result
 
     def _middle(self, step: int) -> str:
         """Where the last whole step of the loop ends."""
@@ -204,21 +296,26 @@ class VectorLoop:
     def _state(self, k: int) -> Builder:
         """The builder of a total's running value between stages."""
         total = self.totals[k]
-        return self.function.builder.at("double", self.lanes, "contract") if self.wide[k] else self._vector(total)
+        if not self.wide[k]:
+            return self._vector(total)
+        return self.function.builder.at("double", min(self.lanes, max(2, self.function.target.bits // 64)))
 
-    def _stage(self, low: str, high: str, unroll: int, masked: bool, state: list[str], blocks: bool, once: bool = False) -> list[str]:
-        """The loop over [low, high), `unroll` vectors at a time; float32 sums are emptied into float64 after every block.
+    def _stage(
+        self, low: str, high: str, unroll: int, masked: bool, state: list[str], blocks: bool, first: list[str] | None = None, once: bool = False
+    ) -> list[str]:
+        """The loop over [low, high), `unroll` vectors at a time; float32 sums are emptied into float64 after every block. `first` are vectors of
+        the totals to begin with.
 
         What is less than a step runs `once`, or not at all: no loop, which the code generator would spend its time on.
         """
         step = self.lanes * unroll
         units = [unit_text(self._vector(total), total.op, total.dtype) for total in self.totals]
 
-        def vectors(low: str, high: str, state: list[str]) -> list[str]:
+        def vectors(low: str, high: str, state: list[str], first: list[str]) -> list[str]:
             carried = []
             for k, total in enumerate(self.totals):
                 type = self._vector(total).type
-                carried += [Carried(type, units[k] if self.wide[k] or copy else state[k]) for copy in range(unroll)]
+                carried += [Carried(type, units[k] if copy else first[k] if self.wide[k] else state[k]) for copy in range(unroll)]
             if once:
                 some = self.sink.emit(f"icmp slt i64 {low}, {high}")
                 parts = region(self.sink, some, lambda: self._step(low, [each.initial for each in carried], unroll, masked), carried)
@@ -226,19 +323,27 @@ class VectorLoop:
                 parts = counted_loop(self.sink, low, high, step, carried, lambda index, parts: self._step(index, parts, unroll, masked))
             return self._gathered(parts, unroll, state)
 
-        if not (blocks and any(self.wide)):
-            return vectors(low, high, state)
+        count = len(state)
+        if first is None:
+            begin = units
+        else:
+            begin = first
+            state = [value if wide else part for value, part, wide in zip(state, first, self.wide)]
         length = step * BLOCK
-        if is_number(low) and is_number(high) and int(high) - int(low) <= length:
-            return vectors(low, high, state)
+        if not (blocks and any(self.wide)) or (is_number(low) and is_number(high) and int(high) - int(low) <= length):
+            return vectors(low, high, state, begin)
 
-        def block(index: str, state: list[str]) -> list[str]:
-            end = self.sink.emit(f"add i64 {index}, {length}")
-            end = self.sink.emit(f"select i1 {self.sink.emit(f'icmp slt i64 {end}, {high}')}, i64 {end}, i64 {high}")
-            return vectors(index, end, state)
+        def block(index: str, values: list[str]) -> list[str]:
+            end = self.function.smaller(self.function.add(index, str(length)), high)
+            return [*vectors(index, end, values[:count], values[count:] or units), *units[: len(values) - count]]
 
         carried = [Carried(self._state(k).type, value) for k, value in enumerate(state)]
-        return counted_loop(self.sink, low, high, length, carried, block)
+        if first is None:
+            return counted_loop(self.sink, low, high, length, carried, block)
+        carried += [Carried(self._vector(total).type, value) for total, value in zip(self.totals, first)]
+        # once at least, for what there is to begin with
+        end = self.function.larger(high, self.function.add(low, "1"))
+        return counted_loop(self.sink, low, end, length, carried, block)[:count]
 
     def _gathered(self, parts: list[str], unroll: int, state: list[str]) -> list[str]:
         """The vectors of each total as one; of a wide total, added to its float64 state."""
@@ -248,7 +353,8 @@ class VectorLoop:
             value = combine_all(b, total.op, total.dtype, parts[k * unroll : (k + 1) * unroll])
             if self.wide[k]:
                 wide = self._state(k)
-                value = wide.fadd(state[k], wide.convert("fpext", value, b))
+                value = folded(b, total.op, total.dtype, value, wide.lanes)
+                value = wide.fadd(state[k], wide.convert("fpext", value, b.at(b.element, wide.lanes)))
             result.append(value)
         return result
 
@@ -279,15 +385,17 @@ class VectorLoop:
         outer = function.values
         self.splats: list[dict[str, str]] = []
         self.accesses: list[dict[int, Access]] = []
-        self.reciprocals: list[dict[str, tuple[str, str]]] = []
+        self.reciprocals: list[dict[str, tuple[str, str, str]]] = []
         self.bounds: list[dict[str, str]] = []
-        for instance in self.instances:
+        outer_states = function.states
+        for instance, own in zip(self.instances, self.own):
             function.values = instance
+            function.states = {**outer_states, **own}
             for statement in self.fixed_body:
                 function.statement(statement)
             splats: dict[str, str] = {}
             accesses: dict[int, Access] = {}
-            reciprocals: dict[str, tuple[str, str]] = {}
+            reciprocals: dict[str, tuple[str, str, str]] = {}
             for place, statement in enumerate(self.body):
                 if isinstance(statement, Load | Store):
                     accesses[place] = access_of(function, statement, self.loop.label, self.varying)
@@ -308,7 +416,7 @@ class VectorLoop:
             self.accesses.append(accesses)
             self.reciprocals.append(reciprocals)
             self.bounds.append({name: bound_text(function, comparison) for name, comparison in self.comparisons.items()})
-        function.values = outer
+        function.values, function.states = outer, outer_states
 
     def _splat_arguments(self, let: Let, splats: dict[str, str]) -> None:
         operand = operand_dtype(let, self.function.types)
@@ -322,8 +430,8 @@ class VectorLoop:
         if not isinstance(atom, Const) and atom.name not in self.varying and atom.name not in splats:
             splats[atom.name] = self.function.at(dtype, self.lanes).splat(self.function.atom(atom, dtype))
 
-    def _reciprocal(self, let: Let, splats: dict[str, str], reciprocals: dict[str, tuple[str, str]]) -> bool:
-        """x / d with a fixed d is x * r * s, where s is 1 or a power of two that keeps r = 1 / (d * s) normal."""
+    def _reciprocal(self, let: Let, splats: dict[str, str], reciprocals: dict[str, tuple[str, str, str]]) -> bool:
+        """x / d with a fixed d is x * r * s, where s is 1 or a power of two that keeps r = 1 / (d * s) normal; the third part says whether s is 1."""
         if let.function != "div" or isinstance(let.args[1], Const) or let.args[1].name in self.varying:
             return False
         divisor = let.args[1].name
@@ -338,13 +446,13 @@ class VectorLoop:
         scale = b.select(b.fcmp("olt", size, b.constant(1 / limit)), b.constant(shift), down)
         inverse = b.fdiv(b.constant(1.0), b.fmul(value, scale))
         wide = b.at(b.element, self.lanes)
-        reciprocals[divisor] = (wide.splat(inverse), wide.splat(scale))
+        reciprocals[divisor] = (wide.splat(inverse), wide.splat(scale), b.fcmp("oeq", scale, b.constant(1.0)))
         return True
 
     def _pass(self, index: str, mask: str | None, state: list[str]) -> list[str]:
         """The body once, for the lanes from `index` on; gives the totals' next values."""
         totals = dict(zip((total.key for total in self.totals), state))
-        combined: dict[int, list[str]] = {}
+        combined: dict[int, list[Summand]] = {}
         local: list[dict[str, str]] = []
         for number in range(len(self.instances)):
             local.append(self._instance(number, index, mask, totals, combined))
@@ -353,18 +461,27 @@ class VectorLoop:
             assert isinstance(store, Store) and store.op is not None
             access = self.accesses[0][place]
             b = self.function.at(access.dtype, self.lanes)
-            value = combine_all(b, store.op, access.dtype, values)
             old = self.memory.read(access, index, mask, local[0])
-            self.memory.write(access, index, mask, local[0], combine(b, store.op, access.dtype, old, value))
+            products = [value for value in values if isinstance(value, tuple)]
+            for one, two in products:
+                old = b.fmuladd(one, two, old)
+            if not products:
+                old = combine(b, store.op, access.dtype, old, combine_all(b, store.op, access.dtype, [str(value) for value in values]))
+            self.memory.write(access, index, mask, local[0], old)
         return [totals[total.key] for total in self.totals]
 
     def _instance(
-        self, number: int, index: str, mask: str | None, totals: dict[str, str], combined: dict[int, list[str]]
+        self, number: int, index: str, mask: str | None, totals: dict[str, str], combined: dict[int, list[Summand]]
     ) -> dict[str, str]:
         """The body for one instance; what several add to one place is left in `combined`."""
         local: dict[str, str] = {}
+        products: dict[str, tuple[str, str]] = {}
         accesses = self.accesses[number]
         for place, statement in enumerate(self.body):
+            if isinstance(statement, Let) and statement.name in self.products:
+                one, two = (self._atom(atom, statement.dtype, number, local) for atom in statement.args)
+                products[statement.name] = (one, two)
+                continue
             if isinstance(statement, Let):
                 local[statement.name] = self._let(statement, number, index, local)
                 continue
@@ -373,12 +490,13 @@ class VectorLoop:
             if isinstance(statement, Load):
                 local[statement.name] = self.memory.read(accesses[place], index, chosen, local)
             elif isinstance(statement, Update):
-                value = self._atom(statement.value, self.function.types[statement.name], number, local)
-                self._update(statement.name, value, chosen, totals)
+                value = self._summand(statement, self.function.types[statement.name], number, local, products)
+                self._update(_key(statement.name, number if statement.name in self.own[0] else -1), value, chosen, totals)
             elif isinstance(statement, Store):
                 access = accesses[place]
-                value = self._atom(statement.value, access.dtype, number, local)
+                value = self._summand(statement, access.dtype, number, local, products)
                 if statement.op is None:
+                    assert isinstance(value, str)
                     self.memory.write(access, index, chosen, local, value)
                 elif access.kind == UNIFORM:
                     self._update(f"store {place}", value, chosen, totals)
@@ -387,12 +505,25 @@ class VectorLoop:
                 else:
                     b = self.function.at(access.dtype, self.lanes)
                     old = self.memory.read(access, index, chosen, local)
-                    self.memory.write(access, index, chosen, local, combine(b, statement.op, access.dtype, old, value))
+                    new = b.fmuladd(*value, old) if isinstance(value, tuple) else combine(b, statement.op, access.dtype, old, value)
+                    self.memory.write(access, index, chosen, local, new)
         return local
 
-    def _update(self, key: str, value: str, mask: str | None, totals: dict[str, str]) -> None:
+    def _summand(
+        self, statement: Update | Store, dtype: DType, number: int, local: dict[str, str], products: dict[str, tuple[str, str]]
+    ) -> Summand:
+        """What is stored or added: a value, or the factors of a product that nothing else reads."""
+        atom = statement.value
+        found = None if isinstance(atom, Const) else products.get(atom.name)
+        return self._atom(atom, dtype, number, local) if found is None else found
+
+    def _update(self, key: str, value: Summand, mask: str | None, totals: dict[str, str]) -> None:
         total = next(total for total in self.totals if total.key == key)
         b = self._vector(total)
+        if isinstance(value, tuple):
+            added = b.fmuladd(*value, totals[key])
+            totals[key] = added if mask is None else b.select(mask, added, totals[key])
+            return
         if mask is not None:
             value = b.select(mask, value, unit_text(b, total.op, total.dtype))
         totals[key] = combine(b, total.op, total.dtype, totals[key], value)
@@ -408,9 +539,10 @@ class VectorLoop:
                 position = b.iadd(position, b.constant(int(index)) if is_number(index) else b.splat(index))
             return cast(b, position, int64, let.dtype)
         if let.function == "div" and not isinstance(let.args[1], Const) and let.args[1].name in self.reciprocals[number]:
-            inverse, scale = self.reciprocals[number][let.args[1].name]
+            inverse, scale, _ = self.reciprocals[number][let.args[1].name]
             own = self.function.at(let.dtype, self.lanes)
-            return own.fmul(own.exact().fmul(self._atom(let.args[0], let.dtype, number, local), inverse), scale)
+            product = own.exact().fmul(self._atom(let.args[0], let.dtype, number, local), inverse)
+            return product if self.one_product else own.fmul(product, scale)
         return emit_let(let, b, self.function.types, lambda atom, dtype: self._atom(atom, dtype, number, local))
 
     def _atom(self, atom: Atom, dtype: DType, number: int, local: dict[str, str]) -> str:
@@ -429,11 +561,12 @@ class VectorLoop:
         function = self.function
         for k, total in enumerate(self.totals):
             value = horizontal(self._state(k), total.op, total.dtype, state[k])
-            b = function.builder.at(state_element(total.op, total.dtype), 1, "contract" if total.dtype.is_float else "")
+            b = function.builder.at(state_element(total.op, total.dtype), 1)
             if self._state(k).element != b.element:
                 value = b.convert("fpext", value, function.at(total.dtype))
             if total.store is None:
-                function.states[total.key] = combine(b, total.op, total.dtype, function.states[total.key], value)
+                states = self._states(total)
+                states[total.name] = combine(b, total.op, total.dtype, states[total.name], value)
                 continue
             old = function.read(total.store)
             narrow = function.at(total.dtype)
@@ -442,3 +575,8 @@ class VectorLoop:
             else:
                 value = combine(b, total.op, total.dtype, old, value)
             function.write_value(total.store, value)
+
+
+def _key(name: str, number: int) -> str:
+    """The name of an accumulator's running value: that of one instance, if it has a number."""
+    return name if number < 0 else f"{name} {number}"

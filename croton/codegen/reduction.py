@@ -54,8 +54,13 @@ def horizontal(b: Builder, op: str, dtype: DType, value: str) -> str:
         integer = f"i{b.lanes}"
         bits = b.emit(f"bitcast {b.mask} {value} to {integer}")
         return b.emit(f"icmp ne {integer} {bits}, 0") if op == "any" else b.emit(f"icmp eq {integer} {bits}, -1")
+    return folded(b, op, dtype, value, 1)
+
+
+def folded(b: Builder, op: str, dtype: DType, value: str, wanted: int) -> str:
+    """A vector with its upper half combined with its lower one until there are no more lanes than wanted."""
     lanes = b.lanes
-    while lanes > 1:
+    while lanes > wanted:
         wide = b.at(b.element, lanes)
         half = lanes // 2
         lower = ", ".join(f"i32 {k}" for k in range(half))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from croton.codegen.flow import counted_loop
 from croton.codegen.function import Function, is_number
+from croton.codegen.jam import emit_jam
 from croton.codegen.lanes import HEAVY, VectorLoop
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import float32, float64
@@ -28,7 +29,7 @@ TILE = 1024
 def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     """Emit the loop if it is a column reduction and nothing else; otherwise emit nothing and say so."""
     if not _reduces_columns(loop):
-        return False
+        return emit_jam(function, loop, low, high)
     known = int(high) - int(low) if is_number(low) and is_number(high) else None
     lanes = loop.body[-1]
     assert isinstance(lanes, Lanes)

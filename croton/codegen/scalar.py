@@ -137,6 +137,7 @@ _FLOAT: dict[str, Emit] = {
     "sub": Builder.fsub,
     "mul": Builder.fmul,
     "div": Builder.fdiv,
+    "fma": Builder.fmuladd,
     "abs": Builder.fabs,
     "sqrt": Builder.sqrt,
     "copysign": Builder.copysign,

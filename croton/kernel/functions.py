@@ -55,6 +55,7 @@ _PAIRS_OF_INTEGERS: dict[str, Callable[..., Any]] = {
 _PAIRS_OF_TRUTHS: dict[str, Callable[..., Any]] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
 }  # fmt: skip
+_TRIPLES_OF_REALS: dict[str, Callable[..., Any]] = {"fma": special.fused_multiply_add}
 _COMPARISONS: dict[str, Callable[..., Any]] = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }  # fmt: skip
@@ -78,6 +79,7 @@ FUNCTIONS: dict[str, Function] = {
         *_rows(1, "same", "bfiu", {"identity": _itself, "stop": _itself}),
         *_rows(2, "same", "fiu", _PAIRS_OF_NUMBERS),
         *_rows(2, "same", "f", _PAIRS_OF_REALS),
+        *_rows(3, "same", "f", _TRIPLES_OF_REALS),
         *_rows(2, "same", "iu", _PAIRS_OF_INTEGERS),
         *_rows(2, "same", "b", _PAIRS_OF_TRUTHS),
         *_rows(2, "compare", "bfiu", _COMPARISONS),

@@ -26,6 +26,7 @@ What may be relied on:
 * A name is not defined again while it can be seen; loops side by side may use the same names.
 * A kernel whose first loop is parallel, with nothing but scalars before it (`parallelise.parallel_loop`), is called with the part of
   its range to run, and once more for what follows the loop, when all parts are done. Its scalars are computed in every call.
+* Every function rounds once. Only a product that a sum alone reads (`x sum= v`, `buffer[index] sum= v`) may be added unrounded.
 * max and min are NaN if any value is; any and all reduce bool, the others numbers. Integers wrap, a division by zero gives 0.
 * A float32 sum, over `lanes`, `for` or into a column, does not lose accuracy with its length: it is kept in float64 between blocks.
   The exception is `buffer[index] sum= x` in a `for` whose body is more than scalars and one `lanes` of such stores; the scheduler

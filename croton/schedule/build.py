@@ -20,6 +20,7 @@ from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, 
 from croton.schedule.product import legalise, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
+from croton.schedule.rounding import fuse_products
 from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size, product
 
@@ -39,6 +40,7 @@ def build_plan(
     donated = donated or {}
     lowering = Lowering(outputs, donated, orders)
     kept = [*lowering.outputs, *[check[0] for check in lowering.checks]]
+    fuse_products(lowering.steps, kept)
     steps = inline_free(lowering.steps, kept)
     choose_layouts(steps, _leaves(steps))
     steps = legalise(steps)

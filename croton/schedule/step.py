@@ -33,7 +33,7 @@ HEAVY = 20
 
 COSTS = dict.fromkeys(("load", "const", "coef", "index"), 0)
 COSTS.update({name: {"cheap": 1, "moderate": 5}.get(function.cost, HEAVY) for name, function in FUNCTIONS.items()})
-COSTS.update(add=1, sub=1, mul=1, neg=1, div=4)
+COSTS.update(add=1, sub=1, mul=1, fma=2, neg=1, div=4)
 """Costs of instructions in additions."""
 
 

@@ -164,6 +164,13 @@ def power(x: Any, exponent: Any) -> np.ndarray:
     return np.where(exponent < 0, inverse, np.power(x, np.maximum(exponent, 0))).astype(x.dtype)
 
 
+def fused_multiply_add(x: Any, y: Any, z: Any) -> np.ndarray:
+    """x * y + z, rounded once but for rare ties: in the next wider type."""
+    x = np.asarray(x)
+    wide = np.float64 if x.dtype == np.float32 else np.longdouble
+    return (x.astype(wide) * np.asarray(y).astype(wide) + np.asarray(z).astype(wide)).astype(x.dtype)
+
+
 def shift_left(x: Any, count: Any) -> np.ndarray:
     """The bits moved up; nothing is left where the count is not in 0 .. bits - 1."""
     x = np.asarray(x)

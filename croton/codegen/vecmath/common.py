@@ -76,8 +76,9 @@ def two_product(b: Builder, x: str, y: str) -> Pair:
 
 def clamp(b: Builder, x: str, low: float, high: float) -> str:
     """x between two constants; NaN stays NaN."""
-    x = b.select(b.fcmp("olt", x, b.constant(low)), b.constant(low), x)
-    return b.select(b.fcmp("ogt", x, b.constant(high)), b.constant(high), x)
+    least, most = b.kept(b.constant(low)), b.kept(b.constant(high))
+    x = b.emit(f"select nsz {b.mask} {b.fcmp('olt', x, least)}, {b.type} {least}, {b.type} {x}")
+    return b.emit(f"select nsz {b.mask} {b.fcmp('ogt', x, most)}, {b.type} {most}, {b.type} {x}")
 
 
 def float_bits(b: Builder, value: float) -> int:
