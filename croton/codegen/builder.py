@@ -6,9 +6,8 @@ constants (`splat (float 0x..)`).
 
 LLVM kills the process when an intrinsic cannot be compiled, so only the intrinsics in `INTRINSICS` can be called.
 
-A floating-point builder carries fast-math flags for + - *. Element-wise user arithmetic is emitted with `contract` (a product and
-a sum may fuse); mathematics that relies on single roundings takes `builder.exact()`, which carries none, and fuses with `fma`
-where it means to.
+A floating-point builder may carry fast-math flags for + - *; `builder.exact()` carries none. Nothing here does: every operation rounds once,
+so that a value has the same bits wherever it is computed, and what is to be fused is emitted as `fma` or `fmuladd`.
 """
 
 from __future__ import annotations

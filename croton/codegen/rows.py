@@ -31,6 +31,8 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     if not _reduces_columns(loop):
         return emit_jam(function, loop, low, high)
     known = int(high) - int(low) if is_number(low) and is_number(high) else None
+    if loop.block is not None and isinstance(loop.block.size, int):
+        known = loop.block.size
     lanes = loop.body[-1]
     assert isinstance(lanes, Lanes)
     extent = function.extent(lanes.extent)

@@ -118,7 +118,9 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
             together += [Load(name, acc.dtype, partial[acc.name], (here,)), Update(acc.name, Var(name))]
         result.append(Lanes(part, count, tuple(together)))
     if columns:
-        result.append(For(part, count, _with_stores(fills, combined)))
+        # few of them, which is worth knowing: adding them up takes no care
+        few = None if in_memory else Block(0, PARTS)
+        result.append(For(part, count, _with_stores(fills, combined), block=few))
     return [*result, *after], values
 
 

@@ -63,7 +63,7 @@ def test_sums_of_columns_have_a_row_for_each_part() -> None:
                         b2[i2, i1] sum= v0
             lanes i1 < n1:
                 b1[i1] = 0
-            for i2 < n2:
+            for i2 < n2 in 0 of 16:
                 lanes i1 < n1:
                     v1: float32 = b2[i2, i1]
                     b1[i1] sum= v1
