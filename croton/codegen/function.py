@@ -107,10 +107,7 @@ class Function:
         if loop.block is None:
             return "0", extent
         size = self.extent(loop.block.size)
-        number = loop.block.number
-        if number == 0:
-            return "0", self.smaller(size, extent)
-        low = self.smaller(self.multiply(str(number) if isinstance(number, int) else self.values[number], size), extent)
+        low = self.smaller(self.multiply(self.values[loop.block.number], size), extent)
         return low, self.smaller(self.add(low, size), extent)
 
     @contextmanager

@@ -23,6 +23,8 @@ ROWS = 4
 MOST = 6
 """A loop known to have no more rows than this takes them all in one pass."""
 BLOCK = 64
+SHORT = 2 * BLOCK
+"""Over no more rows than this a float32 sum is accurate enough as it is."""
 TILE = 1024
 
 
@@ -37,7 +39,7 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     assert isinstance(lanes, Lanes)
     extent = function.extent(lanes.extent)
     sums = [s for s in lanes.body if isinstance(s, Store) and s.op == "sum" and function.buffers[s.buffer].dtype is float32]
-    if not sums or (known is not None and known <= BLOCK):
+    if not sums or (known is not None and known <= SHORT):
         if _is_heavy(loop):
             return False
         _all_rows(function, loop, lanes.body, low, high, "0", extent)

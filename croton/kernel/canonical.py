@@ -38,7 +38,7 @@ class _Renamer:
                 label = self.names[statement.label]
                 part = statement.block
                 if part is not None:
-                    part = Block(part.number if isinstance(part.number, int) else self.names[part.number], _extent(part.size, self.names))
+                    part = Block(self.names[part.number], _extent(part.size, self.names))
                 result.append(statement._replace(label=label, extent=extent, body=self.block(statement.body), block=part))
             elif isinstance(statement, Let):
                 args = tuple([self.atom(atom) for atom in statement.args])

@@ -71,8 +71,8 @@ class _Checker:
         self.extent(loop.extent, statement_text(loop))
         if loop.block is not None:
             self.extent(loop.block.size, statement_text(loop))
-            if loop.block.number not in scope.labels and not (isinstance(loop.block.number, int) and loop.block.number >= 0):
-                raise self.error(loop, f"the number of a block is a label or an integer >= 0, {loop.block.number} is not")
+            if loop.block.number not in scope.labels:
+                raise self.error(loop, f"the number of a block is a label, {loop.block.number} is not")
             if loop.parallel:
                 raise self.error(loop, "a loop over a block is not parallel itself")
         self.define(loop.label, scope, loop)

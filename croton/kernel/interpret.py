@@ -83,8 +83,7 @@ class _Interpreter:
         if loop.block is None:
             return 0, extent
         size = self.extent(loop.block.size)
-        number = loop.block.number
-        low = min((number if isinstance(number, int) else self.env[number]) * size, extent)
+        low = min(self.env[loop.block.number] * size, extent)
         return low, min(low + size, extent)
 
     def extent(self, extent: Extent) -> int:

@@ -9,7 +9,7 @@
              | x: dtype = function(atom, ...)
              | x: dtype = buffer[index, ...] [if var]         0 where the guard is false
              | buffer[index, ...] = atom [if var]  |  buffer[index, ...] op= atom [if var]
-    block  ::= in number of extent                            a part of the range: the block of this number (a label or an int), of blocks as large as extent
+    block  ::= in label of extent                             a part of the range: the block of this number, of blocks as large as extent
     atom   ::= variable | constant
     index  ::= const + coef * (label or int64 variable) + ...
     op     ::= sum | max | min | prod | any | all
@@ -26,8 +26,7 @@ What may be relied on:
 * A name is not defined again while it can be seen; loops side by side may use the same names.
 * A kernel whose first loop is parallel, with nothing but scalars before it (`parallelise.parallel_loop`), is called with the part of
   its range to run, and once more for what follows the loop, when all parts are done. Its scalars are computed in every call.
-* Arithmetic rounds once, but for a division in `lanes` by what is the same in all of them, a product with its reciprocal. Only a product that a
-  sum alone reads (`x sum= v`, `buffer[index] sum= v`) may be added unrounded.
+* Every function rounds once. Only a product that a sum alone reads (`x sum= v`, `buffer[index] sum= v`) may be added unrounded.
 * max and min are NaN if any value is; any and all reduce bool, the others numbers. Integers wrap, a division by zero gives 0.
 * A float32 sum, over `lanes`, `for` or into a column, does not lose accuracy with its length: it is kept in float64 between blocks.
   The exception is `buffer[index] sum= x` in a `for` whose body is more than scalars and one `lanes` of such stores; the scheduler
@@ -122,9 +121,9 @@ class Update(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A part of a loop's range: [number * size, number * size + size), as far as it is in the range. `number` is the label of a loop around, or an int."""
+    """A part of a loop's range: [number * size, number * size + size), as far as it is in the range. `number` is the label of a loop around."""
 
-    number: str | int
+    number: str
     size: Extent
 
 

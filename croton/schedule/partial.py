@@ -30,8 +30,8 @@ PARTS = 16
 ROWS = 16
 """A block has at least so many rows where each part has a row of partial results, so that adding them up is little work."""
 LONGEST = 128
-"""Float32 sums of columns that stand among other work are added up in memory, row by row: in blocks of so many rows their error does not grow
-with the number of rows. Loops that do nothing else are compiled so that it does not."""
+"""Float32 sums of columns are added up in memory, row by row: in blocks of so many rows their error does not grow with the number of rows, and the
+code generator need not see to it. The partial results are added up in float64."""
 ELEMENTS = 4096
 """The elements of a lane are shared out in multiples of this."""
 SMALL = 1 << 16
@@ -59,12 +59,12 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
     if not all(map(_is_fill, fills)) or not columns <= filled or not_only_read(scalars, body):
         return body, []
     size = extents[loop.label]
-    in_memory = bool(columns & _float32_sums(loop, names)) and not _only_columns(loop)
-    if isinstance(work, int) and work <= SMALL and not (in_memory and isinstance(size, int) and size > 4 * LONGEST):
+    delicate = bool(columns & _float32_sums(loop, names))
+    if isinstance(work, int) and work <= SMALL and not (delicate and isinstance(size, int) and size > 4 * LONGEST):
         return body, []
     block: Size
     if columns:
-        block = LONGEST if in_memory else ROWS + size // PARTS
+        block = LONGEST if delicate else ROWS + size // PARTS
     else:
         block = 1 + size // PARTS if isinstance(loop, For) else ELEMENTS * (1 + size // (ELEMENTS * PARTS))
     parts = (size + block - 1) // block
@@ -107,7 +107,7 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
     whole = _with_stores((loop,), in_partial)[0]
     assert isinstance(whole, For | Lanes)
     own: list[Stmt] = [*totals, *_with_stores(fills, only_partial)]
-    own.append(whole._replace(block=Block(part, names.extent(block))))
+    own.append(whole._replace(block=Block(part, LONGEST if block == LONGEST else names.extent(block))))
     own += [Store(partial[acc.name], (here,), Var(acc.name)) for acc in totals]
     result: list[Stmt] = [*scalars, For(part, count, tuple(own), True)]
     result += [statement for statement in before if not isinstance(statement, Let | Load)]
@@ -118,9 +118,7 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
             together += [Load(name, acc.dtype, partial[acc.name], (here,)), Update(acc.name, Var(name))]
         result.append(Lanes(part, count, tuple(together)))
     if columns:
-        # few of them, which is worth knowing: adding them up takes no care
-        few = None if in_memory else Block(0, PARTS)
-        result.append(For(part, count, _with_stores(fills, combined), block=few))
+        result.append(For(part, count, _with_stores(fills, combined)))
     return [*result, *after], values
 
 
@@ -160,14 +158,6 @@ def _columns(loop: For | Lanes) -> set[str] | None:
             if statement.op is None or not names <= labels or ops.setdefault(statement.buffer, statement.op) != statement.op:
                 return None
     return shared
-
-
-def _only_columns(loop: For | Lanes) -> bool:
-    """Whether a loop is scalars and one vector loop that only adds to columns."""
-    lanes = loop.body[-1]
-    if not isinstance(lanes, Lanes) or not all(isinstance(s, Let | Load) for s in loop.body[:-1]):
-        return False
-    return all(isinstance(s, Let | Load) or (isinstance(s, Store) and s.op is not None and s.guard is None) for s in lanes.body)
 
 
 def _float32_sums(loop: For | Lanes, names: Names) -> set[str]:

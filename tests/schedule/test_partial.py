@@ -53,17 +53,17 @@ def test_sums_of_columns_have_a_row_for_each_part() -> None:
     x = cr.matrix("x", dtype="float32")
     plan = planned([x], [x.sum(0)])
     expected = """
-        k(b0: float32 [n0, n1], b1: float32 [n1], b2: float32 [n2, n1]; n0, n1, n2, n3)
+        k(b0: float32 [n0, n1], b1: float32 [n1], b2: float32 [n2, n1]; n0, n1, n2)
             parallel for i2 < n2:
                 lanes i1 < n1:
                     b2[i2, i1] = 0
-                for i0 < n0 in i2 of n3:
+                for i0 < n0 in i2 of 128:
                     lanes i1 < n1:
                         v0: float32 = b0[i0, i1]
                         b2[i2, i1] sum= v0
             lanes i1 < n1:
                 b1[i1] = 0
-            for i2 < n2 in 0 of 16:
+            for i2 < n2:
                 lanes i1 < n1:
                     v1: float32 = b2[i2, i1]
                     b1[i1] sum= v1

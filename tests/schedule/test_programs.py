@@ -10,7 +10,7 @@ from programs import calls_of, kernel_calls, planned, row_passes, statements, st
 
 import croton as cr
 from croton.kernel.language import For, Lanes, Load, Store
-from croton.schedule.partial import PARTS
+from croton.schedule.partial import LONGEST
 from croton.schedule.plan import KernelCall
 from croton.sizes import evaluate, symbols
 
@@ -148,7 +148,7 @@ def test_batch_normalisation_and_its_gradients_are_five_passes_without_an_array_
     y = gamma * (x - mean) / cr.sqrt(((x - mean) ** 2).mean(0) + 1e-5) + beta
     plan = planned([x, gamma, beta, t], [y, *cr.grad((y * t).sum(), [x, gamma, beta])])
     assert kernel_calls(plan) == 5
-    # what is kept are vectors: one for each part of the rows, within a kernel, or one between kernels
+    # what is kept are vectors: one for every 128 rows, within a kernel, or one between kernels
     sizes = {size: 1_000_000 for value in plan.values for extent in value.shape for size in symbols(extent)}
     shapes = [value.shape for value in plan.values if value.home[0] == "slot"]
-    assert all(len(shape) < 2 or (len(shape) == 2 and evaluate(shape[0], sizes) <= PARTS) for shape in shapes)
+    assert all(len(shape) < 2 or (len(shape) == 2 and evaluate(shape[0], sizes) <= 1_000_000 // LONGEST + 1) for shape in shapes)
