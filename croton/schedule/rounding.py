@@ -18,7 +18,7 @@ def fuse_products(steps: Sequence[Step], kept: Iterable[Value]) -> None:
     """Write products that are read by one addition only into it."""
     readers = Counter([value for step in steps for value in step.reads()])
     readers.update(kept)
-    products = {step.out: step.body for step in steps if readers[step.out] == 1 and _is_product(step)}
+    products = {step.out: step for step in steps if readers[step.out] == 1 and _is_product(step)}
     if not products:
         return
     for step in steps:
@@ -34,7 +34,7 @@ def _is_product(step: Step) -> bool:
     return all(instruction[0] == "load" and plain_labels(instruction[3]) and instruction[4] < 0 for instruction in body[:-1])
 
 
-def _fused(step: Step, products: dict[Value, Body]) -> Body:
+def _fused(step: Step, products: dict[Value, Step]) -> Body:
     body = BodyBuilder()
     numbers: list[int] = []
     for instruction in step.body:
@@ -42,7 +42,7 @@ def _fused(step: Step, products: dict[Value, Body]) -> Body:
     return body.finish(numbers[-1])
 
 
-def _one_rounding(step: Step, instruction: Instruction, products: dict[Value, Body], numbers: list[int], body: BodyBuilder) -> Instruction | None:
+def _one_rounding(step: Step, instruction: Instruction, products: dict[Value, Step], numbers: list[int], body: BodyBuilder) -> Instruction | None:
     """The instruction as a fused multiply-add, if it adds a product to something or subtracts one from it."""
     if instruction[0] not in ("add", "sub"):
         return None
@@ -54,7 +54,8 @@ def _one_rounding(step: Step, instruction: Instruction, products: dict[Value, Bo
         # Of the same rank: else it would be multiplied again for every element of the sum.
         if len(load[3]) != len(step.dims) or not plain_labels(load[3]):
             continue
-        made = products[load[2]]
+        made = products[load[2]].body
+        step.origin = (*products[load[2]].origin, *step.origin)
         factors = []
         for place in made[-1][2]:
             _, _, value, index, _ = made[place]

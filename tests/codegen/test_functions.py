@@ -43,7 +43,7 @@ def kernel_of(function: Function, takes: list[DType], gives: DType) -> Kernel:
 def signatures() -> list[tuple[Function, list[DType], DType]]:
     found = []
     for function in FUNCTIONS.values():
-        if function.form in ("cast", "label", "size") or function.name in MATHEMATICS or function.name in ("pow", "xlogx", "xlogy"):
+        if function.form in ("cast", "label", "size") or function.name in MATHEMATICS or function.name in ("pow", "xlogx", "xlogy", "fma"):
             continue
         for dtype in dtypes.ALL:
             if dtype.kind in function.takes:
