@@ -13,7 +13,7 @@ from croton.algebra.price import Price, never_dearer
 from croton.compile.assemble import Leaf
 from croton.runtime.choice import Choice, Terms
 from croton.schedule.plan import BoundsCheck, LoopCall, Plan, ProductCall
-from croton.sizes import Quotient, Size, Symbol, Weighted, hint, product, symbols, weighted
+from croton.sizes import Least, Quotient, Size, Symbol, Weighted, hint, product, symbols, weighted
 from croton.sizes.weighted import combined, symbols_of
 
 BYTES = 1.0 / 8.0
@@ -117,7 +117,9 @@ class _Atoms:
                 found.append((weight, tuple([number for number in numbers if number is not None])))
         return tuple(found)
 
-    def _number(self, atom: Symbol | Quotient) -> int | None:
+    def _number(self, atom: Symbol | Quotient | Least) -> int | None:
+        if isinstance(atom, Least):
+            return None
         if isinstance(atom, Symbol):
             if atom not in self.places:
                 return None

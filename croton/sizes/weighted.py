@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 
-from croton.sizes.poly import Monomial, Poly, Quotient, Size, Symbol, evaluate, symbols
+from croton.sizes.poly import Least, Monomial, Poly, Quotient, Size, Symbol, evaluate, symbols
 
 Weighted = dict[Monomial, float]
 
@@ -40,12 +40,14 @@ def value(sum_: Weighted, sizes: Mapping[Symbol, int]) -> float:
     total = 0.0
     for monomial, weight in sum_.items():
         for atom in monomial:
-            weight *= sizes[atom] if isinstance(atom, Symbol) else _quotient(atom, sizes)
+            weight *= sizes[atom] if isinstance(atom, Symbol) else _worth(atom, sizes)
         total += weight
     return total
 
 
-def _quotient(atom: Quotient, sizes: Mapping[Symbol, int]) -> int:
+def _worth(atom: Quotient | Least, sizes: Mapping[Symbol, int]) -> int:
+    if isinstance(atom, Least):
+        return min(evaluate(atom.left, sizes), evaluate(atom.right, sizes))
     return evaluate(atom.numerator, sizes) // max(1, evaluate(atom.denominator, sizes))
 
 
@@ -71,12 +73,14 @@ def never_more(left: Weighted, right: Weighted) -> bool:
 
 
 def _may_be_negative(monomial: Monomial) -> bool:
-    """Whether a monomial has a quotient of which it is not plain that it is not negative."""
-    return any(isinstance(atom, Quotient) and _is_open(atom) for atom in monomial)
+    """Whether a monomial has a quotient or a minimum of which it is not plain that it is not negative."""
+    return any(not isinstance(atom, Symbol) and _is_open(atom) for atom in monomial)
 
 
-def _is_open(atom: Quotient) -> bool:
-    sizes = (atom.numerator, atom.denominator)
+def _is_open(atom: Quotient | Least) -> bool:
+    sizes = (atom.left, atom.right) if isinstance(atom, Least) else (atom.numerator, atom.denominator)
+    if any(isinstance(size, int) and size < 0 for size in sizes):
+        return True
     return any(coefficient < 0 for size in sizes if isinstance(size, Poly) for _, coefficient in size.terms)
 
 

@@ -14,7 +14,7 @@ import croton as cr
 from croton.compile import pipeline, store
 from croton.runtime.engine import compile_object
 from croton.sizes import evaluate, symbols
-from croton.util.errors import CrotonError, NotSupportedError
+from croton.util.errors import CrotonError, NotSupportedError, ShapeError
 from tests.schedule.execute import OutOfBounds, run
 
 from .programs import Graph, Program, arrays_of, build
@@ -79,6 +79,8 @@ def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[
             variable.set_value(array)
     everything = [*roots] if program.update is None else [*roots, graph.values[program.update]]
     wanted, refused = _reference(graph, everything, arrays)
+    if refused is None and program.update is not None and wanted[-1].shape != arrays[0].shape:
+        refused = ShapeError("an update of another shape than its variable's")
     given = [_laid_out(a, chance) for a, d in zip(arrays, program.variables) if not d.shared]
     if compiled and random.Random(seed).random() < CHECKED:
         _within_bounds(graph, arrays)

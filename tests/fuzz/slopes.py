@@ -28,8 +28,20 @@ def check_slopes(program: Program, seed: int) -> int:
         cost = COSTS[step.params[0]](graph.values[y])
         if cost.dtype.name != "float64":
             continue
-        compared += _compared(graph.variables, arrays, place, cost, graph.values[len(program.variables) + i], f"step {i}")
+        gradient = graph.values[len(program.variables) + i]
+        compared += _compared(graph.variables, arrays, place, cost, gradient, f"step {i}")
+        compared += _compared_again(graph.variables, arrays, place, gradient, f"step {i}, second order")
     return compared
+
+
+def _compared_again(variables: list[Any], arrays: list[np.ndarray], place: int, gradient: Any, where: str) -> int:
+    """The derivative of a gradient along a direction, against differences of that gradient."""
+    along = (gradient * np.random.default_rng(2).standard_normal(arrays[place].shape)).sum()
+    try:
+        second = cr.grad(along, variables[place], disconnected="zero")
+    except CrotonError:
+        return 0
+    return _compared(variables, arrays, place, along, second, where)
 
 
 def _compared(variables: list[Any], arrays: list[np.ndarray], place: int, cost: Any, gradient: Any, where: str) -> int:
