@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from croton.algebra.constant import array_of
-from croton.algebra.loop import Slot
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
 from croton.schedule.emit import Emitted
@@ -30,21 +29,23 @@ EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
 def build_plan(
     outputs: Sequence[Operand],
     donated: Mapping[Hashable, int] | None = None,
-    orders: Mapping[Hashable, tuple[int, ...]] | None = None,
 ) -> Plan:
-    """The program that computes these arrays, in C order, from the inputs that they read.
+    """The program that computes these arrays, in C order, from the inputs that they read, which are stored in C order.
 
-    Inputs are stored in C order, or as `orders` says of their key.
     `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
     """
     donated = donated or {}
-    lowering = Lowering(outputs, donated, orders)
-    kept = [*lowering.outputs, *[check[0] for check in lowering.checks]]
-    fuse_products(lowering.steps, kept)
-    steps = inline_free(lowering.steps, kept)
-    choose_layouts(steps, _leaves(steps))
+    lowering = Lowering(outputs, donated)
+    fuse_products(lowering.steps, lowering.kept())
+    steps = inline_free(lowering.steps, lowering.kept())
+    choose_layouts(steps)
+    return _in_memory(lowering, steps, donated)
+
+
+def _in_memory(lowering: Lowering, steps: Sequence[Step], donated: Mapping[Hashable, int]) -> Plan:
+    """The program of steps on values whose storage orders are known."""
     steps = legalise(steps)
-    groups = recompute(fuse(steps), kept)
+    groups = recompute(fuse(steps), lowering.kept())
     plan = _Assembly(lowering, groups, donated).plan()
     _let_go([*lowering.steps, *steps, *[member.step for group in groups for member in group.members]])
     return plan
@@ -55,15 +56,6 @@ def _let_go(steps: Sequence[Step]) -> None:
     for step in steps:
         for value in step.makes():
             value.step = value.group = None
-
-
-def _leaves(steps: Sequence[Step]) -> list[Value]:
-    found: dict[Value, None] = {}
-    for step in steps:
-        for value in step.reads():
-            if value.home is not None:
-                found[value] = None
-    return list(found)
 
 
 class _Assembly:
@@ -117,11 +109,7 @@ class _Assembly:
     def _body(self, step: Step) -> Plan:
         """The program of a step of a loop, with the kernels of this plan."""
         detail: LoopDetail = step.detail
-        orders: dict[Hashable, tuple[int, ...]] = {Slot("fixed", number): value.order for number, value in detail.fixed}
-        for number, value in detail.elements:
-            # Without the axis of the steps, which is the first.
-            orders[Slot("element", number)] = tuple([axis - 1 for axis in value.order[1:]])
-        body = build_plan(detail.outputs, orders=orders)
+        body = _in_memory(detail.body.lowering, detail.body.steps, {})
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
         return renumbered_kernels(body, numbers)
 

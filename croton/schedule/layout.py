@@ -12,11 +12,26 @@ from croton.schedule.step import UNDECIDED, Instruction, Step, Value, plain_labe
 
 Order = tuple[int, ...]
 
+FAR = 8
+"""Steps that are looked back through for where a value's order comes from."""
 
-def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
-    """Set `order` of every value that has none."""
+
+def choose_layouts(
+    steps: Sequence[Step],
+    inputs: Iterable[Value] = (),
+    alike: Iterable[tuple[Value, Order, Value, Order]] = (),
+    hints: Iterable[tuple[Value, Order]] = (),
+) -> None:
+    """Set `order` of every value that has none.
+
+    `inputs` are values that perhaps nobody reads, `alike` pairs of values, with labels for their axes, that have to be stored alike; `hints` are
+    orders that would suit others.
+    """
     classes = _Classes()
-    pinned: list[Value] = list(inputs)
+    leaves = dict.fromkeys([*[value for step in steps for value in step.reads() if value.home is not None], *inputs])
+    for one, labels, other, other_labels in alike:
+        classes.join(one, labels, other, other_labels)
+    pinned: list[Value] = [value for value in leaves if value.order is not UNDECIDED]
     wanted: list[Value] = []
     added: list[tuple[Value, Order]] = []
     roles: dict[Value, list[list[int]]] = {}
@@ -44,7 +59,7 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
         root, places = classes.find(value)
         ballot = votes.setdefault(root, {})
         ballot[places] = ballot.get(places, 0) + 2
-    for value, order in added:
+    for value, order in (*added, *hints):
         root, places = classes.find(value)
         ballot = votes.setdefault(root, {})
         moved = tuple([places[axis] for axis in order])
@@ -64,12 +79,45 @@ def choose_layouts(steps: Sequence[Step], inputs: Iterable[Value]) -> None:
             value.order = _gathered(_default(step), roles.get(value, ()))
             chosen[root] = tuple([places[axis] for axis in value.order])
         else:
-            axes = {place: axis for axis, place in enumerate(places)}
-            value.order = tuple([axes[place] for place in stored])
+            value.order = _as_root(places, stored)
+    for value in leaves:
+        if value.order is UNDECIDED:
+            root, places = classes.find(value)
+            stored = chosen.setdefault(root, places)
+            value.order = _as_root(places, stored)
     for step in reversed(steps):
         # what is accumulated into shares the memory of the result
         if step.kind == "product" and step.detail.accumulate is not None and step.detail.accumulate.home is None:
             step.detail.accumulate.order = step.out.order
+
+
+def likely_order(value: Value) -> Order:
+    """The order that a value will have if nobody asks for another, as far as what makes it says."""
+    # For each axis of what is looked at, the axis of the value that was asked for.
+    place = tuple(range(len(value.dims)))
+    for _ in range(FAR):
+        step = value.step
+        if value.order is not UNDECIDED or step is None:
+            break
+        if step.kind == "product":
+            return tuple([place[axis] for axis in _default(step)])
+        whole = [i for i in step.body if i[0] == "load" and len(i[3]) == len(place) and plain_labels(i[3]) and max(i[3], default=0) < len(place)]
+        if step.kind != "map" or not whole:
+            break
+        place = tuple([place[label] for label in whole[0][3]])
+        value = whole[0][2]
+    return tuple([place[axis] for axis in _stored_order(value)])
+
+
+def _stored_order(value: Value) -> Order:
+    """The order of a value, that of its axes where it is not chosen yet."""
+    return tuple(range(len(value.dims))) if value.order is UNDECIDED else value.order
+
+
+def _as_root(places: Order, stored: Order) -> Order:
+    """The order of a value whose axes have places in the root of its class, which is stored so."""
+    axes = {place: axis for axis, place in enumerate(places)}
+    return tuple([axes[place] for place in stored])
 
 
 class _Classes:
@@ -163,8 +211,8 @@ def _default(step: Step) -> Order:
     rank = len(step.out.dims)
     if step.kind == "product":
         left, right = step.detail.left, step.detail.right
-        rows = [step.detail.left_labels[axis] for axis in left.order]
-        columns = [step.detail.right_labels[axis] for axis in right.order]
+        rows = [step.detail.left_labels[axis] for axis in _stored_order(left)]
+        columns = [step.detail.right_labels[axis] for axis in _stored_order(right)]
         batch = [label for label in rows if label < rank and label in columns]
         mine = [label for label in rows if label < rank and label not in batch]
         others = [label for label in columns if label < rank and label not in batch]
@@ -194,7 +242,7 @@ def _walked(instruction: Instruction, behind: Sequence[Sequence[int]]) -> list[i
         for argument in instruction[2]:
             found.update(dict.fromkeys(behind[argument]))
         return list(found)
-    for axis in instruction[2].order:
+    for axis in _stored_order(instruction[2]):
         entry = instruction[3][axis]
         if type(entry) is int:
             found[entry] = None

@@ -2,16 +2,21 @@
 
 The carries before and after a step are rows of one array where somebody wants all of them, else two arrays that change roles. Elements are rows of arrays that
 are stored step by step. So a step copies nothing, and knows nothing of the loop.
+
+A step runs often, what is around it once: it chooses how its carries, its elements and what is fixed are stored, where that is not settled outside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from croton.algebra.loop import Core, loop_key, open_loop, part_of, results_of
-from croton.algebra.node import Label, Node, Operand, Use, walk
-from croton.schedule.step import UNDECIDED, BodyBuilder, Inline, Position, Step, Value
+from croton.algebra.loop import Core, Slot, loop_key, open_loop, part_of, results_of
+from croton.algebra.node import Label, Node, Operand, Use
+from croton.schedule.layout import Order, choose_layouts, likely_order
+from croton.schedule.rounding import fuse_products
+from croton.schedule.recompute import inline_free
+from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Step, Value
 from croton.sizes import Size
 
 if TYPE_CHECKING:
@@ -35,10 +40,81 @@ class Rotating(NamedTuple):
     other: Value
 
 
+class Given:
+    """What there is outside of a loop for an input of its step: the value that may be read as it lies, if there is one.
+
+    order    how the input is stored then, in its axes; None where the step may choose
+    """
+
+    def __init__(self, lowering: Lowering, use: Use, axes: tuple[Label, ...], step: Label | None) -> None:
+        self.use = use
+        self.axes = axes
+        self.step = step
+        self.value: Value | None = None
+        self.order: Order | None = None
+        source = lowering.source(use.node)
+        if type(source) is not Value or set(use.labels) != set(self.labels) or len(use.labels) != len(self.labels):
+            return
+        if source.order is UNDECIDED:
+            # What others make is stored in the order of its axes.
+            free = source.step is None or source.step.kind in FREE
+            order = None if free else tuple(range(len(source.dims)))
+        else:
+            order = source.order
+        if order is not None:
+            stored = [use.labels[axis] for axis in order]
+            if step is not None and stored.pop(0) is not step:
+                return
+            self.order = tuple([axes.index(label) for label in stored])
+        self.value = source
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The axes of the array, the step in front."""
+        return self.axes if self.step is None else (self.step, *self.axes)
+
+    def likely(self) -> Order | None:
+        """The order that the input would be stored in if nobody asked for another one, as far as one can say."""
+        if self.value is None:
+            return None
+        stored = [self.use.labels[axis] for axis in likely_order(self.value)]
+        return tuple([self.axes.index(label) for label in stored if label is not self.step])
+
+    def array(self, lowering: Lowering, order: Order) -> Value:
+        """The array whose rows are stored in an order: the value itself if it is or can be stored so, else a copy."""
+        if self.step is not None:
+            order = _rows(order)
+        labels, use = self.labels, self.use
+        if self.value is not None:
+            wanted = tuple([use.labels.index(labels[axis]) for axis in order])
+            if self.value.order is UNDECIDED and self.order is None:
+                self.value.order = wanted
+            if self.value.order == wanted or (self.value.order is UNDECIDED and wanted == tuple(range(len(wanted)))):
+                return self.value
+        body = BodyBuilder()
+        places = {axis: place for place, axis in enumerate(labels)}
+        result = lowering.read(body, lowering.source(use.node), tuple([places[label] for label in use.labels]))
+        value = lowering.emit(tuple([axis.size for axis in labels]), len(labels), None, body.finish(result), own=True)
+        value.order = order
+        return value
+
+
+class Body(NamedTuple):
+    """What a step does: steps on values that have an order to be stored in."""
+
+    lowering: Lowering
+    steps: list[Step]
+
+    def output_order(self, place: int) -> Order:
+        """The order in which an output is stored, in its axes."""
+        axes = self.lowering.output_axes[place]
+        return tuple([axes[axis] for axis in self.lowering.outputs[place].order])
+
+
 class LoopDetail(NamedTuple):
     """What a loop reads and makes.
 
-    outputs     the values of a step: the next carries, then what is tapped
+    body        what a step does: its outputs are the next carries, then what is tapped
     elements    the place of an element and its array, a row a step; likewise fixed values
     taps        what is tapped: its place among the outputs, and a row for each step
     limit       the fixed value that says how many steps there are
@@ -46,7 +122,7 @@ class LoopDetail(NamedTuple):
     """
 
     core: Core
-    outputs: tuple[Operand, ...]
+    body: Body
     stacked: tuple[Stacked, ...]
     rotating: tuple[Rotating, ...]
     elements: tuple[tuple[int, Value], ...]
@@ -73,51 +149,84 @@ def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[No
     core = loop.core
     wanted = {part_of(part): part for part in parts}
     outputs = [Operand(axes, use) for use, axes in zip(results_of(loop), loop.carry_axes)]
+    tapped = [part for part in wanted if part.kind == "tap"]
+    for part in tapped:
+        assert part.node is not None
+        own = tuple([Label(size) for size in part.node.dims])
+        outputs.append(Operand(own, Use(part.node, own)))
+    given = {
+        "carry": [Given(lowering, use, axes, None) for use, axes in zip(loop.inits, loop.carry_axes)],
+        "element": [Given(lowering, use, axes, loop.step) for use, axes in zip(loop.sequences, loop.element_axes)],
+        "fixed": [Given(lowering, use, axes, None) for use, axes in zip(loop.fixed, loop.fixed_axes)],
+    }
+    body = _body(lowering, outputs, given)
     sources: dict[Node, Source] = {}
     stacked: list[Stacked] = []
     rotating: list[Rotating] = []
-    for place, (carry, axes, init) in enumerate(zip(core.carries, loop.carry_axes, loop.inits)):
-        first = _array(lowering, init, axes, len(axes))
-        all_of_it = [part for part, member in wanted.items() if part.place == place and part.kind == "states"]
-        last_of_it = [part for part, member in wanted.items() if part.place == place and part.kind == "final"]
+    for place, carry in enumerate(core.carries):
+        order = body.output_order(place)
+        first = given["carry"][place].array(lowering, order)
+        all_of_it = [part for part in wanted if part.place == place and part.kind == "states"]
+        last_of_it = [part for part in wanted if part.place == place and part.kind == "final"]
         if all_of_it:
-            rows = _fresh((core.length + 1, *carry.dims), carry)
+            rows = _fresh((core.length + 1, *carry.dims), carry, _rows(order))
             stacked.append(Stacked(place, first, rows))
             sources[wanted[all_of_it[0]]] = rows
             if last_of_it:
                 sources[wanted[last_of_it[0]]] = _row(rows, 0 if core.reverse else core.length)
             continue
-        pair = _fresh(carry.dims, carry), _fresh(carry.dims, carry)
+        pair = _fresh(carry.dims, carry, order), _fresh(carry.dims, carry, order)
         rotating.append(Rotating(place, first, *pair))
         if last_of_it:
             sources[wanted[last_of_it[0]]] = pair[0]
     taps = []
-    for part, member in wanted.items():
-        if part.kind == "tap":
-            assert part.node is not None
-            own = tuple([Label(size) for size in part.node.dims])
-            rows = _fresh((core.length, *part.node.dims), part.node)
-            taps.append((len(outputs), rows))
-            outputs.append(Operand(own, Use(part.node, own)))
-            sources[member] = rows
+    for place, part in enumerate(tapped, len(core.carries)):
+        assert part.node is not None
+        rows = _fresh((core.length, *part.node.dims), part.node, _rows(body.output_order(place)))
+        taps.append((place, rows))
+        sources[wanted[part]] = rows
     # A rewritten core may no longer read all that it is given.
-    read = set(walk([output.use.node for output in outputs]))
-    if core.limit is not None:
-        read.add(core.fixed[core.limit])
-    sequences = [(i, use, axes) for i, (use, axes) in enumerate(zip(loop.sequences, loop.element_axes)) if core.elements[i] in read]
-    fixed_values = [(i, use, axes) for i, (use, axes) in enumerate(zip(loop.fixed, loop.fixed_axes)) if core.fixed[i] in read]
-    elements = tuple([(i, _array(lowering, use, (loop.step, *axes), 1)) for i, use, axes in sequences])
-    fixed = tuple([(i, _array(lowering, use, axes, 0)) for i, use, axes in fixed_values])
-    steps = [_fresh((), member) for part, member in wanted.items() if part.kind == "steps"]
+    read = body.lowering.inputs
+    elements, fixed = [
+        tuple([(place, entry.array(lowering, read[Slot(role, place)].order)) for place, entry in enumerate(given[role]) if Slot(role, place) in read])
+        for role in ("element", "fixed")
+    ]
+    steps = [_fresh((), member, ()) for part, member in wanted.items() if part.kind == "steps"]
     sources.update(zip([member for part, member in wanted.items() if part.kind == "steps"], steps))
-    limit = None if core.limit is None else dict(fixed)[core.limit]
-    detail = LoopDetail(core, tuple(outputs), tuple(stacked), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
+    limit = None
+    if core.limit is not None:
+        known = dict(fixed)
+        if core.limit not in known:
+            known[core.limit] = given["fixed"][core.limit].array(lowering, ())
+        fixed, limit = tuple(known.items()), known[core.limit]
+    detail = LoopDetail(core, body, tuple(stacked), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
     made = detail.makes()
     step = Step(made[0], "loop", (), None, (), detail, lowering.origin)
     lowering.add(step)
     for value in made:
         value.step = step
     return sources
+
+
+def _body(lowering: Lowering, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]]) -> Body:
+    """What a step does, all of it with an order to be stored in."""
+    slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
+    orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
+    inner = type(lowering)(outputs, orders=orders, placed=False)
+    fuse_products(inner.steps, inner.kept())
+    body = Body(inner, inline_free(inner.steps, inner.kept()))
+    alike = []
+    for place, output in enumerate(inner.outputs[: len(given["carry"])]):
+        carried = inner.inputs.get(Slot("carry", place))
+        if carried is not None and carried.order is UNDECIDED:
+            alike.append((carried, tuple(range(len(carried.dims))), output, inner.output_axes[place]))
+    hints = []
+    for slot, entry in slots.items():
+        hint = entry.order if entry.order is not None else entry.likely()
+        if slot in inner.inputs and hint is not None:
+            hints.append((inner.inputs[slot], hint))
+    choose_layouts(body.steps, inner.inputs.values(), alike, hints)
+    return body
 
 
 def loop_parts(order: Sequence[Node]) -> dict[Node, list[Node]]:
@@ -132,38 +241,18 @@ def loop_parts(order: Sequence[Node]) -> dict[Node, list[Node]]:
     return found
 
 
-def _fresh(dims: tuple[Size, ...], like: Node) -> Value:
+def _fresh(dims: tuple[Size, ...], like: Node, order: Order) -> Value:
     value = Value(dims, like.dtype)
-    value.order = tuple(range(len(dims)))
+    value.order = order
     return value
+
+
+def _rows(order: Order) -> Order:
+    """The order of an array that has a row for each step, of rows that are stored in an order."""
+    return (0, *[axis + 1 for axis in order])
 
 
 def _row(rows: Value, number: Size) -> Inline:
     body = BodyBuilder()
     body.load(rows, (Position((), number), *range(len(rows.dims) - 1)))
     return Inline(rows.dtype, tuple(body.instructions))
-
-
-def _array(lowering: Lowering, use: Use, axes: tuple[Label, ...], ordered: int) -> Value:
-    """A value as an array with these axes, stored with the first `ordered` of them outermost, in order."""
-    source = lowering.source(use.node)
-    if type(source) is Value and use.labels == axes and _stored(source, ordered):
-        return source
-    body = BodyBuilder()
-    places = {axis: place for place, axis in enumerate(axes)}
-    result = lowering.read(body, source, tuple([places[label] for label in use.labels]))
-    value = lowering.emit(tuple([axis.size for axis in axes]), len(axes), None, body.finish(result), own=True)
-    value.order = tuple(range(len(axes)))
-    return value
-
-
-def _stored(value: Value, ordered: int) -> bool:
-    """Whether a value is stored with its first axes outermost; one that is free to be is from now on."""
-    wanted = tuple(range(ordered))
-    if value.order is not UNDECIDED or ordered == 0:
-        return ordered == 0 or value.order[:ordered] == wanted
-    if value.step is not None and value.step.kind in ("map", "product", "scan"):
-        value.order = tuple(range(len(value.dims)))
-        return True
-    # Others are stored in the order of their axes.
-    return True

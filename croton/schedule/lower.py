@@ -11,6 +11,7 @@ from typing import Any
 from croton.algebra.coefficient import multiply, of_size
 from croton.algebra.constant import scalar_value
 from croton.algebra.direction import index_is_safe
+from croton.algebra.loop import Slot
 from croton.algebra.node import Coef, Node, Operand, walk
 from croton.dtypes import DType, bool_, int64
 from croton.schedule.addition import lower_add
@@ -19,7 +20,7 @@ from croton.schedule.loop import loop_parts, lower_loop
 from croton.schedule.reduction import lower_arg, lower_reduce
 from croton.schedule.routine import lower_call
 from croton.schedule.running import lower_cumulate
-from croton.schedule.step import UNDECIDED, Body, BodyBuilder, Inline, Operands, Source, Step, Value
+from croton.schedule.step import FREE, UNDECIDED, Body, BodyBuilder, Inline, Operands, Source, Step, Value
 from croton.sizes import Size
 
 
@@ -43,15 +44,22 @@ def _counted_from_end(node: Node, bound: Size) -> Node | None:
 
 
 class Lowering:
-    """The steps of a graph in topological order, and the value of each node."""
+    """The steps of a graph in topological order, and the value of each node.
+
+    Outputs are stored in C order, or, if they are not `placed`, as their readers like it: those of a step of a loop, whose carries are stored after a step
+    as they were before it. Inputs are stored in C order or as `orders` says, which may leave it open.
+    """
 
     def __init__(
         self,
         outputs: Sequence[Operand],
         donated: Mapping[Hashable, int] | None = None,
         orders: Mapping[Hashable, tuple[int, ...]] | None = None,
+        placed: bool = True,
     ) -> None:
         self._orders = orders or {}
+        self._placed = placed
+        self.output_axes: list[tuple[int, ...]] = []
         donated = donated or {}
         self.outputs: list[Value] = []
         self.inputs: dict[Hashable, Value] = {}
@@ -230,21 +238,28 @@ class Lowering:
         node, labels = operand.use
         axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
         source = self._sources[node]
-        whole = len(labels) == len(axes) and set(labels) == set(axes)
-        wanted = tuple([labels.index(axis) for axis in axes]) if whole else ()
+        rank = len(axes)
         # The value itself, and not what its step makes: a loop makes many.
         value = source if isinstance(source, Value) and source not in taken and source.step is not None and source.step.kind != "view" else None
-        if whole and value is not None and value.order in (UNDECIDED, wanted):
-            value.order = wanted
-        else:
+        carried = None if self._placed else self.inputs.get(Slot("carry", number))
+        order = tuple(range(rank)) if self._placed else UNDECIDED if carried is None else carried.order
+        if value is None or len(labels) != rank or set(labels) != set(axes) or not _stored(value, tuple([labels.index(axis) for axis in axes]), order):
             body = BodyBuilder()
             places = {axis: place for place, axis in enumerate(axes)}
             result = self.read(body, source, tuple([places[label] for label in labels]))
-            value = self.emit(tuple([axis.size for axis in axes]), len(axes), None, body.finish(result), own=True)
-            value.order = tuple(range(len(axes)))
+            value = self.emit(tuple([axis.size for axis in axes]), rank, None, body.finish(result), own=True)
+            value.order = order
+            labels = tuple(axes)
+        self.output_axes.append(tuple([axes.index(label) for label in labels]))
+        if carried is not None and value.order is not UNDECIDED:
+            carried.order = tuple([self.output_axes[-1][axis] for axis in value.order])
         value.output = number
         taken.add(value)
         return value
+
+    def kept(self) -> list[Value]:
+        """The values that are stored whoever reads them."""
+        return [*self.outputs, *[check[0] for check in self.checks]]
 
     def _drop_dead(self) -> None:
         live = set(self.outputs)
@@ -258,6 +273,18 @@ class Lowering:
             kept.append(step)
             live.update(step.reads())
         self.steps = kept[::-1]
+
+
+def _stored(value: Value, axes: tuple[int, ...], order: tuple[int, ...]) -> bool:
+    """Whether the value with its axes in another order is stored in an order of those, if one is wanted; one that is free to be is so from now on."""
+    if order is UNDECIDED:
+        if value.order is UNDECIDED and value.step is not None and value.step.kind not in FREE:
+            value.order = axes
+        return True
+    wanted = tuple([axes[axis] for axis in order])
+    if value.order is UNDECIDED:
+        value.order = wanted
+    return value.order == wanted
 
 
 HANDLERS: dict[str, Callable[[Lowering, Node], Source]] = {

@@ -41,6 +41,10 @@ UNDECIDED: Any = (None,)
 """The order of a value whose layout is not chosen yet."""
 
 
+FREE = frozenset({"map", "product", "scan"})
+"""The kinds of steps whose values may be stored in any order."""
+
+
 class Position(NamedTuple):
     """const + sum of coef * term, a term being a label (>= 0) or the instruction ~term, an int64."""
 
