@@ -9,6 +9,7 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.node import ONE, Coef, Node
 from croton.dtypes import DType, bool_
 from croton.schedule.contract import sole_product
+from croton.schedule.pieces import lower_pieces
 from croton.schedule.step import BodyBuilder, Operands, Source
 from croton.schedule.update import updated
 from croton.sizes import Size
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 def lower_add(lowering: Lowering, node: Node) -> Source:
     """A sum of terms: products are accumulated onto what the others add up to."""
+    pieces = lower_pieces(lowering, node)
+    if pieces is not None:
+        return pieces
     rank, dtype = len(node.dims), node.dtype
     if node in lowering.replaced and lowering.uses[node] == 1:
         total = updated(lowering, node)

@@ -80,6 +80,7 @@ class _Assembly:
                 for value in member.step.reads():
                     if value.group is not group:
                         stored.add(memory_of(value))
+        stored.update([m.step.out for group in groups for m in group.members if m.step.out.inside is not None and memory_of(m.step.out) in stored])
         repeats = Repeats()
         for group in groups:
             if group.kind == "loop":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from croton.schedule.fuse import Group, Member
+from croton.schedule.pieces import located
 from croton.schedule.step import Value
 
 
@@ -36,13 +37,15 @@ def _separate(member: Member, group: Group, apart: list[bool], stored: set[Value
     for instruction in step.body:
         kind = instruction[0]
         if kind == "load":
-            _aligned(instruction[2], instruction[3], labels, group, apart)
+            _aligned(*located(instruction[2], instruction[3]), labels, group, apart)
         elif kind == "index":
             _alone(labels[instruction[2]], apart)
     if step.kind in ("scatter", "scan"):
         _aligned(step.out, step.detail.at, labels, group, apart)
         if step.kind == "scan":
             _alone(count - 1, apart)
+    elif step.out.inside is not None:
+        _aligned(*located(step.out, tuple(range(rank))), labels, group, apart)
     elif rank and (step.out in stored or step.op is not None):
         _adjacent(list(step.out.order), labels, apart, count)
 

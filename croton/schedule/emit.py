@@ -13,6 +13,7 @@ from croton.schedule.collapse import merged_places
 from croton.schedule.fuse import Group, Member
 from croton.schedule.names import Names, Scope
 from croton.schedule.partial import in_parts
+from croton.schedule.pieces import located
 from croton.schedule.step import COSTS, HEAVY, Body, Position, Value
 from croton.sizes import Size
 
@@ -127,6 +128,7 @@ class GroupEmitter:
 
     def place(self, value: Value, index: tuple, member: Member, numbers: list[Atom]) -> tuple[str, tuple[Index, ...]]:
         """The buffer and position of a value at an index of a step."""
+        value, index = located(value, index)
         shape: list[Size] = []
         entries: list[Index] = []
         last = -2

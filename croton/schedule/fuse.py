@@ -86,6 +86,9 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
         if step.kind == "view":
             step.out.level = step.detail[0].level
             continue
+        if step.kind == "joined":
+            step.out.level = max([piece.level for piece in step.detail])
+            continue
         if step.kind != "map":
             level = LAST if step.last else 1 + max([value.level for value in step.reads()], default=-1)
             order = nest_order(step)

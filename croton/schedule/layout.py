@@ -85,6 +85,10 @@ def choose_layouts(
             root, places = classes.find(value)
             stored = chosen.setdefault(root, places)
             value.order = _as_root(places, stored)
+    for step in steps:
+        if step.kind == "joined":
+            for piece in step.detail:
+                piece.order = step.out.order
     for step in reversed(steps):
         # what is accumulated into shares the memory of the result
         if step.kind == "product" and step.detail.accumulate is not None and step.detail.accumulate.home is None:
@@ -162,6 +166,9 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
             same = tuple(range(rank))
             return [[(step.out, same), (step.detail.accumulate, same)]]
         return ()
+    if step.kind == "joined" and rank > 1:
+        same = tuple(range(rank))
+        return [[(value, same) for value in (step.out, *step.detail)]]
     if step.kind not in ("map", "scan") or len(step.dims) < 2:
         return ()
     groups: dict[frozenset[int], list[tuple[Value, tuple[int, ...]]]] = {}

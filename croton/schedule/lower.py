@@ -157,6 +157,13 @@ class Lowering:
         """The value of a node, or the node itself where readers write it out."""
         return self._sources[node]
 
+    def lowered(self, node: Node) -> Source:
+        """The value of a node that perhaps is not of the graph, but of which all arguments are."""
+        if node not in self._sources:
+            self.uses[node] = 1
+            self._sources[node] = HANDLERS[node.kind](self, node)
+        return self._sources[node]
+
     def stand_in(self, node: Node, source: Source) -> None:
         """Lower a node that is not of the graph as a source that is."""
         self._sources[node] = source

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 
 from croton.schedule.fuse import Group, Member
-from croton.schedule.step import BodyBuilder, Position, Step, Value, cost_of, loads, plain_labels, renumbered
+from croton.schedule.step import Body, BodyBuilder, Position, Step, Value, cost_of, loads, plain_labels, renumbered
+from croton.sizes import Size
 
 CHEAP_FREE = 8
 CHEAP_READ = 5
@@ -16,14 +18,19 @@ CHEAP_AGAIN = 2
 def inline_free(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
     """Values made of values of lower rank only (one-hot codes, outer sums, masks) are no data: they are written into their readers.
 
-    So are cheap vectors and scalars made of inputs, such as an index that may be negative: a kernel of their own would be all cost.
+    So are cheap vectors and scalars made of inputs, such as an index that may be negative: a kernel of their own would be all cost. A value that falls into
+    parts of which each is read once, as the gates of a recurrent cell, is computed no more often by its readers.
     """
     pinned = pinned_values(steps, kept)
+    parted = _parted(steps, pinned)
     free: dict[Value, Step] = {}
     for step in steps:
         if free and step.kind == "map":
             _inline(step, free)
         rank = len(step.out.dims)
+        if step.out in parted:
+            free[step.out] = step
+            continue
         if step.kind != "map" or step.op is not None or cost_of(step.body) >= CHEAP_FREE:
             continue
         if rank < 2 and _of_inputs(step):
@@ -34,6 +41,75 @@ def inline_free(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:
         if all(len(i[3]) < rank and (len(i[3]) < 2 or rank > 2) and plain_labels(i[3]) for i in loads(step.body)):
             free[step.out] = step
     return live_steps(steps, kept)
+
+
+def _parted(steps: Sequence[Step], pinned: set[Value]) -> set[Value]:
+    """Values of which parts are read that do not meet along one axis, each by one load that reads no element twice."""
+    parts: dict[Value, dict[Size, tuple[int, Size]] | None] = {}
+    parted: set[Value] = set()
+    for step in reversed(steps):
+        if step.kind != "map":
+            continue
+        mine = parts.get(step.out)
+        inherited = mine is not None and len(mine) > 1 and step.op is None and step.out not in pinned and _apart(mine) and _moves(step.body)
+        if inherited:
+            parted.add(step.out)
+        for instruction in step.body:
+            if instruction[0] != "load":
+                continue
+            value, index = instruction[2], instruction[3]
+            found = parts.setdefault(value, {})
+            if found is None:
+                continue
+            new: list[tuple[int, Size, Size] | None] = [_part(step, value, index) if instruction[4] < 0 else None]
+            if inherited and mine is not None and len(index) == len(step.dims) and plain_labels(index):
+                new = [(index.index(axis), start, extent) for start, (axis, extent) in mine.items()]
+            for part in new:
+                if part is None or part[1] in found or any(axis != part[0] for axis, _ in found.values()):
+                    parts[value] = None
+                    break
+                found[part[1]] = part[0], part[2]
+    return parted
+
+
+def _part(step: Step, value: Value, index: tuple) -> tuple[int, Size, Size] | None:
+    """The axis along which a load reads a part of a value, where the part begins and its extent."""
+    found = None
+    seen = set()
+    for axis, entry in enumerate(index):
+        start: Size = 0
+        if type(entry) is not int:
+            if len(entry.terms) != 1 or entry.terms[0][1] != 1 or entry.terms[0][0] < 0:
+                return None
+            start, entry = entry.const, entry.terms[0][0]
+        if entry in seen:
+            return None
+        seen.add(entry)
+        if start != 0 or step.dims[entry] != value.dims[axis]:
+            if found is not None:
+                return None
+            found = axis, start, step.dims[entry]
+    # What is read again for every element of another axis is better stored.
+    return found if len(seen) == len(step.dims) else None
+
+
+def _apart(parts: Mapping[Size, tuple[int, Size]]) -> bool:
+    """Whether parts, by where they begin, do not meet."""
+    numbers = {start: extent for start, (_, extent) in parts.items() if isinstance(start, int) and isinstance(extent, int)}
+    if len(numbers) == len(parts):
+        starts = sorted(numbers)
+        return all(start + numbers[start] <= after for start, after in itertools.pairwise(starts))
+    position: Size = 0
+    for _ in parts:
+        if position not in parts:
+            return False
+        position = position + parts[position][1]
+    return True
+
+
+def _moves(body: Body) -> bool:
+    """Whether a body means the same with numbers added to its labels: it reads arrays at labels and does nothing else with them."""
+    return all(plain_labels(i[3]) if i[0] == "load" else i[0] != "index" for i in body)
 
 
 def _of_inputs(step: Step) -> bool:
@@ -76,7 +152,7 @@ def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
     for group in reversed(groups):
         members = []
         for member in reversed(group.members):
-            if not needed.isdisjoint(member.step.makes()):
+            if not needed.isdisjoint(map(memory_of, member.step.makes())):
                 members.append(member)
                 needed.update([memory_of(value) for value in member.step.reads()])
         if members:
@@ -120,12 +196,12 @@ def _inline_outside(member: Member, group: Group, pinned: set[Value]) -> None:
 
 def _inline(step: Step, sources: dict[Value, Step]) -> None:
     """Replace loads of values by their bodies."""
-    if not any(i[0] == "load" and i[2] in sources and plain_labels(i[3]) for i in step.body):
+    if not any(i[0] == "load" and i[2] in sources and _readable(sources[i[2]], i[3]) for i in step.body):
         return
     body = BodyBuilder()
     numbers: list[int] = []
     for instruction in step.body:
-        if instruction[0] == "load" and instruction[2] in sources and plain_labels(instruction[3]):
+        if instruction[0] == "load" and instruction[2] in sources and _readable(sources[instruction[2]], instruction[3]):
             # where the guard is false the labels may be beyond what the body reads
             guard = numbers[instruction[4]] if instruction[4] >= 0 else -1
             number = body.splice(sources[instruction[2]].body, instruction[3], guard)
@@ -136,6 +212,15 @@ def _inline(step: Step, sources: dict[Value, Step]) -> None:
         else:
             numbers.append(body.add(renumbered(instruction, numbers, None)))
     step.body = body.finish(numbers[-1])
+
+
+def _readable(source: Step, index: tuple) -> bool:
+    """Whether what a step computes can be computed at an index."""
+    if plain_labels(index):
+        return True
+    if not _moves(source.body):
+        return False
+    return all(type(entry) is int or (len(entry.terms) == 1 and entry.terms[0][0] >= 0 and entry.terms[0][1] == 1) for entry in index)
 
 
 def live_steps(steps: Sequence[Step], kept: Iterable[Value]) -> list[Step]:

@@ -52,7 +52,13 @@ def _likeness(group: Group, stored: set[Value]) -> tuple[Hashable, list[Value]]:
     numbers: dict[Value, int] = {}
 
     def number(value: Value) -> int:
-        return numbers.setdefault(value, len(numbers))
+        found = numbers.setdefault(value, len(numbers))
+        while value.inside is not None:
+            # The kernel is about the array that a piece is in.
+            assert value.view is not None, "a piece has a whole"
+            value = value.view
+            numbers.setdefault(value, len(numbers))
+        return found
 
     def told(instruction: Instruction) -> tuple:
         if instruction[0] != "load":
@@ -64,4 +70,10 @@ def _likeness(group: Group, stored: set[Value]) -> tuple[Hashable, list[Value]]:
         body = tuple([told(instruction) for instruction in step.body])
         members.append((step.op, step.dims, tuple(labels.items()), time, known, body, number(step.out), step.out in stored))
     values = list(numbers)
-    return (group.dims, tuple(members), tuple([(value.dims, value.dtype, value.order) for value in values])), values
+    return (group.dims, tuple(members), tuple([_kind(value, numbers) for value in values])), values
+
+
+def _kind(value: Value, numbers: dict[Value, int]) -> tuple:
+    """What a kernel depends on of a value."""
+    inside = None if value.inside is None or value.view is None else (numbers[value.view], *value.inside)
+    return value.dims, value.dtype, value.order, inside

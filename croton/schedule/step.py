@@ -41,7 +41,7 @@ UNDECIDED: Any = (None,)
 """The order of a value whose layout is not chosen yet."""
 
 
-FREE = frozenset({"map", "product", "scan"})
+FREE = frozenset({"map", "product", "scan", "joined"})
 """The kinds of steps whose values may be stored in any order."""
 
 
@@ -62,9 +62,10 @@ class Value:
     step     what makes it
     donor    the value that it accumulates into
     view     the value whose memory, in C order, it is
+    inside   the axis along which it is a piece of `view`, and where it begins; None if it is all of it
     """
 
-    __slots__ = ("dims", "donor", "dtype", "group", "home", "level", "order", "output", "step", "view")
+    __slots__ = ("dims", "donor", "dtype", "group", "home", "inside", "level", "order", "output", "step", "view")
 
     def __init__(self, dims: tuple[Size, ...], dtype: DType, home: tuple | None = None) -> None:
         self.dims = dims
@@ -77,6 +78,7 @@ class Value:
         self.group: Any = None
         self.level = -1
         self.view: Value | None = None
+        self.inside: tuple[int, Size] | None = None
 
     def __repr__(self) -> str:
         return f"<{'' if self.home is None else self.home[0]}{id(self) % 9973}{list(self.dims)}>"
@@ -134,10 +136,12 @@ class Operands(NamedTuple):
 class Step:
     """One value's making.
 
-    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", "loop", or "view": other axes for the same memory
+    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", "loop", "view": other axes for the same memory,
+             or "joined": values that lie side by side
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
-    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, or (source, step that copies) of a view
+    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, (source, step that copies) of a view, or the pieces of
+             what is joined
     last     it writes memory that others read, so it comes after everything else
     """
 
@@ -176,6 +180,8 @@ class Step:
             source, copy = self.detail
             # the copy that a view may become reads other views, which must not be dropped before that is known
             found += [source, *[value for value in copy.reads() if value.step is not None and value.step.kind == "view"]]
+        elif self.kind == "joined":
+            found += self.detail
         elif self.kind == "scatter" and self.detail.base is not None:
             found.append(self.detail.base)
         return found
