@@ -1,7 +1,8 @@
 """Cheaper programs of the same value: a pass, arguments first, that prices a few forms of every product.
 
 The forms of a product are: as it is; with sums among its factors opened up and multiplied out in another order (R8); with a sum of
-terms distributed over (R6, R7); with a square of differences centred; with a running sum computed first. Those of a sum of terms: as it
+terms distributed over (R6, R7); with a square of differences centred; with a running sum computed first; with a power of rows that an index adds up collected
+on the index (`collide`). Those of a sum of terms: as it
 is; with what its terms have in common taken out (R9). Everything not said here, the constructors do.
 
 What may change is rounding, and three policies say how far. `strict` rewrites nothing: programs stay as written, up to the constructors' normal
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
+from croton.algebra.collide import collected
 from croton.algebra.common import take_out
 from croton.algebra.contest import Bill, Contest, amount, is_open
 from croton.algebra.contract import contract
@@ -191,6 +193,7 @@ class _Optimiser:
             return atomic
         forms = [*_opened(atomic, shares)]
         forms += [form for opened in (Form("", atomic, SAFE), *forms[:1]) for form in _running(opened)]
+        forms += [Form("collect rows that meet", use, SAFE) for use in [collected(atomic)] if use is not None]
         forms += [form for base in (Form("", atomic, SAFE), *forms) for form in self._distributed(base, shares)]
         forms += [Form(_named(base.rule, "sum a part first"), use, base.gain) for base in (Form("", atomic, SAFE), *forms) for use in nested(base.use)]
         if not forms:

@@ -67,6 +67,7 @@ class Rewrite(NamedTuple):
 
 RULES = {
     "open": "the sums in its factors were multiplied out in another order",
+    "collect rows that meet": "rows that an index adds up are collected where the index has them, in place of an array of all rows",
     "running sum": "a running sum is kept in place of a sum for each element",
     "distribute": "a product with a sum was taken apart into products",
 }
