@@ -305,12 +305,13 @@ class _Assembly:
 class _Calls:
     """The calls of a plan: of the whole program, or of a step of a loop."""
 
-    def __init__(self, assembly: _Assembly, plan: Plan, pointer: Callable[[tuple[str, Any]], int]) -> None:
+    def __init__(self, assembly: _Assembly, plan: Plan, pointer: Callable[[tuple[str, Any]], int], counter: int = -1) -> None:
         self.assembly = assembly
         self.sizes = assembly.sizes
         self.kernels = assembly.plan.kernels
         self.plan = plan
         self.pointer_to = pointer
+        self.counter = counter
 
     def pointer(self, value: int) -> int:
         """The entry of the pointer table for a value of the plan."""
@@ -379,7 +380,8 @@ class _Calls:
         def inside(home: tuple[str, Any]) -> int:
             return self.assembly.constant_pointer(home[1]) if home[0] == "constant" else places[home]
 
-        body = _Calls(self.assembly, call.body, inside)
+        counter = self.sizes.fresh()
+        body = _Calls(self.assembly, call.body, inside, counter)
         calls = tuple([body.call(inner, self.assembly.error) for inner in call.body.calls])
         going, size = -1, 0
         if call.stop >= 0:
@@ -391,7 +393,7 @@ class _Calls:
             limit, bound = self.pointer(call.limit), self.sizes.fresh()
         steps = -1 if call.steps < 0 else self.pointer(call.steps)
         moves = tuple(advances), tuple(begins), tuple(rotates)
-        counter, pause, _ = [self.sizes.fresh() for _ in range(3)]
+        pause, _ = self.sizes.fresh(), self.sizes.fresh()
         weight = index(call.body.flops)
         return Loop(index(length), counter, pause, weight, *moves, calls, going, size, error, limit, bound, call.late, steps)
 
@@ -447,6 +449,8 @@ class _Calls:
             float(call.beta),
             tuple(tuple(map(index, axis)) for axis in batch),  # type: ignore[misc]
             shape.symmetric,
+            self.pointer_to(("slot", call.packed)) if call.packed >= 0 else -1,
+            self.counter if call.packed >= 0 else -1,
         )
 
 

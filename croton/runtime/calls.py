@@ -207,6 +207,7 @@ class Calls:
         right, ldb = self.frame.next_pointer(), self.leading()
         target, ldc = self.frame.next_pointer(), self.leading()
         alpha, beta, symmetric = self.scale(), self.frame.next(), self.frame.next()
+        packed, counter = self.frame.next(), self.frame.next()
         threshold, axes = self.frame.next(), self.frame.next()
         self.narrow(m, n, k, lda, ldb, ldc)
         total = a.variable("i64", 1)
@@ -238,7 +239,16 @@ class Calls:
         }
         for name, word in words.items():
             a.store(word, self.context, WORD[name])
+        library, own, after = a.label(), a.label(), a.label()
+        a.fork(a.compare("slt", packed, 0), library, own)
+        a.begin(library)
         a.do(f"call void @croton_gemm(ptr {self.context}, i64 {threshold})")
+        a.jump(after)
+        a.begin(own)
+        a.store(a.load(self.frame.P, packed), self.context, WORD["packed"])
+        a.do(f"call void @croton_packed(ptr {self.context}, i64 {a.load(self.frame.S, counter)}, i64 {threshold})")
+        a.jump(after)
+        a.begin(after)
 
     def gemv(self) -> None:
         a = self.frame.a

@@ -48,7 +48,10 @@ def _uses(call: Call) -> tuple[Iterable[int], Iterable[int]]:
                 raise MalformedProgram(f"a symmetric product has equal sides and adds to nothing, got {call!r}")
             batch = [size for axis in call.batch for size in axis]
             powers = [size for size, _ in call.powers]
-            return (call.a, call.b, call.c), (call.m, call.n, call.k, call.lda, call.ldb, call.ldc, *batch, *powers)
+            if call.packed >= 0 and (batch or call.counter < 0):
+                raise MalformedProgram(f"a product of a loop has a counter and no batch axes, got {call!r}")
+            packed = [call.packed] * (call.packed >= 0)
+            return (call.a, call.b, call.c, *packed), (call.m, call.n, call.k, call.lda, call.ldb, call.ldc, *batch, *powers)
         case Gemv():
             return (call.a, call.x, call.y), (call.m, call.n, call.lda, call.incx, call.incy, *(size for size, _ in call.powers))
         case Ger():

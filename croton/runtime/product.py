@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from croton.runtime import transpose
+from croton.runtime import packed, transpose
 from croton.runtime.assembler import Assembler
 
-_GEMM_WORDS = ("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc", "symmetric", "total", "axes")
+_GEMM_WORDS = ("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc", "symmetric", "total", "packed", "axes")
 WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
 """The position of each word of a GEMM's context; after them come (count, strides of a, b, c) of each batch axis."""
 
@@ -258,4 +258,5 @@ def text() -> str:
     """The products as LLVM IR; the pool's text has to be in the same module."""
     block, triangle = "i64 %row, i64 %row_end, i64 %column, i64 %column_end", "i64 %row, i64 %row_end"
     pieces = (_piece("gemm", block), _piece("gemmt", triangle), transpose.text())
-    return "\n".join((DECLARATIONS, *pieces, _part(), _symmetric_part(), _inside_part(), _place(), _batch_part(), _gemm()))
+    own = (_part(), _symmetric_part(), _inside_part(), _place(), _batch_part(), _gemm())
+    return "\n".join((DECLARATIONS, *pieces, *own, packed.text(WORD)))

@@ -112,6 +112,9 @@ class Gemm(NamedTuple):
     `a_transposed` says that A is stored as [k,m]. `batch` holds a (count, stride of a, of b, of c) in elements for each batch axis, as
     indices of `S`; a stride of 0 reads the same matrix again. `symmetric` says that each product is, so that half of it is computed and
     the other half copied; then m is n and beta 0.
+
+    With `packed` >= 0 the product is one of a loop whose steps S[counter] counts, B is the same in all of them, and there are no batch axes: in the first
+    step B is rearranged into the memory at P[packed], which holds k * n elements with n rounded up to a multiple of 32.
     """
 
     dtype: str
@@ -131,6 +134,8 @@ class Gemm(NamedTuple):
     beta: float = 0.0
     batch: tuple[tuple[int, int, int, int], ...] = ()
     symmetric: bool = False
+    packed: int = -1
+    counter: int = -1
 
 
 class Gemv(NamedTuple):

@@ -111,6 +111,8 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
             *_scale(call.alpha, call.powers),
             _bits(call.beta),
             int(call.symmetric),
+            call.packed,
+            call.counter,
             limits.parallel_flops,
             *batch,
         ]

@@ -16,12 +16,15 @@ from croton.schedule.loop import LoopDetail
 from croton.schedule.lower import Lowering
 from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall
-from croton.schedule.product import legalise, shape_of
+from croton.schedule.product import legalise, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
 from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size, product
+
+OFTEN = 4
+"""Steps of a loop from which on it pays to prepare what stays the same in all of them."""
 
 EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
 
@@ -42,11 +45,11 @@ def build_plan(
     return _in_memory(lowering, steps, donated)
 
 
-def _in_memory(lowering: Lowering, steps: Sequence[Step], donated: Mapping[Hashable, int]) -> Plan:
-    """The program of steps on values whose storage orders are known."""
+def _in_memory(lowering: Lowering, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> Plan:
+    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same."""
     steps = legalise(steps)
     groups = recompute(fuse(steps), lowering.kept())
-    plan = _Assembly(lowering, groups, donated).plan()
+    plan = _Assembly(lowering, groups, donated, often).plan()
     _let_go([*lowering.steps, *steps, *[member.step for group in groups for member in group.members]])
     return plan
 
@@ -61,8 +64,9 @@ def _let_go(steps: Sequence[Step]) -> None:
 class _Assembly:
     """Groups to calls, and values to memory."""
 
-    def __init__(self, lowering: Lowering, groups: Sequence[Group], donated: Mapping[Hashable, int]) -> None:
+    def __init__(self, lowering: Lowering, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool) -> None:
         self.lowering = lowering
+        self.often = often
         self.donated = donated
         self.kernels: dict[Kernel, int] = {}
         self.taken: dict[Value, Value] = {}
@@ -110,7 +114,8 @@ class _Assembly:
     def _body(self, step: Step) -> Plan:
         """The program of a step of a loop, with the kernels of this plan."""
         detail: LoopDetail = step.detail
-        body = _in_memory(detail.body.lowering, detail.body.steps, {})
+        length = detail.core.length
+        body = _in_memory(detail.body.lowering, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
         return renumbered_kernels(body, numbers)
 
@@ -198,7 +203,11 @@ class _Assembly:
             shape = shape_of(step)
             beta = 0 if detail.accumulate is None else 1
             left, right, out = self._number(detail.left), self._number(detail.right), self._number(step.out)
-            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic)
+            packed = packed_bytes(step, shape) if self.often else None
+            if packed is not None:
+                self.slots.append((packed,))
+            place = -1 if packed is None else len(self.slots) - 1
+            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic, place)
         routine, values, params = step.detail
         inputs = tuple([self._number(value) for value in values])
         return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic)

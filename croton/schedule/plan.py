@@ -54,7 +54,10 @@ class KernelCall:
 
 @dataclass(frozen=True)
 class ProductCall:
-    """out = alpha * left @ right + beta * out, for each matrix of a batch; strides are in elements. k may be 0, which leaves beta * out."""
+    """out = alpha * left @ right + beta * out, for each matrix of a batch; strides are in elements. k may be 0, which leaves beta * out.
+
+    `packed` is a slot for the operand that is the same in all steps of the loop that the product is in, rearranged; -1 if there is none.
+    """
 
     left: int
     right: int
@@ -65,6 +68,7 @@ class ProductCall:
     origins: tuple[Any, ...]
     flops: Size
     bytes: Size
+    packed: int = -1
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.algebra.cost import extent
+from croton.algebra.loop import Slot
 from croton.schedule.step import BodyBuilder, Operands, Step, Value
 from croton.sizes import Size, product
 
@@ -130,6 +131,34 @@ def _merge_batch(shape: Shape) -> Shape:
         matrix._replace(batch_strides=tuple(strides)) for matrix, strides in zip((shape.left, shape.right, shape.out), columns)
     )
     return shape._replace(batch=tuple(sizes), left=left, right=right, out=out)
+
+
+MOST_ROWS = 128
+"""Rows of a product above which rearranging the other matrix costs little beside it."""
+
+LEAST_PACKED = 4096
+"""Elements of a matrix below which rearranging it costs little anyway."""
+
+PANEL = 32
+"""The columns of a matrix that is rearranged are filled up to a multiple of this."""
+
+
+def packed_bytes(step: Step, shape: Shape) -> Size | None:
+    """The memory for an operand of a product in a loop that is the same in all steps, rearranged for products of few rows; None if that does not pay."""
+    transposed = shape.out.column_stride != 1
+    changing, same = (step.detail.right, step.detail.left) if transposed else (step.detail.left, step.detail.right)
+    m, n = (shape.n, shape.m) if transposed else (shape.m, shape.n)
+    if shape.batch or shape.symmetric or not _is_fixed(same) or _is_fixed(changing):
+        return None
+    if not (isinstance(m, int) and isinstance(n, int) and isinstance(shape.k, int)) or m > MOST_ROWS or n * shape.k < LEAST_PACKED:
+        return None
+    return (n + PANEL - 1) // PANEL * PANEL * shape.k * step.out.dtype.itemsize
+
+
+def _is_fixed(value: Value) -> bool:
+    """Whether a value of a step of a loop is the same in all steps."""
+    home = value.home
+    return home is not None and (home[0] == "constant" or (home[0] == "input" and isinstance(home[1], Slot) and home[1].role == "fixed"))
 
 
 def legalise(steps: Sequence[Step]) -> list[Step]:

@@ -43,7 +43,9 @@ STATISTICS: dict[str, Callable[..., object]] = {
 
 
 @pytest.mark.parametrize("name", STATISTICS)
-@pytest.mark.parametrize("ids", [IDS, IDS - WORDS, RNG.integers(0, WORDS, IDS.shape), np.zeros_like(IDS)], ids=["many meet", "from the end", "few meet", "all meet"])
+@pytest.mark.parametrize(
+    "ids", [IDS, IDS - WORDS, RNG.integers(0, WORDS, IDS.shape), np.zeros_like(IDS)], ids=["many meet", "from the end", "few meet", "all meet"]
+)
 def test_the_value_is_that_of_the_definition(name: str, ids: np.ndarray) -> None:
     given, each = problem()
     found = cr.function(given, STATISTICS[name](each, cr))(TABLE, WEIGHTS, ids)
