@@ -1,8 +1,8 @@
 """Products of a few rows with a matrix that stays the same from step to step of a loop, as LLVM IR.
 
-A library rearranges both matrices in every call. For a few rows that takes as long as the product; so a matrix that does not change is rearranged once, in the
-first step: into panels of as many columns as two vectors hold, zeros beyond the last, the elements of a row of a panel next to each other. A tile of the result, some
-rows times a panel, stays in registers while the sum runs.
+A library rearranges both matrices in every call. For a few rows that takes as long as the product; so a matrix that does not change is rearranged once,
+in the first step: into panels of as many columns as two vectors hold, zeros beyond the last, the elements of a row of a panel next to each other. A tile of
+the result, some rows times a panel, stays in registers while the sum runs.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _product(word: dict[str, int]) -> str:
     shared, alone, done = a.label(), a.label(), a.label()
     a.fork(large, shared, alone)
     a.begin(shared)
-    a.do("call void @croton_parallel(ptr @croton_packed_part, ptr %context)")
+    a.do("call void @croton_parallel(ptr @croton_packed_part, ptr %context, i64 4)")
     a.jump(done)
     a.begin(alone)
     a.do("call void @croton_packed_part(ptr %context, i64 0, i64 1)")

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from croton.runtime import packed, transpose
 from croton.runtime.assembler import Assembler
 
-_GEMM_WORDS = ("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc", "symmetric", "total", "packed", "axes")
+_GEMM_WORDS = (
+    *("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc"),
+    *("symmetric", "total", "packed", "axes"),
+)
 WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
 """The position of each word of a GEMM's context; after them come (count, strides of a, b, c) of each batch axis."""
 
