@@ -16,6 +16,7 @@ from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use
 from croton.algebra.relation import row_of
 from croton.algebra.rows import is_unit
+from croton.algebra.support import never_before
 from croton.sizes import Size, nonnegative
 
 MOST_TERMS = 32
@@ -174,10 +175,13 @@ def _term(operand: Operand) -> Term:
             rows.append(row_of(factor))
         elif factor.node.kind == "range":
             ranges.append(row_of(factor))
+        elif factor.node.kind == "loop":
+            ranges += never_before(factor)
         elif factor.node.kind == "select" and all(label in place for label in factor.labels):
             lookups.append(Lookup(place[factor.labels[0]], tuple([place[label] for label in factor.labels[1:]])))
     bands = [band for row in _eliminated(rows, set(inner)) if (band := _band(row, place, True)) is not None]
-    bands += [band for row in ranges if (band := _band(row, place, False)) is not None]
+    bands += [band for row in ranges if (band := _band(_resolved(row, rows, set(inner)), place, False)) is not None]
+    bands = [band for band in bands if _says_something(band, axes)]
     constant = tuple([number for number, label in enumerate(axes) if label not in at and label.size != 1])
     apart, rank = _apart(factors, [number for number, label in enumerate(axes) if label in at], place, set(inner))
     return Term(tuple(dict.fromkeys(bands)), tuple(lookups), constant, apart, rank, operand)
@@ -204,6 +208,37 @@ def _eliminated(rows: list[Row], inner: set[Label]) -> list[Row]:
             rest.append(row)
         rows = rest
     return rows
+
+
+def _resolved(row: Row, rows: Sequence[Row], inner: set[Label]) -> Row:
+    """A row with summed labels replaced by what equations say they are."""
+    coefficients, constant = dict(row[0]), row[1]
+    for label in [label for label in coefficients if label in inner]:
+        for others, number in rows:
+            if is_unit(others.get(label, 0)) and not any(other in inner for other in others if other is not label):
+                scale = -coefficients.pop(label) * others[label]
+                for other, c in others.items():
+                    if other is not label:
+                        coefficients[other] = coefficients.get(other, 0) + scale * c
+                constant = constant + scale * number
+                break
+    return {label: c for label, c in coefficients.items() if c != 0}, constant
+
+
+def _says_something(band: Band, axes: Sequence[Label]) -> bool:
+    """Whether a band leaves out anything that the axes have."""
+    least: Size = 0
+    most: Size = 0
+    for axis, c in band.coefficients:
+        reach = c * (axes[axis].size - 1)
+        if nonnegative(c):
+            most = most + reach
+        elif nonnegative(-c):
+            least = least + reach
+        else:
+            return True
+    below = band.low is None or nonnegative(least - band.low)
+    return not (below and (band.high is None or nonnegative(band.high - most)))
 
 
 def _band(row: Row, place: dict[Label, int], exact: bool) -> Band | None:

@@ -85,6 +85,30 @@ def test_slices_flips_sums_and_shapes() -> None:
     assert [term.facts for term in cr.structure(cr.jacobian(cr.diff(s), s)).terms] == [["zero unless axis 0 - axis 1 = -1"], ["zero unless axis 0 = axis 1"]]
 
 
+def states(xs: cr.Expr, reverse: bool = False) -> cr.Expr:
+    """The states of a recurrent network with two carries."""
+    inward, around = array("inward", xs.shape[1], 3), array("around", 3, 3)
+
+    def step(carry: tuple[cr.Expr, cr.Expr], x: cr.Expr) -> tuple[tuple[cr.Expr, cr.Expr], cr.Expr]:
+        state, memory = carry
+        memory = cr.sigmoid(x @ inward) * memory + cr.tanh(state @ around + x @ inward)
+        state = cr.tanh(memory)
+        return (state, memory), state
+
+    nothing = cr.zeros((3,))
+    return cr.scan(step, (nothing, nothing), xs, reverse=reverse)[1]
+
+
+def test_states_do_not_depend_on_what_comes_later() -> None:
+    xs = array("xs", 5, 2)
+    assert all("zero unless 0 <= axis 0 - axis 2" in term.facts for term in cr.structure(cr.jacobian(states(xs), xs)).terms)
+    assert all("zero unless 0 <= -axis 0 + axis 2" in term.facts for term in cr.structure(cr.jacobian(states(xs, True), xs)).terms)
+    # A loop that begins with what is differentiated depends on it everywhere.
+    first = array("first", 3)
+    later = cr.scan(lambda state, x: (cr.tanh(state + x),) * 2, first, array("ys", 5, 3))[1]
+    assert all("unless 0 <=" not in fact for term in cr.structure(cr.jacobian(later, first)).terms for fact in term.facts)
+
+
 def test_rows_that_are_looked_up() -> None:
     E, i = array("E", 10, 4), array("i", 7, dtype="int64")
     facts = cr.structure(cr.jacobian(cr.take(E, i, axis=0), E)).terms[0].facts
@@ -133,6 +157,9 @@ CLAIMS: dict[str, Callable[[], cr.Expr]] = {
     "split": lambda: jacobian_of((4, 6), lambda X: cr.exp(cr.reshape(X, (8, 3)))),
     "padded": lambda: jacobian_of((6,), lambda s: cr.pad(s, 2) ** 2),
     "factorisation": factorisation_hessian,
+    "states": lambda: jacobian_of((5, 2), states),
+    "states, backward": lambda: jacobian_of((5, 2), lambda xs: states(xs, True)),
+    "later states": lambda: jacobian_of((6, 2), lambda xs: states(xs[2:])[1:]),
 }
 
 
