@@ -42,10 +42,10 @@ def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_trans
     places = index[m], index[n], index[k], view, index[a_sizes[1]], 1, index[b_sizes[1]], target if added else view + 1, index[n]
     gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), packed=slot, counter=len(constants))
     advances = (Advance(view, 0, index[0], index[m * k * item]), Advance(view + 1, target, index[0], index[0] if added else index[m * n * item]))
-    loop = Loop(index[STEPS], len(constants), advances, (), (), (gemm,))
+    loop = Loop(index[STEPS], len(constants), len(constants) + 1, index[0], advances, (), (), (gemm,))
     views = View(0, index[0]), View(target, index[0])
     return Program(
-        inputs, outputs, (loop,), constants, len(constants) + 1, shared, (), (), ((index[panels],),), (), views, structure="none" if added else "one"
+        inputs, outputs, (loop,), constants, len(constants) + 3, shared, (), (), ((index[panels],),), (), views, structure="none" if added else "one"
     )
 
 
