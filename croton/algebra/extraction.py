@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from croton.algebra.add import add
 from croton.algebra.contract import contract, is_read
+from croton.algebra.cost import extent
 from croton.algebra.history import read_at
 from croton.algebra.loop import Core, Loop, results_of, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, walk
@@ -17,6 +19,10 @@ from croton.algebra.stand_in import open_nodes
 
 if TYPE_CHECKING:
     from croton.algebra.recurrence import Recurrence
+
+
+WIDE = 256
+"""Elements of a step that keep vectors busy."""
 
 
 class Extraction:
@@ -206,8 +212,15 @@ class Extraction:
             group.append(found)
         return Use(found[0], axes)
 
+    def _is_wide(self, labels: set[Label]) -> bool:
+        """Whether a step has so many elements that those of one step are computed as fast as those of all steps together."""
+        return math.prod([extent(label.size) for label in labels if label is not self.recurrence.step]) >= WIDE
+
     def _gathered(self, items: list[tuple[Use, object]], together: Callable[[list], Use]) -> list[tuple]:
-        """Factors or terms as the core reads them. Those from outside make one value where that is no larger than the largest of them."""
+        """Factors or terms as the core reads them. Those from outside make one value where that is no larger than the largest of them.
+
+        What is the same in all steps stays apart from what is not where a step is wide: as one value they would be written for all steps, and read again.
+        """
         found: list[tuple] = []
         groups: list[tuple[set[Label], list]] = []
         outside = []
@@ -219,9 +232,10 @@ class Extraction:
             else:
                 outside.append((set(self.recurrence.lifted(use).labels), use, weight))
         outside.sort(key=lambda item: -len(item[0]))
+        step = self.recurrence.step
         for labels, use, weight in outside:
             for wider, members in groups:
-                if labels <= wider:
+                if labels <= wider and (step in labels or step not in wider or not self._is_wide(wider)):
                     members.append((use, weight))
                     break
             else:

@@ -37,7 +37,7 @@ def lower_add(lowering: Lowering, node: Node) -> Source:
         else:
             products.append((*sole, coef))
     wide = [coef for _, labels, coef in rest if len(labels) == rank]
-    if products and rest and (not wide or (len(rest) == 1 and wide == [ONE])):
+    if products and rest and (not wide or wide == [ONE]):
         # a lone shared value would only be copied, and a bias is added after the product, with what follows it
         products, rest = [], list(node.args)
     total = None

@@ -115,6 +115,28 @@ def test_a_step_of_an_lstm_is_a_product_and_its_gates() -> None:
     assert fills(plan) == 1
 
 
+def test_a_bias_is_added_in_the_step() -> None:
+    """It is not written into an array for all steps first, and its gradient is a sum of what there is."""
+    xs, first = cr.tensor("xs", (7, 32, 24)), cr.tensor("first", (32, 20))
+    inward, around, bias = cr.tensor("inward", (24, 20)), cr.tensor("around", (20, 20)), cr.tensor("bias", (20,))
+    states = cr.scan(lambda state, x: (cr.tanh(x @ inward + state @ around + bias),) * 2, first, xs)[1]
+    given = [xs, inward, around, bias, first]
+    plan = planned(given, [states])
+    assert [type(call) for call in plan.calls[:2]] == [ProductCall, LoopCall]
+    assert [type(call) for call in plan.calls[1].body.calls] == [ProductCall, KernelCall]
+    values = [RNG.standard_normal(leaf.shape) / 4 for leaf in given]
+    state, rows = values[4], []
+    for x in values[0]:
+        state = np.tanh(x @ values[1] + state @ values[2] + values[3])
+        rows.append(state)
+    check(given, states, np.stack(rows), *values)
+    slope = cr.function(given, cr.grad((states**2).sum(), bias))
+    step, nudge = 1e-6, np.eye(20)[3]
+    cost = cr.function(given, (states**2).sum())
+    apart = [cost(*values[:3], values[3] + sign * step * nudge, values[4]) for sign in (1, -1)]
+    np.testing.assert_allclose(slope(*values)[3], (apart[0] - apart[1]) / (2 * step), rtol=1e-5)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_step_transposes_nothing(turned: bool) -> None:
     """Whatever way round the user has the state, each step is a product and a kernel that walks through memory."""
