@@ -33,6 +33,19 @@ def test_a_concatenation_of_computed_values_is_written_in_place(axis: int) -> No
     check([a, b, c], output, np.concatenate([np.tanh(values[0]), values[1] * 2, -np.exp(values[2])], axis), *values)
 
 
+def test_pieces_of_different_wholes_that_are_alike_stay_apart() -> None:
+    """They share a kernel, not memory; and pieces that are alike but for where they lie are different kernels."""
+    given = [cr.tensor(name, (30, 20)) for name in "abcd"]
+    a, b, c, d = given
+    first, second = cr.concatenate([cr.tanh(a), cr.sin(b)], 1), cr.concatenate([cr.tanh(c), cr.sin(d)], 1)
+    turned = cr.concatenate([cr.sin(b * 2), cr.tanh(a * 2)], 1)
+    values = [RNG.standard_normal((30, 20)) for _ in given]
+    found = cr.function(given, [first, second, turned])(*values)
+    x, y, z, w = values
+    for one, other in zip(found, ([np.tanh(x), np.sin(y)], [np.tanh(z), np.sin(w)], [np.sin(y * 2), np.tanh(x * 2)])):
+        np.testing.assert_allclose(one, np.concatenate(other, 1), rtol=1e-12, atol=1e-12)
+
+
 def test_it_is_read_like_any_value() -> None:
     a, b, w = cr.matrix("a"), cr.matrix("b"), cr.tensor("w", (60, 30))
     joined = cr.concatenate([cr.tanh(a), cr.sin(b)], 1)
