@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from croton.algebra.loop import Core, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
 from croton.schedule.layout import Order, choose_layouts, likely_order
-from croton.schedule.rounding import fuse_products
 from croton.schedule.recompute import inline_free
+from croton.schedule.rounding import fuse_products
 from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Step, Value
 from croton.sizes import Size
 
