@@ -15,6 +15,7 @@ from croton.compile.assemble import Interface
 from croton.compile.flow import Flow
 from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
+from croton.schedule.arena import Arena
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
 from croton.util.provenance import Line
@@ -58,7 +59,7 @@ class Account(NamedTuple):
 
     entries: tuple[Entry, ...]
     kernels: tuple[str, ...]
-    slots: tuple[tuple[Size, ...], ...]
+    arena: Arena
     results: tuple[Size, ...]
     arguments: tuple[Argument, ...]
     shared: tuple[Argument, ...]
@@ -75,8 +76,7 @@ class Account(NamedTuple):
 
     def memory_peak(self, sizes: dict) -> int:
         """Bytes a call takes beyond its arguments: the arena of temporaries and the arrays it returns."""
-        arena = sum(max(_aligned(evaluate(size, sizes)) for size in slot) for slot in self.slots if slot)
-        return arena + sum(evaluate(size, sizes) for size in self.results)
+        return self.arena.bytes(sizes) + sum(evaluate(size, sizes) for size in self.results)
 
     def sizes(self, arrays: Sequence[np.ndarray]) -> dict[Symbol, int]:
         """The unknown sizes that arrays for the arguments and then the shared variables have; the first that has a size says what it is."""
@@ -97,10 +97,6 @@ class Account(NamedTuple):
         """Sizes to show where nobody gave any: the hints of the arguments' sizes."""
         names = {name for argument in (*self.arguments, *self.shared) for size in argument.shape for name in symbols(size)}
         return {name: hint(name.size) for name in names}
-
-
-def _aligned(count: int) -> int:
-    return (count + 63) // 64 * 64
 
 
 def _escaped(text: str) -> str:
@@ -167,7 +163,7 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
     return Account(
         tuple(entries),
         tuple(to_text(kernel, f"kernel_{i}") for i, kernel in enumerate(plan.kernels)),
-        plan.slots,
+        plan.arena,
         tuple(results),
         tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.inputs),
         tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.shared),

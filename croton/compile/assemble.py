@@ -110,6 +110,7 @@ class SizeTable:
         self.count = 0
         self.known: dict[Size, int] = {}
         self.operations: list[SizeOperation] = []
+        self.made: dict[tuple[str, int, int], int] = {}
 
     def fresh(self) -> int:
         self.count += 1
@@ -157,6 +158,13 @@ class SizeTable:
             total = term if total < 0 else self.operate("add", total, term)
         return total
 
+    def shared(self, function: str, left: int, right: int) -> int:
+        """The entry of an operation that is made once."""
+        key = (function, left, right)
+        if key not in self.made:
+            self.made[key] = self.operate(function, left, right)
+        return self.made[key]
+
     def operate(self, function: str, left: int, right: int) -> int:
         target = self.fresh()
         self.operations.append(SizeOperation(function, target, left, right))
@@ -197,7 +205,7 @@ class _Assembly:
         written, copied = self._replaced()
         shared = [Shared(leaf.dtype.name, sizes, i in written) for i, (leaf, sizes) in enumerate(zip(self.interface.shared, shared_sizes))]
         shared += [Shared(array.dtype.name, tuple(map(index, array.shape))) for array in self.constants]
-        slots = [tuple(map(index, slot)) for slot in self.plan.slots]
+        slots, arena = self.plan.arena.starts(index, self._add, self._most)
         outputs: list[Output] = []
         updates: list[Update] = []
         self.update_index: dict[int, int] = {}
@@ -211,7 +219,7 @@ class _Assembly:
                 self.update_index[number] = len(updates)
                 updates.append(Update(result.shared, result.dtype.name, places))
         # The layout of the pointer table is known from here on.
-        empty = Program(tuple(inputs), tuple(outputs), (), shared=tuple(shared), slots=tuple(slots), updates=tuple(updates))
+        empty = Program(tuple(inputs), tuple(outputs), (), shared=tuple(shared), slots=tuple(slots), arena=arena, updates=tuple(updates))
         self.pointer_of = empty.pointer
         self.first_view = empty.pointer("view", 0)
         self.views: list[View] = []
@@ -232,6 +240,12 @@ class _Assembly:
             flush_subnormals=flush_subnormals,
         )
         return Assembled(program, tuple(self.constants), tuple(self.routines), tuple(copied))
+
+    def _add(self, left: int, right: int) -> int:
+        return self.sizes.shared("add", left, right)
+
+    def _most(self, left: int, right: int) -> int:
+        return left if left == right else self.sizes.shared("maximum", left, right)
 
     def _bound(self, leaf: Leaf, composite: list[tuple[int, Size]]) -> tuple[int, ...]:
         """Entries for an argument's extents; a size that is an expression is compared once everything is bound."""

@@ -71,13 +71,13 @@ class Report:
         return "\n".join(rows)
 
     def _memory(self, names: SizeNames) -> str:
-        account = self.account
-        slots = [_widest(slot) for slot in account.slots if slot]
-        several = [slot for slot in slots if len(slot) > 1]
-        total = names.text(_total([*[slot[0] for slot in slots if len(slot) == 1], *account.results]))
-        if len(several) > MOST_SLOTS:
-            return f"{total} bytes and {counted(len(several), 'piece')} of memory that several values take in turn"
-        return " + ".join([total, *[f"max({', '.join(map(names.text, slot))})" for slot in several]]) + " bytes taken"
+        arena, results = self.account.arena, _total(self.account.results)
+        ends = [arena.places[number].start + arena.sizes[number] for number in arena.last if not arena.places[number].after]
+        if len(ends) < len(arena.last) or len(ends) > MOST_ENDS:
+            return f"{names.text(results)} bytes for what is returned, and memory that {counted(len(arena.sizes), 'other value')} take in turn"
+        if len(ends) < 2:
+            return f"{names.text(_total([results, *ends]))} bytes taken"
+        return f"{names.text(results)} + max({', '.join(map(names.text, ends))}) bytes taken"
 
     def _calls(self, names: SizeNames, lines: Lines, likely: dict[Symbol, int]) -> list[str]:
         """A row for each call, and below it the lines that are fused into it. Calls that say the same are one row."""
@@ -114,8 +114,8 @@ class Report:
 MOST_LINES = 8
 """Lines of the user that are shown with one call."""
 
-MOST_SLOTS = 3
-"""Pieces of memory for values of different sizes that are written out."""
+MOST_ENDS = 3
+"""Of which so many the greatest is written out, where sizes are open."""
 
 
 def _total(sizes: Iterable[Size]) -> Size:
@@ -123,12 +123,6 @@ def _total(sizes: Iterable[Size]) -> Size:
     for size in sizes:
         total = total + size
     return total
-
-
-def _widest(slot: Sequence[Size]) -> Sequence[Size]:
-    """The sizes a slot must hold, or the greatest of them where that is known."""
-    numbers = [size for size in slot if isinstance(size, int)]
-    return [max(numbers)] if len(numbers) == len(slot) else slot
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -100,7 +100,8 @@ def check(program: Program, kernels: int, routines: int) -> None:
         _demand(relation.relation in SIZE_RELATIONS, f"size check {number}: no relation {relation.relation!r}")
         sizes_known((relation.left, relation.right), f"size check {number}")
     for number, slot in enumerate(program.slots):
-        sizes_known(slot, f"slot {number}")
+        sizes_known((slot,), f"slot {number}")
+    sizes_known([program.arena] if program.slots else [], "arena")
     for number, output in enumerate(program.outputs):
         where = f"output {number}"
         _demand(output.kind in OUTPUT_KINDS, f"{where}: no kind {output.kind!r}")

@@ -191,18 +191,12 @@ class _Entry:
         """Push the slots' offsets in the arena and take an arena that is large enough. Returns the first slot's index and their number."""
         a = self.frame.a
         first, slots = a.get(self.frame.pointer_count), self.frame.next()
-        end, largest = a.variable("i64", _ARENA_HEADER), a.variable("i64", 0)
-        with a.loop(slots):
-            a.set(largest, 0)
-            with a.loop(self.frame.next()):
-                a.set(largest, a.larger(a.get(largest), self.frame.next_size()))
-            self.frame.need(a.compare("sle", a.get(largest), 2**62), "overflow")
-            start = a.get(end)
-            self.frame.push_pointer(a.pointer(start))
-            a.set(end, a.add(start, a.round_up(a.get(largest), _ALIGNMENT)))
-            self.frame.need(a.compare("sle", a.get(end), 2**62), "overflow")
         with a.when(a.compare("ne", slots, 0)):
-            self.take_arena(a.get(end))
+            bytes_ = self.frame.next_size()
+            self.frame.need(a.value(f"and i1 {a.compare('sge', bytes_, 0)}, {a.compare('sle', bytes_, 2**62)}"), "overflow")
+            self.take_arena(a.add(bytes_, _ARENA_HEADER))
+        with a.loop(slots):
+            self.frame.push_pointer(a.pointer(a.add(self.frame.next_size(), _ARENA_HEADER)))
         return first, slots
 
     def take_arena(self, bytes_: str) -> None:

@@ -35,6 +35,8 @@ from croton.runtime.status import ARGUMENT_DETAILS, REASONS, Refused, Status
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 _LIBRARY_LIMIT = 2**31
+ALIGNMENT = 64
+"""The offsets of slots are multiples of it."""
 
 
 def _refused(reason: str, place: int = 0, detail: int = 0, value: int = 0) -> Refused:
@@ -134,8 +136,9 @@ class _Run:
         for relation, left, right, error in program.size_checks:
             if not (S[left] == S[right] if relation == "equal" else S[left] >= S[right]):
                 raise _refused("relation", error, S[left], S[right])
-        for sizes in program.slots:
-            self.own(np.empty(max(0, *(S[size] for size in sizes)) // 8 + 1, np.int64))
+        if program.slots:
+            self.arena(S[program.arena])
+            self.P += [self.base + S[offset] for offset in program.slots]
         outputs = []
         for output in program.outputs:
             if output.kind == "new":
@@ -148,6 +151,12 @@ class _Run:
         for base, offset in program.views:
             self.P.append(self.P[base] + S[offset])
         return outputs, updates
+
+    def arena(self, count: int) -> None:
+        """Memory for the slots, aligned as theirs is."""
+        self.held.append(np.empty(count + ALIGNMENT, np.uint8))
+        address = self.held[-1].ctypes.data
+        self.base = address + -address % ALIGNMENT
 
     def calls(self, kernels: Sequence[int], routines: Sequence[Callable[..., object]]) -> None:
         P = (ctypes.c_void_p * len(self.P))(*self.P)

@@ -290,7 +290,7 @@ def every_call(calls: Iterable[Call]) -> Iterator[Call]:
 class Program(NamedTuple):
     """A compiled function without its kernels' addresses, shared arrays and routines, which `load` takes.
 
-    `slots` lists for each slot of the arena the entries of `S` whose maximum is its size in bytes. The GIL is released during the
+    S[arena] is the size of the arena in bytes; `slots` lists for each slot the entry of `S` with its offset there, a multiple of 64. The GIL is released during the
     calls if S[work] is large and there is neither an update nor a shared variable that is written. `flush_subnormals` makes the
     calls take numbers below the smallest normal one for 0.
     """
@@ -303,7 +303,8 @@ class Program(NamedTuple):
     shared: tuple[Shared, ...] = ()
     size_operations: tuple[SizeOperation, ...] = ()
     size_checks: tuple[SizeCheck, ...] = ()
-    slots: tuple[tuple[int, ...], ...] = ()
+    slots: tuple[int, ...] = ()
+    arena: int = -1
     updates: tuple[Update, ...] = ()
     views: tuple[View, ...] = ()
     structure: str = "one"

@@ -196,9 +196,7 @@ def encode(
     words.append(len(program.size_checks))
     for relation, left, right, error in program.size_checks:
         words += [SIZE_RELATIONS.index(relation), left, right, error]
-    words.append(len(program.slots))
-    for sizes in program.slots:
-        words += [len(sizes), *sizes]
+    words += [len(program.slots), *([program.arena, *program.slots] if program.slots else [])]
     words.append(len(program.outputs))
     for output in program.outputs:
         kind = OUTPUT_KINDS.index(output.kind)

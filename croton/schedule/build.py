@@ -8,6 +8,7 @@ from dataclasses import replace
 from croton.algebra.constant import array_of
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
+from croton.schedule.arena import arrange, flattened, shifted
 from croton.schedule.emit import Emitted
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
@@ -42,11 +43,12 @@ def build_plan(
     fuse_products(lowering.steps, lowering.kept())
     steps = inline_free(lowering.steps, lowering.kept())
     choose_layouts(steps)
-    return _in_memory(lowering, steps, donated)
+    plan = _in_memory(lowering, steps, donated)
+    return replace(plan, arena=arrange(plan.slots))
 
 
 def _in_memory(lowering: Lowering, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> Plan:
-    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same."""
+    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same. Nothing is said yet of where in the arena its slots lie."""
     steps = legalise(steps)
     groups = recompute(fuse(steps), lowering.kept())
     plan = _Assembly(lowering, groups, donated, often).plan()
@@ -126,9 +128,11 @@ class _Assembly:
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory
-        self.slots = list(memory.slots)
+        # A loop lasts as long as the calls of one of its steps.
+        spans = {position: max(1, self.bodies[group].span) for position, (group, _) in enumerate(self.parts) if group.kind == "loop"}
+        self.slots, begins = flattened(memory.slots, spans, len(self.parts))
         calls: list[Call] = []
-        for use, (group, emitted) in zip(self.uses, self.parts):
+        for use, (group, emitted), begin in zip(self.uses, self.parts, begins):
             origins = tuple(dict.fromkeys([line for member in group.members for line in member.step.origin]))
             if emitted is not None:
                 values = tuple([self._number(value) for value in emitted.values])
@@ -139,7 +143,7 @@ class _Assembly:
                     flops = self.flops[number, emitted.sizes] = _flops(group)
                 calls.append(KernelCall(number, values, emitted.sizes, origins, flops, traffic))
             elif group.kind == "loop":
-                calls.append(self._loop_call(group, origins))
+                calls.append(self._loop_call(group, origins, begin))
             else:
                 calls.append(self._library_call(group.members[0].step, origins))
         checks = [BoundsCheck(self._number(value), bound, origins, low) for value, bound, origins, low in self.checks]
@@ -147,7 +151,7 @@ class _Assembly:
             calls = self._with_checks(calls, checks)
         inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
         outputs = tuple([self._number(value) for value in lowering.outputs])
-        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs)
+        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs, begins[-1])
 
     def _settled(self) -> int:
         """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""
@@ -174,11 +178,11 @@ class _Assembly:
                 pending = [check for check in pending if check.value not in written]
         return result
 
-    def _loop_call(self, group: Group, origins: tuple) -> LoopCall:
+    def _loop_call(self, group: Group, origins: tuple, begin: int) -> LoopCall:
         detail: LoopDetail = group.members[0].step.detail
         body, number = self.bodies[group], self._number
         slots = tuple(range(len(self.slots), len(self.slots) + len(body.slots)))
-        self.slots += body.slots
+        self.slots += shifted(body.slots, begin)
         return LoopCall(
             detail.core.length,
             detail.core.reverse,

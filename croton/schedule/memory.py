@@ -1,4 +1,4 @@
-"""Memory: which values share a slot of the arena, by one linear scan over the calls."""
+"""Memory: which values need a slot of the arena, from which call to which; what is written in the memory of what dies shares its slot."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.kernel.language import For, Index, Kernel, Lanes, Load, Stmt, Store
+from croton.schedule.arena import Slot
 from croton.schedule.step import Value
-from croton.sizes import Size, hint, product
+from croton.sizes import Size, product
 
 
 class Access(NamedTuple):
@@ -21,9 +22,9 @@ class Access(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Where values live: a slot number each, or the input whose memory they take over; and the byte sizes that each slot must hold."""
+    """Where values live: a slot number each, or the input whose memory they take over."""
 
-    slots: tuple[tuple[Size, ...], ...]
+    slots: tuple[Slot, ...]
     slot: dict[Value, int]
     taken: dict[Value, Value]
     alias: dict[Value, Value]
@@ -119,11 +120,9 @@ def plan_memory(
             first.setdefault(owner(value), position)
     pinned = set(outputs)
     memory_of_kernel: dict[int, dict[str, list[Access]]] = {}
-    slots: list[dict[Size, None]] = []
+    slots: list[Slot] = []
     slot: dict[Value, int] = {}
     taken: dict[Value, Value] = dict(updated)
-    free_by_size: dict[Size, list[int]] = {}
-    free: dict[int, None] = {}
     heirs = {outputs[number]: inputs[key] for key, number in donated.items() if key in inputs}
     for position, call in enumerate(calls):
         owners = [owner(value) for value in call.values]
@@ -139,47 +138,21 @@ def plan_memory(
             size = _bytes(top)
             chosen = _in_place(call, place, size, dying, owners, slot, memory_of_kernel) if value is top else None
             if chosen is not None:
-                slot[top] = slot[chosen]
+                number = slot[top] = slot[chosen]
+                slots[number] = slots[number]._replace(last=last[top])
                 del dying[chosen]
                 continue
-            number = _take(size, free, free_by_size, slots)
-            slots[number][size] = None
-            slot[top] = number
-            if last[top] == position:
-                dying[top] = None
-        for value in dying:
-            number = slot[value]
-            free[number] = None
-            for size in slots[number]:
-                free_by_size.setdefault(size, []).append(number)
+            slot[top] = len(slots)
+            slots.append(Slot(size, first[top], last[top]))
     for value in list(alias):
         top = owner(value)
         if top in slot:
             slot[value] = slot[top]
-    return Memory(tuple([tuple(sizes) for sizes in slots]), slot, taken, alias)
+    return Memory(tuple(slots), slot, taken, alias)
 
 
 def _bytes(value: Value) -> Size:
     return product(value.dims) * value.dtype.itemsize
-
-
-def _take(size: Size, free: dict[int, None], free_by_size: dict[Size, list[int]], slots: list[dict[Size, None]]) -> int:
-    """A free slot: of this size, else of a size likely to be near, else a new one."""
-    found = free_by_size.get(size)
-    while found:
-        number = found.pop()
-        if number in free:
-            del free[number]
-            return number
-    likely = hint(size)
-    for count, number in enumerate(free):
-        if count > 16:
-            break
-        if any(likely <= 2 * hint(other) and hint(other) <= 2 * likely for other in slots[number]):
-            del free[number]
-            return number
-    slots.append({})
-    return len(slots) - 1
 
 
 def _in_place(

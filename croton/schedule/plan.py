@@ -13,6 +13,7 @@ from croton.algebra.loop import UNLIMITED
 from croton.algebra.node import Coef
 from croton.dtypes import DType
 from croton.kernel.language import Kernel
+from croton.schedule.arena import Arena, Slot
 from croton.schedule.product import Shape
 from croton.sizes import Size
 
@@ -148,7 +149,9 @@ Call = KernelCall | ProductCall | RoutineCall | BoundsCheck | LoopCall
 class Plan:
     """A program: run the calls in order.
 
-    slots    byte sizes that each slot of the arena must hold (the greatest of them)
+    span     the time that `slots` speak of: its calls, a loop lasting as long as a step of it
+    slots    the memory of temporaries, with those of its loops
+    arena    where the slots lie; for the step of a loop that is said by the plan around it
     inputs   the value of each input key that is read
     outputs  the value of each output; one whose home is an input is written in that input's memory
     """
@@ -156,9 +159,11 @@ class Plan:
     kernels: tuple[Kernel, ...]
     calls: tuple[Call, ...]
     values: tuple[PlanValue, ...]
-    slots: tuple[tuple[Size, ...], ...]
+    slots: tuple[Slot, ...]
     inputs: Mapping[Hashable, int]
     outputs: tuple[int, ...]
+    span: int
+    arena: Arena = Arena()
 
     @property
     def flops(self) -> Size:

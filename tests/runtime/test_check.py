@@ -30,7 +30,8 @@ GOOD = Program(
     constants=(8,),
     sizes=3,
     size_operations=(SizeOperation("multiply", 2, 0, 1),),
-    slots=((2,),),
+    slots=(2,),
+    arena=2,
 )
 
 
@@ -52,7 +53,8 @@ def test_a_good_program() -> None:
         ({"size_operations": (SizeOperation("add", 3, 0, 1),)}, r"there is no S\[3\]"),
         ({"size_operations": (SizeOperation("add", 2, 2, 1),)}, r"S\[2\] is not known"),
         ({"size_checks": (SizeCheck("less", 0, 1, 0),)}, "no relation 'less'"),
-        ({"slots": ((7,),)}, r"slot 0: S\[7\]"),
+        ({"slots": (7,)}, r"slot 0: S\[7\]"),
+        ({"arena": 7}, r"arena: S\[7\]"),
         ({"outputs": (Output("input", source=1),)}, "there is no input 1"),
         ({"outputs": (Output("old"),)}, "no kind 'old'"),
         ({"outputs": ()}, 'structure "one" with 0 outputs'),

@@ -182,13 +182,14 @@ def test_views_point_into_other_memory(loader: Loader) -> None:
 def test_slots_hold_intermediate_values(loader: Loader) -> None:
     """((x + y) + x) through a slot; sizes vary from call to call, so the arena grows and shrinks."""
     program = ADD._replace(
-        calls=(Kernel(0, (0, 1, 2), (1,)), Kernel(0, (2, 0, 4), (1,)), Zero(3, 2)),
-        inputs=(Array("float64", (1,)),) * 2,
-        outputs=(Output("new", "float64", (1,)),),
-        constants=(8,),
-        sizes=3,
-        size_operations=(SizeOperation("multiply", 2, 0, 1),),
-        slots=((2,), (0, 2)),
+        calls=(Kernel(0, (0, 1, 2), (3,)), Zero(3, 4), Kernel(0, (2, 0, 4), (3,))),
+        constants=(8, 0, 64),
+        sizes=7,
+        inputs=(Array("float64", (3,)),) * 2,
+        outputs=(Output("new", "float64", (3,)),),
+        size_operations=(SizeOperation("multiply", 4, 0, 3), SizeOperation("multiply", 5, 2, 3), SizeOperation("add", 6, 5, 5)),
+        slots=(1, 5),
+        arena=6,
     )
     f = add_function(loader, program)
     for length in (3, 0, 1000, 5, 100_000, 2):
@@ -199,7 +200,7 @@ def test_slots_hold_intermediate_values(loader: Loader) -> None:
 
 
 def test_memory_that_cannot_be_had(loader: Loader) -> None:
-    program = Program(inputs=(VECTOR,), outputs=(Output("input", source=0),), calls=(), sizes=2, slots=((1,),))
+    program = Program(inputs=(VECTOR,), outputs=(Output("input", source=0),), calls=(), sizes=2, slots=(1,), arena=1)
     huge = program._replace(size_operations=(SizeOperation("multiply", 1, 0, 0),))
     f = loader(huge._replace(inputs=(Array("bool", (0,)),)))
     assert f(np.zeros(3, np.bool_)).shape == (3,)
@@ -216,7 +217,7 @@ def test_memory_that_cannot_be_had(loader: Loader) -> None:
 
 @native_only
 def test_arena_that_cannot_be_had() -> None:
-    f = load(Program(inputs=(), outputs=(), calls=(), constants=(2**50,), sizes=1, slots=((0,),), structure="none"))
+    f = load(Program(inputs=(), outputs=(), calls=(), constants=(2**50, 0), sizes=2, slots=(1,), arena=0, structure="none"))
     with pytest.raises(MemoryError):
         f()
 
@@ -405,13 +406,14 @@ def test_routine_may_call_the_function_again(loader: Loader) -> None:
         target[...] = f(source[:-1].copy()).sum() if len(source) > 1 else 1.0
 
     program = Program(
-        inputs=(VECTOR,),
+        inputs=(Array("float64", (1,)),),
         outputs=(Output("new", "float64", ()),),
-        calls=(Routine(0, ((1, "float64", (0,)), (2, "float64", ()))),),
-        sizes=3,
-        constants=(),
-        slots=((2,),),
-        size_operations=(SizeOperation("add", 1, 0, 0), SizeOperation("multiply", 2, 1, 1)),
+        calls=(Routine(0, ((1, "float64", (1,)), (2, "float64", ()))),),
+        sizes=4,
+        constants=(0,),
+        slots=(0,),
+        arena=3,
+        size_operations=(SizeOperation("add", 2, 1, 1), SizeOperation("multiply", 3, 2, 2)),
     )
     f = loader(program, routines=[again])
     assert f(np.ones(5)) == 1.0
@@ -479,13 +481,14 @@ def test_functions_are_collected_with_their_code_and_cycles() -> None:
 def test_many_threads_call_one_function() -> None:
     """Through a slot of the arena, with the GIL released during the calls."""
     program = Program(
-        inputs=(Array("float64", (1,)), Array("float64", (1,))),
-        outputs=(Output("new", "float64", (1,)),),
-        calls=(Kernel(0, (0, 1, 2), (1,)), Kernel(0, (2, 0, 3), (1,))),
-        constants=(8,),
-        sizes=3,
-        size_operations=(SizeOperation("multiply", 2, 0, 1),),
-        slots=((2,),),
+        inputs=(Array("float64", (2,)), Array("float64", (2,))),
+        outputs=(Output("new", "float64", (2,)),),
+        calls=(Kernel(0, (0, 1, 2), (2,)), Kernel(0, (2, 0, 3), (2,))),
+        constants=(8, 0),
+        sizes=4,
+        size_operations=(SizeOperation("multiply", 3, 0, 2),),
+        slots=(1,),
+        arena=3,
         work=1,
     )
     f = add_function(load, program, limits=Limits(release_work=0))

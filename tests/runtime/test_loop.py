@@ -35,7 +35,7 @@ def all_states(reverse: bool) -> Program:
     advances = (Advance(VIEW, OUT, before, stride), Advance(VIEW + 1, OUT, after, stride), Advance(VIEW + 2, X, first, stride))
     loop = Loop(T, COUNTER, PAUSE, ONE, advances, (Begin(VIEW, H, ROW),), (), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
     views = (View(OUT, ZERO), View(OUT, ZERO), View(X, ZERO))
-    return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (ROWS, N)),), (loop,), slots=((ROW,),), views=views, **SIZES)
+    return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (ROWS, N)),), (loop,), slots=(ZERO,), arena=ROW, views=views, **SIZES)
 
 
 def last_state() -> Program:
@@ -43,7 +43,7 @@ def last_state() -> Program:
     advances = (Advance(VIEW + 2, X, ZERO, ROW),)
     loop = Loop(T, COUNTER, PAUSE, ONE, advances, (), (Rotate(VIEW, VIEW + 1, H, OUT, SLOT, ROW),), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
     views = (View(H, ZERO), View(OUT, ZERO), View(X, ZERO))
-    return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (N,)),), (loop,), slots=((ROW,),), views=views, **SIZES)
+    return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (N,)),), (loop,), slots=(ZERO,), arena=ROW, views=views, **SIZES)
 
 
 def loaded(program: Program) -> tuple[Any, Any]:
@@ -81,7 +81,7 @@ def test_loops_in_loops() -> None:
         (Kernel(0, (before, element, after), (N,)),),
     )
     outer = Loop(T, COUNTER, PAUSE, ONE, (), (), (Rotate(whole_before, whole_after, H, out, slots[1], ROW),), (inner,))
-    program = last_state()._replace(calls=(outer,), slots=((ROW,), (ROW,)), views=(View(H, ZERO),) * 5)
+    program = last_state()._replace(calls=(outer,), slots=(ZERO, ROW), arena=END, views=(View(H, ZERO),) * 5)
     x, h = np.arange(6.0).reshape(3, 2), np.array([0.5, 0.25])
     for function in loaded(program):
         np.testing.assert_array_equal(function(x, h), h + 3 * x.sum(axis=0))

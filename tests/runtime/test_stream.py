@@ -32,11 +32,12 @@ class _Draft:
         self.elements: dict[tuple[int, ...], int] = {}
         self.inputs = [Array("float64", (1, 2, 3))]
         self.shared: list[Shared] = []
-        self.slots: list[tuple[int, ...]] = []
+        self.slots: list[int] = []
         self.outputs: list[Output] = []
         self.updates: list[Update] = []
         self.values: list[tuple[tuple[str, int], tuple[int, ...]]] = []
         self.calls: list[tuple[str, list[tuple[str, int]], tuple[int, ...]]] = []
+        self.arena = self.operation("subtract", 0, 0)
 
     def operation(self, function: str, left: int, right: int) -> int:
         self.operations.append(SizeOperation(function, self.sizes, left, right))
@@ -57,7 +58,8 @@ class _Draft:
         if kind == "update" and len(self.updates) == len(self.shared):
             kind = "output"
         if kind == "slot":
-            self.slots.append((self.operation("multiply", 0, self.count(shape)),))
+            self.slots.append(self.arena)
+            self.arena = self.operation("add", self.arena, self.operation("multiply", 0, self.count(shape)))
             return kind, len(self.slots) - 1
         if kind == "output":
             self.outputs.append(Output("new", "float64", shape))
@@ -91,6 +93,7 @@ class _Draft:
             shared=tuple(self.shared),
             size_operations=tuple(self.operations),
             slots=tuple(self.slots),
+            arena=self.arena,
             updates=tuple(self.updates),
             structure=self.chance.choice(["list", "tuple"]),
             work=self.chance.choice([-1, 1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from croton.algebra.node import Coef
 from croton.dtypes import DType
 from croton.kernel.check import check
 from croton.kernel.interpret import interpret
+from croton.schedule.arena import arrange
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, evaluate
 
@@ -30,7 +32,10 @@ class Execution:
     def __init__(self, plan: Plan, inputs: Mapping[Hashable, np.ndarray], sizes: Mapping[Any, int]) -> None:
         self.plan = plan
         self.sizes = sizes
-        self.slots = [np.full(max([self.size(size) for size in slot], default=0), 0xFF, np.uint8) for slot in plan.slots]
+        # The step of a loop has an arena of its own here.
+        starts, count = (plan.arena if plan.arena.sizes else arrange(plan.slots)).starts(self.size, operator.add, max)
+        arena = np.full(count, 0xFF, np.uint8)
+        self.slots = [arena[start : start + self.size(slot.size)] for start, slot in zip(starts, plan.slots)]
         self.outputs: dict[int, np.ndarray] = {}
         self.arrays = []
         for value in plan.values:

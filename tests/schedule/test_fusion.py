@@ -117,7 +117,7 @@ def test_equal_layers_share_kernels():
         w, c = input_(f"w{layer}", (inner, outer), float32), input_(f"c{layer}", (outer,), float32)
         z = scalar("tanh", add([(contract((b, outer), [(z, 1), (w, 1)], summed=[inner]), 1), (c, 1)]))
     plan = build_plan([Operand((b, *[label for label in z.labels if label is not b]), z)])
-    assert count(plan, KernelCall) == 8 and len(plan.kernels) == 1 and len(plan.slots) == 2
+    assert count(plan, KernelCall) == 8 and len(plan.kernels) == 1 and len(set(plan.arena.places)) == 2
 
 
 def test_elementwise_work_on_contiguous_axes_is_one_lane():
@@ -136,7 +136,7 @@ def test_chains_are_cut_and_depth_is_no_limit():
         z = scalar("tanh", add([(z, 1), (x, 0.5)]))
     plan = build_plan([Operand((a,), z)])
     assert max(len(statement.body) for kernel in plan.kernels for statement in kernel.body if isinstance(statement, Lanes)) <= 400
-    assert len(plan.slots) <= 2
+    assert len(set(plan.arena.places)) <= 2
 
 
 def test_peak_memory_is_a_size():
@@ -146,5 +146,5 @@ def test_peak_memory_is_a_size():
     inner = w.labels[0]
     z = contract((b, h), [(Use(z.node, (b, inner)), 1), (w, 1)], summed=[inner])
     plan = build_plan([Operand((b,), reduce("max", z, [h]))])
-    assert evaluate(sum(slot[0] for slot in plan.slots), SIZES) == 2 * 4 * 6 * 5
+    assert plan.arena.bytes(SIZES) == 2 * 128  # of 4 * 6 * 5 bytes each, aligned
     assert evaluate(plan.flops, SIZES) > 2 * 6 * 5 * 5
