@@ -37,6 +37,12 @@ class _Loaded:
         self.stream[0] = 0
         _free(arena)
 
+    def arena_bytes(self) -> int:
+        """The memory that the arena has now, 0 without one."""
+        arena = int(self.stream[0])
+        # It begins with its capacity.
+        return ctypes.c_int64.from_address(arena).value if arena else 0
+
     def __del__(self) -> None:
         self.release_arena()
 
@@ -114,3 +120,8 @@ def call_native(function: Any, arrays: Sequence[np.ndarray]) -> Any:
 def release_arena(function: Any) -> None:
     """Give the memory for intermediate values, which a function keeps between calls, back to the system."""
     function._loaded.release_arena()
+
+
+def arena_bytes(function: Any) -> int:
+    """The memory for intermediate values that a function keeps between calls: what its greatest call since they were released has taken."""
+    return function._loaded.arena_bytes()

@@ -339,6 +339,8 @@ class PortableFunction:
     def release_arena(self) -> None:
         """Nothing is kept between calls."""
 
+    def arena_bytes(self) -> int:
+        return 0
 
 class PortableChoice:
     """A function object that picks one of several `PortableFunction`s at each call."""
@@ -363,3 +365,6 @@ class PortableChoice:
 
     def release_arena(self) -> None:
         """Nothing is kept between calls."""
+
+    def arena_bytes(self) -> int:
+        return 0

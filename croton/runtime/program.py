@@ -290,9 +290,9 @@ def every_call(calls: Iterable[Call]) -> Iterator[Call]:
 class Program(NamedTuple):
     """A compiled function without its kernels' addresses, shared arrays and routines, which `load` takes.
 
-    S[arena] is the size of the arena in bytes; `slots` lists for each slot the entry of `S` with its offset there, a multiple of 64. The GIL is released during the
-    calls if S[work] is large and there is neither an update nor a shared variable that is written. `flush_subnormals` makes the
-    calls take numbers below the smallest normal one for 0.
+    S[arena] is the size of the arena in bytes; `slots` lists for each slot the entry of `S` with its offset there, a multiple of
+    64. The GIL is released during the calls if S[work] is large and there is neither an update nor a shared variable that is
+    written. `flush_subnormals` makes the calls take numbers below the smallest normal one for 0.
     """
 
     inputs: tuple[Array, ...]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from croton.algebra.loop import UNLIMITED
@@ -163,7 +163,7 @@ class Plan:
     inputs: Mapping[Hashable, int]
     outputs: tuple[int, ...]
     span: int
-    arena: Arena = Arena()
+    arena: Arena = field(default_factory=Arena)
 
     @property
     def flops(self) -> Size:

@@ -35,7 +35,8 @@ def all_states(reverse: bool) -> Program:
     advances = (Advance(VIEW, OUT, before, stride), Advance(VIEW + 1, OUT, after, stride), Advance(VIEW + 2, X, first, stride))
     loop = Loop(T, COUNTER, PAUSE, ONE, advances, (Begin(VIEW, H, ROW),), (), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
     views = (View(OUT, ZERO), View(OUT, ZERO), View(X, ZERO))
-    return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (ROWS, N)),), (loop,), slots=(ZERO,), arena=ROW, views=views, **SIZES)
+    inputs = (Array("float64", (T, N)), Array("float64", (N,)))
+    return Program(inputs, (Output("new", "float64", (ROWS, N)),), (loop,), slots=(ZERO,), arena=ROW, views=views, **SIZES)
 
 
 def last_state() -> Program:
@@ -43,7 +44,8 @@ def last_state() -> Program:
     advances = (Advance(VIEW + 2, X, ZERO, ROW),)
     loop = Loop(T, COUNTER, PAUSE, ONE, advances, (), (Rotate(VIEW, VIEW + 1, H, OUT, SLOT, ROW),), (Kernel(0, (VIEW, VIEW + 2, VIEW + 1), (N,)),))
     views = (View(H, ZERO), View(OUT, ZERO), View(X, ZERO))
-    return Program((Array("float64", (T, N)), Array("float64", (N,))), (Output("new", "float64", (N,)),), (loop,), slots=(ZERO,), arena=ROW, views=views, **SIZES)
+    inputs = (Array("float64", (T, N)), Array("float64", (N,)))
+    return Program(inputs, (Output("new", "float64", (N,)),), (loop,), slots=(ZERO,), arena=ROW, views=views, **SIZES)
 
 
 def loaded(program: Program) -> tuple[Any, Any]:
