@@ -48,7 +48,10 @@ def build_plan(
 
 
 def _in_memory(lowering: Lowering, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> Plan:
-    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same. Nothing is said yet of where in the arena its slots lie."""
+    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same.
+
+    Nothing is said yet of where in the arena its slots lie.
+    """
     steps = legalise(steps)
     groups = recompute(fuse(steps), lowering.kept())
     plan = _Assembly(lowering, groups, donated, often).plan()
