@@ -8,7 +8,7 @@ from dataclasses import replace
 from croton.algebra.constant import array_of
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
-from croton.schedule.arena import arrange, flattened, shifted
+from croton.schedule.arena import Slot, arrange, flattened, shifted
 from croton.schedule.emit import Emitted
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
@@ -134,6 +134,7 @@ class _Assembly:
         # A loop lasts as long as the calls of one of its steps.
         spans = {position: max(1, self.bodies[group].span) for position, (group, _) in enumerate(self.parts) if group.kind == "loop"}
         self.slots, begins = flattened(memory.slots, spans, len(self.parts))
+        self.end = begins[-1]
         calls: list[Call] = []
         for use, (group, emitted), begin in zip(self.uses, self.parts, begins):
             origins = tuple(dict.fromkeys([line for member in group.members for line in member.step.origin]))
@@ -212,7 +213,8 @@ class _Assembly:
             left, right, out = self._number(detail.left), self._number(detail.right), self._number(step.out)
             packed = packed_bytes(step, shape) if self.often else None
             if packed is not None:
-                self.slots.append((packed,))
+                # It stays from step to step.
+                self.slots.append(Slot(packed, 0, self.end - 1))
             place = -1 if packed is None else len(self.slots) - 1
             return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic, place)
         routine, values, params = step.detail
