@@ -207,7 +207,7 @@ class Calls:
         right, ldb = self.frame.next_pointer(), self.leading()
         target, ldc = self.frame.next_pointer(), self.leading()
         alpha, beta, symmetric = self.scale(), self.frame.next(), self.frame.next()
-        packed, counter = self.frame.next(), self.frame.next()
+        packed, own_routine, counter = self.frame.next(), self.frame.next(), self.frame.next()
         threshold, axes = self.frame.next(), self.frame.next()
         self.narrow(m, n, k, lda, ldb, ldc)
         total = a.variable("i64", 1)
@@ -246,7 +246,7 @@ class Calls:
         a.jump(after)
         a.begin(own)
         a.store(a.load(self.frame.P, packed), self.context, WORD["packed"])
-        a.do(f"call void @croton_packed(ptr {self.context}, i64 {a.load(self.frame.S, counter)}, i64 {threshold})")
+        a.do(f"call void {a.pointer(own_routine)}(ptr {self.context}, i64 {a.load(self.frame.S, counter)}, i64 {threshold})")
         a.jump(after)
         a.begin(after)
 

@@ -12,7 +12,7 @@ from croton.runtime import callable as callable_
 from croton.runtime import layout
 from croton.runtime.check import check
 from croton.runtime.choice import Choice
-from croton.runtime.native import native
+from croton.runtime.native import native, own
 from croton.runtime.portable import PortableChoice, PortableFunction
 from croton.runtime.program import Program
 from croton.runtime.status import Refused, Status
@@ -75,7 +75,7 @@ def load(
         check(program, len(kernels), len(routines))
     if layout.WHY_NOT is not None:
         return PortableFunction(program, kernels, cells, routines, fallback, keep)
-    stream = encode(program, kernels, cells, routines, limits)
+    stream = encode(program, kernels, cells, routines, limits, own)
     assert len(stream) >= HEADER_WORDS
     owner = _Loaded(stream, (tuple(cells), tuple(routines), tuple(keep)))
     address = stream.ctypes.data

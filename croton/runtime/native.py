@@ -1,12 +1,12 @@
-"""The machine code that every compiled function shares: entry, products, pool and object slots, compiled once and kept in the
-object cache."""
+"""The machine code that compiled functions share, compiled once and kept in the object cache: entry, products, pool and object slots, which
+every function needs, and the routines of rarer products, which are made when the first program has one."""
 
 from __future__ import annotations
 
 import ctypes
 from typing import NamedTuple
 
-from croton.runtime import blas, engine, entry, layout, objectcache, pool, product, select, slots
+from croton.runtime import blas, engine, entry, layout, objectcache, packed, pool, product, select, slots, symmetric
 from croton.runtime.once import once
 
 
@@ -21,7 +21,7 @@ class Native(NamedTuple):
 
 
 def text() -> str:
-    """All of it as LLVM IR."""
+    """What every function needs as LLVM IR."""
     return "\n".join((entry.text(), select.text(), slots.text(), product.text(), pool.text()))
 
 
@@ -35,13 +35,41 @@ def _add_symbols() -> None:
     engine.add_symbol("croton_none", id(None))
 
 
+def _load(text: str) -> engine.Code:
+    """Code that is never unloaded, not even at exit: threads stand in it and objects are freed by it."""
+    code = engine.load_object(objectcache.object_code(text, variables=True))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
+    return code
+
+
 @once
 def native() -> Native:
     """The loaded machine code. Call it only where `layout.WHY_NOT` is None."""
     assert layout.WHY_NOT is None, layout.WHY_NOT
     _add_symbols()
-    code = engine.load_object(objectcache.object_code(text(), variables=True))
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))  # never unloaded, not even at exit: threads stand in it and objects are freed by it
+    code = _load(text())
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
+    for name in ("croton_parallel", "croton_gemm_piece"):
+        engine.add_symbol(name, code.address(name))
     names = ("croton_entry", "croton_select", "croton_traverse", "croton_clear", "croton_deallocate")
     return Native(*(code.address(name) for name in names))
+
+
+@once
+def _symmetric() -> int:
+    native()
+    return _load(symmetric.text()).address("croton_symmetric_part")
+
+
+@once
+def _packed() -> int:
+    native()
+    return _load(packed.text()).address("croton_packed")
+
+
+_OWN = {"symmetric": _symmetric, "packed": _packed}
+
+
+def own(name: str) -> int:
+    """The address of the routine for "symmetric" or "packed" products."""
+    return _OWN[name]()

@@ -2,19 +2,18 @@
 
 A library rearranges both matrices in every call. For a few rows that takes as long as the product; so a matrix that does not change is rearranged once,
 in the first step: into panels of as many columns as two vectors hold, zeros beyond the last, the elements of a row of a panel next to each other. A tile of
-the result, some rows times a panel, stays in registers while the sum runs.
+the result, some rows times a panel, stays in registers while the sum runs. A module of its own, made where a program has such a product.
 """
 
 from __future__ import annotations
 
 from croton.runtime.assembler import Assembler
 from croton.runtime.engine import host
+from croton.runtime.product import TRANSPOSED, WORD
 
 TYPES = ("float", "double")
 _SHORT = {"float": "f32", "double": "f64"}
 _WIDTH = {"float": 4, "double": 8}
-TRANSPOSED = 112
-"""The library's word for it."""
 VECTORS = 2
 """Vectors in a row of a panel."""
 
@@ -129,18 +128,18 @@ def _pack(kind: str) -> str:
     return a.text()
 
 
-def _panels(kind: str, word: dict[str, int]) -> str:
+def _panels(kind: str) -> str:
     """The product with the panels [low, high)."""
     a = Assembler(f"internal void @croton_panels_{kind}(ptr %context, i64 %low, i64 %high)")
     width, most = VECTORS * _registers()[0] // _WIDTH[kind], _registers()[1]
-    transposed = a.compare("eq", a.load("%context", word["a_transposed"]), TRANSPOSED)
-    lda, m, n, k, ldc = (a.load("%context", word[name]) for name in ("lda", "m", "n", "k", "ldc"))
+    transposed = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
+    lda, m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "m", "n", "k", "ldc"))
     a_row, a_column = a.choose(transposed, 1, lda), a.choose(transposed, lda, 1)
     scales = []
     for name in ("alpha", "beta"):
-        wide = a.double(a.load("%context", word[name]))
+        wide = a.double(a.load("%context", WORD[name]))
         scales.append(f"{kind} {wide if kind == 'double' else a.value(f'fptrunc double {wide} to float')}")
-    left, panels, out = (a.load("%context", word[name], "ptr") for name in ("a", "packed", "c"))
+    left, panels, out = (a.load("%context", WORD[name], "ptr") for name in ("a", "packed", "c"))
     with a.loop(a.subtract("%high", "%low")) as number:
         panel = a.add("%low", number)
         first = a.multiply(panel, width)
@@ -164,10 +163,10 @@ def _panels(kind: str, word: dict[str, int]) -> str:
     return a.text()
 
 
-def _part(word: dict[str, int]) -> str:
+def _part() -> str:
     """A thread's part of a product: some of the panels."""
     a = Assembler("internal void @croton_packed_part(ptr %context, i64 %part, i64 %parts)")
-    n, kind = a.load("%context", word["n"]), a.load("%context", word["type"])
+    n, kind = a.load("%context", WORD["n"]), a.load("%context", WORD["type"])
 
     def emit(type_: str) -> None:
         width = VECTORS * _registers()[0] // _WIDTH[type_]
@@ -182,16 +181,16 @@ def _part(word: dict[str, int]) -> str:
     return a.text()
 
 
-def _product(word: dict[str, int]) -> str:
+def _product() -> str:
     """The product of a context; the matrix is rearranged if this is the first step."""
-    a = Assembler("internal void @croton_packed(ptr %context, i64 %step, i64 %threshold)")
-    m, n, k = (a.load("%context", word[name]) for name in "mnk")
-    kind = a.load("%context", word["type"])
+    a = Assembler("void @croton_packed(ptr %context, i64 %step, i64 %threshold)")
+    m, n, k = (a.load("%context", WORD[name]) for name in "mnk")
+    kind = a.load("%context", WORD["type"])
     with a.when(a.compare("eq", "%step", 0)):
-        transposed = a.compare("eq", a.load("%context", word["b_transposed"]), TRANSPOSED)
-        ldb = a.load("%context", word["ldb"])
+        transposed = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
+        ldb = a.load("%context", WORD["ldb"])
         places = f"i64 {a.choose(transposed, 1, ldb)}, i64 {a.choose(transposed, ldb, 1)}, i64 {k}, i64 {n}"
-        b, panels = a.load("%context", word["b"], "ptr"), a.load("%context", word["packed"], "ptr")
+        b, panels = a.load("%context", WORD["b"], "ptr"), a.load("%context", WORD["packed"], "ptr")
         a.switch(kind, [lambda t=t: a.do(f"call void @croton_pack_{t}(ptr {b}, {places}, ptr {panels})") for t in TYPES])  # type: ignore[misc]
     large = a.compare("sge", a.multiply(a.multiply(m, n), a.multiply(k, 2)), "%threshold")
     shared, alone, done = a.label(), a.label(), a.label()
@@ -207,13 +206,13 @@ def _product(word: dict[str, int]) -> str:
     return a.text()
 
 
-def text(word: dict[str, int]) -> str:
-    """All of it, on a context of words at these positions; the pool's text has to be in the same module."""
-    parts = [_declarations()]
+def text() -> str:
+    """`croton_packed`, and what it calls beside `croton_parallel`."""
+    parts = [_declarations(), "declare void @croton_parallel(ptr, ptr, i64)"]
     for kind in TYPES:
         rows = _registers()[1]
         while rows:
             parts.append(_tile(kind, rows))
             rows //= 2
-        parts += [_pack(kind), _panels(kind, word)]
-    return "\n".join([*parts, _part(word), _product(word)])
+        parts += [_pack(kind), _panels(kind)]
+    return "\n".join([*parts, _part(), _product()])

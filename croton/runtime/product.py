@@ -6,9 +6,6 @@ symmetric one half is computed and copied to the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from croton.runtime import packed, transpose
 from croton.runtime.assembler import Assembler
 
 _GEMM_WORDS = (
@@ -16,13 +13,14 @@ _GEMM_WORDS = (
     *("symmetric", "total", "packed", "axes"),
 )
 WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
-"""The position of each word of a GEMM's context; after them come (count, strides of a, b, c) of each batch axis."""
+"""The position of each word of a GEMM's context; `symmetric` is the address of the routine for symmetric products, or 0.
+After these words come (count, strides of a, b, c) of each batch axis."""
 
 AXES = len(_GEMM_WORDS)
 PLAIN, TRANSPOSED, ROW_MAJOR, UPPER = 111, 112, 101, 121
-_ROW_GRAIN = 16
+ROW_GRAIN = 16
 
-_REAL = ("float", "double")
+REAL = ("float", "double")
 _LETTER = "sd"
 
 DECLARATIONS = "\n".join(
@@ -30,7 +28,7 @@ DECLARATIONS = "\n".join(
 declare void @croton_cblas_{letter}gemmt(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
 declare void @croton_cblas_{letter}gemv(i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
 declare void @croton_cblas_{letter}ger(i32, i32, i32, {real}, ptr, i32, ptr, i32, ptr, i32)"""
-    for letter, real in zip(_LETTER, _REAL)
+    for letter, real in zip(_LETTER, REAL)
 )
 ROUTINES = tuple(f"cblas_{letter}{name}" for letter in _LETTER for name in ("gemm", "gemmt", "gemv", "ger"))
 
@@ -51,10 +49,10 @@ def library_call(a: Assembler, kind: str, routine: str, arguments: list[tuple[st
                 texts.append(f"{type_} {value}")
         a.do(f"call void @croton_cblas_{letter}{routine}({', '.join(texts)})")
 
-    a.switch(kind, [lambda letter=letter, real=real: emit(letter, real) for letter, real in zip(_LETTER, _REAL)])  # type: ignore[misc]
+    a.switch(kind, [lambda letter=letter, real=real: emit(letter, real) for letter, real in zip(_LETTER, REAL)])  # type: ignore[misc]
 
 
-def _share(a: Assembler, count: str, grain: int) -> tuple[str, str]:
+def share(a: Assembler, count: str, grain: int) -> tuple[str, str]:
     """The part [low, high) of range(count) that is this thread's, cut at multiples of the grain."""
     parts = "%parts"
     each = a.value(f"sdiv i64 {a.add(count, a.subtract(parts, 1))}, {parts}")
@@ -63,10 +61,10 @@ def _share(a: Assembler, count: str, grain: int) -> tuple[str, str]:
     return low, a.smaller(a.add(low, each), count)
 
 
-def _piece(routine: str, bounds: str) -> str:
+def piece(routine: str, bounds: str, linkage: str = "") -> str:
     """One library call: the rows and columns within the bounds of the product of the matrices at a, b, c; of gemmt the upper triangle."""
     triangle = routine == "gemmt"
-    a = Assembler(f"internal void @croton_{routine}_piece(ptr %context, ptr %a, ptr %b, ptr %c, {bounds})")
+    a = Assembler(f"{linkage}void @croton_{routine}_piece(ptr %context, ptr %a, ptr %b, ptr %c, {bounds})")
     word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "symmetric", "total", "axes")}
     column, column_end = ("%row", "%row_end") if triangle else ("%column", "%column_end")
     rows, columns = a.subtract("%row_end", "%row"), a.subtract(column_end, column)
@@ -113,69 +111,23 @@ def _part() -> str:
     a = Assembler("internal void @croton_product_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
     m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
     symmetric, ordinary, tall, wide = (a.label() for _ in range(4))
-    a.fork(a.compare("ne", a.load("%context", WORD["symmetric"]), 0), symmetric, ordinary)
+    halves = a.load("%context", WORD["symmetric"], "ptr")
+    a.fork(a.compare("ne", halves, "null", "ptr"), symmetric, ordinary)
     a.begin(symmetric)
-    a.do("call void @croton_symmetric_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+    a.do(f"call void {halves}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
     a.do("ret void")
     a.begin(ordinary)
     # some of the rows, or of the columns where there are more of those
     a.fork(a.compare("sge", m, n), tall, wide)
     a.begin(tall)
-    low, high = _share(a, m, _ROW_GRAIN)
+    low, high = share(a, m, ROW_GRAIN)
     a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high}, i64 0, i64 {n})")
     a.do("ret void")
     a.begin(wide)
-    low, high = _share(a, n, _ROW_GRAIN)
+    low, high = share(a, n, ROW_GRAIN)
     a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 0, i64 {m}, i64 {low}, i64 {high})")
     a.do("ret void")
     return a.text()
-
-
-def _symmetric_part() -> str:
-    """A thread's part of a symmetric product, and its mirror image: a block on the diagonal and blocks that it shares with the others' in turn.
-
-    The blocks of p and q are a half of what p and q have in common, so that everybody has as much to do: the triangle of the block p, the
-    blocks that p has with the next ones, half way round, and where their number is even one half of the block that it has with the opposite one.
-    """
-    a = Assembler("internal void @croton_symmetric_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
-    n, ldc, kind = (a.load("%context", WORD[name]) for name in ("n", "ldc", "type"))
-    width = a.add(4, a.multiply(kind, 4))
-    each = a.round_up(a.value(f"sdiv i64 {a.add(n, a.subtract('%parts', 1))}, %parts"), _ROW_GRAIN)
-
-    def block(number: str) -> tuple[str, str]:
-        low = a.smaller(a.multiply(number, each), n)
-        return low, a.smaller(a.add(low, each), n)
-
-    def element(row: str, column: str) -> str:
-        return a.at("%c", a.multiply(a.add(a.multiply(row, ldc), column), width), "i8")
-
-    def rectangle(row: str, row_end: str, column: str, column_end: str) -> None:
-        a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 {row}, i64 {row_end}, i64 {column}, i64 {column_end})")
-        upper, lower = element(row, column), element(column, row)
-        shape = f"i64 {a.subtract(row_end, row)}, i64 {a.subtract(column_end, column)}"
-        _of_type(a, kind, lambda number: f"@croton_transpose_{number}(ptr {upper}, i64 {ldc}, ptr {lower}, i64 {ldc}, {shape})")
-
-    low, high = block("%part")
-    a.do(f"call void @croton_gemmt_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high})")
-    corner = element(low, low)
-    _of_type(a, kind, lambda number: f"@croton_mirror_{number}(ptr {corner}, i64 {a.subtract(high, low)}, i64 {ldc})")
-    with a.loop(a.value(f"sdiv i64 {a.subtract('%parts', 1)}, 2")) as before:
-        other = a.value(f"srem i64 {a.add('%part', a.add(before, 1))}, %parts")
-        rectangle(*block(a.smaller("%part", other)), *block(a.larger("%part", other)))
-    with a.when(a.compare("eq", a.value("and i64 %parts, 1"), 0)):
-        half = a.value("sdiv i64 %parts, 2")
-        first = a.value(f"srem i64 %part, {half}")
-        row, row_end = block(first)
-        middle = a.smaller(a.add(row, a.round_up(a.value(f"sdiv i64 {a.subtract(row_end, row)}, 2"), _ROW_GRAIN)), row_end)
-        mine = a.compare("slt", "%part", half)
-        rectangle(a.choose(mine, row, middle), a.choose(mine, middle, row_end), *block(a.add(first, half)))
-    a.do("ret void")
-    return a.text()
-
-
-def _of_type(a: Assembler, kind: str, call: Callable[[int], str]) -> None:
-    """Call the routine for float or double matrices."""
-    a.switch(kind, [lambda number=number: a.do(f"call void {call(number)}") for number in range(len(_REAL))])  # type: ignore[misc]
 
 
 def _inside_part() -> str:
@@ -212,7 +164,7 @@ def _batch_part() -> str:
     """A thread's part of a batch: whole products."""
     a = Assembler("internal void @croton_batch_part(ptr %context, i64 %part, i64 %parts)")
     found = a.variable("[3 x i64]")
-    low, high = _share(a, a.load("%context", WORD["total"]), 1)
+    low, high = share(a, a.load("%context", WORD["total"]), 1)
     with a.loop(a.subtract(high, low)) as index:
         a.do(f"call void @croton_batch_place(ptr %context, i64 {a.add(low, index)}, ptr {found})")
         matrices = ", ".join(f"ptr {a.load(found, place, 'ptr')}" for place in range(3))
@@ -259,7 +211,5 @@ def _gemm() -> str:
 
 def text() -> str:
     """The products as LLVM IR; the pool's text has to be in the same module."""
-    block, triangle = "i64 %row, i64 %row_end, i64 %column, i64 %column_end", "i64 %row, i64 %row_end"
-    pieces = (_piece("gemm", block), _piece("gemmt", triangle), transpose.text())
-    own = (_part(), _symmetric_part(), _inside_part(), _place(), _batch_part(), _gemm())
-    return "\n".join((DECLARATIONS, *pieces, *own, packed.text(WORD)))
+    block = "i64 %row, i64 %row_end, i64 %column, i64 %column_end"
+    return "\n".join((DECLARATIONS, piece("gemm", block), _part(), _inside_part(), _place(), _batch_part(), _gemm()))

@@ -4,7 +4,7 @@ both or neither."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,11 +92,24 @@ def _fresh(name: str, sizes: tuple[int, ...]) -> list[int]:
     return [_type(name), len(sizes), *sizes]
 
 
-def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: Limits) -> list[int]:
+class _Links(NamedTuple):
+    """What a program's calls refer to outside of it; `own` gives the address of a routine of the runtime's that not every process has loaded."""
+
+    kernels: Sequence[int]
+    routines: Sequence[Any]
+    limits: Limits
+    own: Callable[[str], int]
+
+
+def _not_loaded(name: str) -> int:
+    raise ValueError(f"the program has {name} products; give the address of their routine")
+
+
+def _call(call: Call, links: _Links) -> list[int]:
     code = CALLS.index(type(call))
     if isinstance(call, Kernel):
         record = [*call.pointers, *call.sizes]
-        return [code, kernels[call.kernel], call.range, call.work, limits.parallel_work, call.grain, int(call.finishes), len(record), *record]
+        return [code, links.kernels[call.kernel], call.range, call.work, links.limits.parallel_work, call.grain, int(call.finishes), len(record), *record]
     if isinstance(call, Gemm):
         if len(call.batch) > MAXIMUM_BATCH_AXES:
             raise ValueError(f"not supported: {len(call.batch)} batch axes of a matrix product; the most is {MAXIMUM_BATCH_AXES}")
@@ -110,10 +123,11 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
             *places,
             *_scale(call.alpha, call.powers),
             _bits(call.beta),
-            int(call.symmetric),
+            links.own("symmetric") if call.symmetric else 0,
             call.packed,
+            links.own("packed") if call.packed >= 0 else 0,
             call.counter,
-            limits.parallel_flops,
+            links.limits.parallel_flops,
             *batch,
         ]
     if isinstance(call, Gemv):
@@ -131,16 +145,16 @@ def _call(call: Call, kernels: Sequence[int], routines: Sequence[Any], limits: L
     if isinstance(call, Zero):
         return [code, call.target, call.size]
     if isinstance(call, Loop):
-        return _loop(call, code, kernels, routines, limits)
-    words = [code, id(routines[call.routine]), len(call.arrays)]
+        return _loop(call, code, links)
+    words = [code, id(links.routines[call.routine]), len(call.arrays)]
     for pointer, name, sizes in call.arrays:
         words += [pointer, *_fresh(name, sizes)]
     return words
 
 
-def _loop(call: Loop, code: int, kernels: Sequence[int], routines: Sequence[Any], limits: Limits) -> list[int]:
+def _loop(call: Loop, code: int, links: _Links) -> list[int]:
     """The way in, the calls, the way back, the way out. Where a record jumps to is relative to what follows it."""
-    inside = [word for inner in call.calls for word in _call(inner, kernels, routines, limits)]
+    inside = [word for inner in call.calls for word in _call(inner, links)]
     limited = call.limit >= 0
     going, looks = [call.going, call.going_size], [call.pause, call.weight]
     moves = [word for advance in call.advances for word in advance[:4]]
@@ -167,9 +181,10 @@ def encode(
     cells: Sequence[list[np.ndarray]] = (),
     routines: Sequence[Any] = (),
     limits: Limits = Limits(),  # noqa: B008 - immutable
+    own: Callable[[str], int] = _not_loaded,
 ) -> np.ndarray:
-    """The stream of a program whose kernels lie at these addresses, whose shared variables are these lists of one array, and
-    whose routines are these.
+    """The stream of a program whose kernels lie at these addresses, whose shared variables are these lists of one array,
+    whose routines are these, and whose symmetric and packed products are done by the routines that `own` knows by these words.
 
     The stream holds addresses: the lists and routines have to live as long as it does.
     """
@@ -207,7 +222,8 @@ def encode(
     words.append(len(program.views))
     for view in program.views:
         words += view
-    calls = [word for call in program.calls for word in _call(call, kernels, routines, limits)]
+    links = _Links(kernels, routines, limits, own)
+    calls = [word for call in program.calls for word in _call(call, links)]
     words += [len(calls), *calls]
     words += [STRUCTURES.index(program.structure)]
     words += [id(cells[update.shared]) for update in program.updates]

@@ -45,7 +45,16 @@ def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_trans
     loop = Loop(index[STEPS], len(constants), len(constants) + 1, index[0], advances, (), (), (gemm,))
     views = View(0, index[0]), View(target, index[0])
     return Program(
-        inputs, outputs, (loop,), constants, len(constants) + 3, shared, (), (), ((index[panels],),), (), views, structure="none" if added else "one"
+        inputs,
+        outputs,
+        (loop,),
+        constants,
+        len(constants) + 3,
+        shared,
+        slots=(index[0],),
+        arena=index[panels],
+        views=views,
+        structure="none" if added else "one",
     )
 
 
