@@ -46,7 +46,7 @@ def describe(left: Size, right: Size, a: int, b: int) -> str:
     size = _bounded(left) if right == 0 else None
     if size is None:
         return f"sizes {left} and {right} must be equal, but they are {a} and {b}"
-    return f"an axis has not the length for what is taken of it (a slice, an index, a window, a mask, an extreme): {size} must be at least 0"
+    return f"an axis is too short, or too long, for what is taken of it (a slice, an index, a window, a mask, an extreme): {size} must be at least 0"
 
 
 def _bounded(left: Size) -> Size | None:

@@ -86,22 +86,23 @@ def arrange(slots: Sequence[Slot]) -> Arena:
     offsets = _best(slots, likely)
     order = sorted(range(len(slots)), key=offsets.__getitem__)
     below, covered = _neighbours(slots, offsets)
-    if all(isinstance(size, int) for size in sizes):
-        below = [[] for _ in slots]
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) == len(sizes):
         places = [Place(offset) for offset in offsets]
-        end = max(range(len(slots)), key=lambda number: offsets[number] + likely[number])
+        ends = [offset + size for offset, size in zip(offsets, known)]
+        end = ends.index(max(ends))
         return Arena(tuple(sizes), tuple(places), tuple(order), (end,))
     places = [Place(0)] * len(slots)
     for number in order:
-        ends: dict[Size, None] = {}
+        below_it: dict[Size, None] = {}
         after = dict.fromkeys(below[number])
         for other in after:
             if places[other].after:
                 break
-            ends[places[other].start + sizes[other]] = None
+            below_it[places[other].start + sizes[other]] = None
         else:
-            if len(ends) < 2:
-                places[number] = Place(next(iter(ends), 0))
+            if len(below_it) < 2:
+                places[number] = Place(next(iter(below_it), 0))
                 continue
         places[number] = Place(0, tuple(after))
     last: dict[Any, int] = {}

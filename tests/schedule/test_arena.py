@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from croton.schedule.arena import ALIGNMENT, Arena, Slot, aligned, arrange, flattened, least_bytes, shifted
 from croton.sizes import Size, evaluate, symbol
 
-N, M = symbol("n", hint=100), symbol("m", hint=7)
+N, M = symbol("arena n", hint=100), symbol("arena m", hint=7)
 SIZES: tuple[Size, ...] = (N, M, N * M, 3 * N + 5, N // 2, 64 * M, 4096, 1, N * 8 + M)
 
 
@@ -40,7 +40,7 @@ def drawn(seed: int, count: int, sizes: tuple[Size, ...]) -> list[Slot]:
 @settings(max_examples=60, deadline=None)
 def test_nothing_overlaps_at_any_sizes(seed: int, count: int, n: int, m: int) -> None:
     slots = drawn(seed, count, SIZES)
-    check(slots, arrange(slots), {"n": n, "m": m})
+    check(slots, arrange(slots), {"arena n": n, "arena m": m})
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60))
@@ -51,6 +51,14 @@ def test_known_sizes_are_placed_without_work_left_for_the_call(seed: int, count:
     assert not any(place.after for place in arena.places)
     check(slots, arena, {})
     assert least_bytes(slots) <= arena.bytes({}) <= 1.25 * least_bytes(slots)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_values_without_elements_take_nothing(seed: int, count: int) -> None:
+    """One that lies last must not be taken for the end."""
+    slots = drawn(seed, count, (0, 0, 32, 64, 100))
+    check(slots, arrange(slots), {})
 
 
 def test_a_chain_takes_turns() -> None:
