@@ -146,7 +146,10 @@ def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
         if group.kind != "map":
             continue
         for member in group.members:
-            _inline_outside(member, group, pinned)
+            # What is inlined may read what is as cheap.
+            more = _inline_outside(member, group, pinned, True)
+            while more:
+                more = _inline_outside(member, group, pinned, False)
     needed = {memory_of(value) for value in kept}
     remaining: list[Group] = []
     for group in reversed(groups):
@@ -168,7 +171,8 @@ def memory_of(value: Value) -> Value:
     return value
 
 
-def _inline_outside(member: Member, group: Group, pinned: set[Value]) -> None:
+def _inline_outside(member: Member, group: Group, pinned: set[Value], narrow: bool) -> bool:
+    """Write cheap values of other groups into a step; whether there were any. If not `narrow`, none that take less memory than what they are made of."""
     step = member.step
     lane = len(group.dims) - 1
     chosen: dict[Value, Step] = {}
@@ -188,10 +192,14 @@ def _inline_outside(member: Member, group: Group, pinned: set[Value]) -> None:
         leaves = list(loads(source.body))
         if len({(leaf[2], leaf[3]) for leaf in leaves if len(leaf[3]) == rank}) > 1:
             continue
+        if not narrow and any(leaf[1].itemsize > value.dtype.itemsize for leaf in leaves):
+            continue
         if all(leaf[2].level < group.level and leaf[2].group is not group for leaf in leaves):
             chosen[value] = source
-    if chosen and sum([len(source.body) for source in chosen.values()]) + len(step.body) < 80:
-        _inline(step, chosen)
+    if not chosen or sum([len(source.body) for source in chosen.values()]) + len(step.body) >= 80:
+        return False
+    _inline(step, chosen)
+    return True
 
 
 def _inline(step: Step, sources: dict[Value, Step]) -> None:

@@ -84,8 +84,8 @@ def _reduction(
     own = tuple([dims[label] for label in places])
     rank = len(kept)
     if right is not None and dtype in (float32, float64) and _is_product(dims, left, right, gone, dtype):
-        first, first_labels = _operand(lowering, dims, left, sorted(mine), dtype)
-        second, second_labels = _operand(lowering, dims, right, sorted(others), dtype)
+        first, first_labels = _operand(lowering, dims, left, dtype)
+        second, second_labels = _operand(lowering, dims, right, dtype)
         first_labels = tuple([places[label] for label in first_labels])
         second_labels = tuple([places[label] for label in second_labels])
         twins = tuple([(places[one], places[two]) for one, two in _twins(dims, left, right, mine - others, others - mine)])
@@ -166,12 +166,14 @@ def _matched(twin: dict[int, int], labels: tuple[int, ...], others: tuple[int, .
     return len(set(twin.values())) == len(twin)
 
 
-def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], labels: list[int], dtype: DType) -> tuple[Value, tuple[int, ...]]:
+def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], dtype: DType) -> tuple[Value, tuple[int, ...]]:
     """An array for a side of a matrix product."""
     if _lies(factors, dtype):
         source, at, _ = factors[0]
         assert isinstance(source, Value), "an array"
         return source, at
+    # In the order in which the factors have them, so that two products which read it make it once, whichever side it is.
+    labels = list(dict.fromkeys([label for _, at, _ in factors for label in at]))
     places = {label: place for place, label in enumerate(labels)}
     body = BodyBuilder()
     moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in factors]
