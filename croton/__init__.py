@@ -167,6 +167,7 @@ from croton.ops.transcendental import (
 )
 from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
 from croton.transforms.body import until
+from croton.transforms.checkpoint import checkpoint
 from croton.transforms.cond import cond
 from croton.transforms.custom import custom_vjp
 from croton.transforms.grad import grad, hessian, jacobian, jvp, value_and_grad, vjp

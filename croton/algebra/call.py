@@ -75,6 +75,42 @@ def call(routine: Routine, arguments: Sequence[Operand], results: Sequence[tuple
     return operands
 
 
+def _same(value: Any, *after: Any) -> Any:
+    return value
+
+
+def _pulled_back(arguments: list[Operand], results: list[Operand], cotangents: list[Use | None]) -> list[Use | None]:
+    return [cotangents[0]] + [None] * (len(arguments) - 1)
+
+
+AGAIN = Routine("again", _same, _pulled_back, "again")
+"""(x, other values...): x, as what is computed again reads it. See `again`."""
+
+
+def again(use: Use, after: Sequence[Use]) -> Use:
+    """The value of a use under a name of its own, which is there once the other values are.
+
+    What is computed from it is not what is computed from the use itself: so a value is made a second time, when it is needed again, in place of being kept
+    until then. It takes no memory and no time. In a loop whose carries the other values come from, what is computed from it stays inside of the loop.
+    """
+    if not use.node.args and use.node.kind not in ("input", "constant"):
+        return use  # a number or the value of a label
+    axes = tuple(dict.fromkeys(use.labels))
+    arguments = [Operand(axes, use)]
+    for other in dict.fromkeys([other.node for other in after]):
+        # All of it, wherever it is read.
+        own = tuple([Label(size) for size in other.dims])
+        arguments.append(Operand(own, Use(other, own)))
+    return call(AGAIN, arguments, [(axes, use.dtype)])[0].use
+
+
+def first_result(node: Node) -> Node:
+    """The node of the first result of the call that a node is one of."""
+    if len(node.param[3]) == 1:
+        return node
+    return results_of(node, [Label(size) for size in node.dims + node.sums])[0].use.node
+
+
 def arguments_of(node: Node, labels: Sequence[Label]) -> list[Operand]:
     """The arguments of a call as arrays, read at labels for all that the node mentions."""
     return [
@@ -92,6 +128,8 @@ def results_of(node: Node, labels: Sequence[Label]) -> list[Operand]:
 def call_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
     """The same routine on other values of its arguments, read at the same labels, and perhaps at labels around: then it is called for each of those."""
     routine, place, _, layouts = node.param
+    if routine is AGAIN:
+        return again(uses[0], uses[1:])
     arguments = [Operand(argument.axes, use) for argument, use in zip(arguments_of(node, labels), uses)]
     results = [(_axes(layout, labels), dtype) for layout, dtype in layouts]
     known = set(labels)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from croton.algebra.add import add
-from croton.algebra.call import arguments_of, results_of
+from croton.algebra.call import arguments_of, first_result, results_of
 from croton.algebra.coefficient import multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
@@ -76,11 +76,11 @@ def _is_flat(node: Node, place: int) -> bool:
 class _Sweep:
     """Adjoints on their way: what each node has received so far, at labels chosen for its axes."""
 
-    __slots__ = ("axes", "loops", "parts", "reached", "received")
+    __slots__ = ("axes", "firsts", "parts", "reached", "received")
 
-    def __init__(self, reached: set[Node], loops: dict[Node, Node]) -> None:
+    def __init__(self, reached: set[Node], firsts: dict[Node, Node]) -> None:
         self.reached = reached
-        self.loops = loops
+        self.firsts = firsts
         self.parts: dict[Node, list[Received]] = {}
         self.received: dict[Node, list[Use]] = {}
         self.axes: dict[Node, tuple[Label, ...]] = {}
@@ -123,38 +123,66 @@ class _Sweep:
         """Sum up what a node has received, and pass it on to its arguments."""
         received = self.received.pop(node, None)
         if received is None:
-            if node.kind == "loop":
-                self.pass_through_loop(node, None)
+            if node.kind in TOGETHER:
+                TOGETHER[node.kind](self, node, None)
             return
         # What a line costs backwards is shown with that line; what comes together at a leaf, with the line that asks for the derivative.
         origin.current = (node.origin if node.args else None) or line
         adjoint = received[0] if len(received) == 1 else add([(use, 1) for use in received], node.dtype)
         axes = self.axes[node]
         if number_of(adjoint.node) == 0:
-            if node.kind == "loop":
-                self.pass_through_loop(node, None)
+            if node.kind in TOGETHER:
+                TOGETHER[node.kind](self, node, None)
             return
         if node in targets:
             results[node] = (adjoint, axes)
-        if node.kind == "loop":
-            self.pass_through_loop(node, Received(node, adjoint, axes))
+        if node.kind in TOGETHER:
+            TOGETHER[node.kind](self, node, Received(node, adjoint, axes))
         elif node.args:
             _RULES[node.kind](self, node, adjoint, axes)
 
-    def pass_through_loop(self, node: Node, received: Received | None) -> None:
-        """The parts of one loop go back together, when the first of them is reached."""
-        first = self.loops[node]
+    def together(self, node: Node, received: Received | None) -> list[Received]:
+        """What the parts of one loop, or the results of one call, have received, when the first of them is reached: they go back together."""
+        first = self.firsts[node]
         if received is not None:
             self.parts.setdefault(first, []).append(received)
-        if node is first:
-            for child, adjoint, frame in pull_back(self.parts.pop(first, []), self.reached, derive):
-                self.pull(child, [adjoint], ONE, frame)
+        return self.parts.pop(first, []) if node is first else []
 
 
 def _first_parts(order: Sequence[Node]) -> dict[Node, Node]:
-    """For each part of a loop the part of that loop that comes first."""
-    firsts: dict[tuple, Node] = {}
-    return {node: firsts.setdefault(loop_key(node), node) for node in order if node.kind == "loop"}
+    """For each part of a loop the part of that loop that comes first; likewise for results of calls."""
+    firsts: dict[Any, Node] = {}
+    found: dict[Node, Node] = {}
+    for node in order:
+        if node.kind == "loop":
+            found[node] = firsts.setdefault(loop_key(node), node)
+        elif node.kind == "call":
+            found[node] = firsts.setdefault(first_result(node), node)
+    return found
+
+
+def _loop(sweep: _Sweep, node: Node, received: Received | None) -> None:
+    for child, adjoint, frame in pull_back(sweep.together(node, received), sweep.reached, derive):
+        sweep.pull(child, [adjoint], ONE, frame)
+
+
+def _call(sweep: _Sweep, node: Node, received: Received | None) -> None:
+    parts = sweep.together(node, received)
+    if not parts:
+        return
+    routine = node.param[0]
+    if routine.vjp is None:
+        raise NotSupportedError(f"not supported: the derivative of {routine.name}; give the routine a vjp", node.origin)
+    labels = [Label(size) for size in node.dims + node.sums]
+    arguments, results = arguments_of(node, labels), results_of(node, labels)
+    cotangents: list[Use | None] = [None] * len(results)
+    for part, adjoint, axes in parts:
+        place = part.param[1]
+        at = dict(zip(axes, results[place].use.labels))
+        cotangents[place] = Use(adjoint.node, tuple([at.get(label, label) for label in adjoint.labels]))
+    for argument, cotangent in zip(arguments, routine.vjp(arguments, results, cotangents)):
+        if cotangent is not None and argument.use.node in sweep.reached:
+            sweep.pull(argument.use, [cotangent], ONE, argument.axes)
 
 
 def _contract(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:
@@ -242,26 +270,13 @@ def _cumulate(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) 
     sweep.pull(source, factors, ONE, (*axes, here))
 
 
-def _call(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:
-    routine, place = node.param[:2]
-    if routine.vjp is None:
-        raise NotSupportedError(f"not supported: the derivative of {routine.name}; give the routine a vjp", node.origin)
-    labels = axes + tuple([Label(size) for size in node.sums])
-    arguments = arguments_of(node, labels)
-    # A pullback is linear in the cotangents, so that each result is pulled back by itself.
-    results = results_of(node, labels)
-    cotangents: list[Use | None] = [None] * len(results)
-    cotangents[place] = adjoint
-    for argument, cotangent in zip(arguments, routine.vjp(arguments, results, cotangents)):
-        if cotangent is not None and argument.use.node in sweep.reached:
-            sweep.pull(argument.use, [cotangent], ONE, argument.axes)
-
-
 _RULES: dict[str, Callable[[_Sweep, Node, Use, tuple[Label, ...]], Any]] = {
     "contract": _contract,
     "add": _add,
     "map": _map,
     "reduce": _reduce,
     "cumulate": _cumulate,
-    "call": _call,
 }
+
+TOGETHER: dict[str, Callable[[_Sweep, Node, Received | None], None]] = {"loop": _loop, "call": _call}
+"""Kinds of which several nodes are one thing, whose derivative is passed on once."""

@@ -89,6 +89,9 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
         if step.kind == "joined":
             step.out.level = max([piece.level for piece in step.detail])
             continue
+        if step.kind == "again":
+            step.out.level = max(step.detail[0].level, _known_at(step.detail[1]))
+            continue
         if step.kind != "map":
             level = LAST if step.last else 1 + max([value.level for value in step.reads()], default=-1)
             order = nest_order(step)
@@ -112,6 +115,21 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
                 readers.setdefault(instruction[2], found)
     groups.sort(key=lambda group: group.level)
     return groups
+
+
+def _known_at(values: Sequence[Value]) -> int:
+    """The level at which these values are there, or what those of them that nobody needs would be computed from."""
+    stack, seen, level = list(values), set(values), -1
+    while stack:
+        value = stack.pop()
+        if value.level >= 0 or value.home is not None or value.step is None:
+            level = max(level, value.level)
+            continue
+        for other in value.step.reads():
+            if other not in seen:
+                seen.add(other)
+                stack.append(other)
+    return level
 
 
 def _candidates(step: Step, readers: dict[Value, Group]) -> list[Group]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from croton.schedule.step import UNDECIDED, Instruction, Step, Value, plain_labels
+from croton.schedule.step import UNDECIDED, Instruction, Step, Value, behind, plain_labels
 
 Order = tuple[int, ...]
 
@@ -70,6 +70,9 @@ def choose_layouts(
         if value.order is not UNDECIDED:
             continue
         rank = len(value.dims)
+        if step.kind == "again" and step.detail[0].order is not UNDECIDED:
+            value.order = step.detail[0].order
+            continue
         if rank < 2 or step.kind in ("routine", "scatter", "view"):
             value.order = tuple(range(rank))
             continue
@@ -100,6 +103,7 @@ def likely_order(value: Value) -> Order:
     # For each axis of what is looked at, the axis of the value that was asked for.
     place = tuple(range(len(value.dims)))
     for _ in range(FAR):
+        value = behind(value)
         step = value.step
         if value.order is not UNDECIDED or step is None:
             break
@@ -169,6 +173,9 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
     if step.kind == "joined" and rank > 1:
         same = tuple(range(rank))
         return [[(value, same) for value in (step.out, *step.detail)]]
+    if step.kind == "again" and rank > 1:
+        same = tuple(range(rank))
+        return [[(step.detail[0], same), (step.out, same)]]
     if step.kind not in ("map", "scan") or len(step.dims) < 2:
         return ()
     groups: dict[frozenset[int], list[tuple[Value, tuple[int, ...]]]] = {}

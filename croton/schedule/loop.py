@@ -16,7 +16,7 @@ from croton.algebra.node import Label, Node, Operand, Use
 from croton.schedule.layout import Order, choose_layouts, likely_order
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
-from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Step, Value
+from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Step, Value, behind
 from croton.sizes import Size
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ class Given:
         source = lowering.source(use.node)
         if type(source) is not Value or set(use.labels) != set(self.labels) or len(use.labels) != len(self.labels):
             return
-        if source.order is UNDECIDED:
+        stored_as = behind(source)
+        if stored_as.order is UNDECIDED:
             # What others make is stored in the order of its axes.
-            free = source.step is None or source.step.kind in FREE
+            free = stored_as.step is None or stored_as.step.kind in FREE
             order = None if free else tuple(range(len(source.dims)))
         else:
-            order = source.order
+            order = stored_as.order
         if order is not None:
             stored = [use.labels[axis] for axis in order]
             if step is not None and stored.pop(0) is not step:
@@ -87,9 +88,10 @@ class Given:
         labels, use = self.labels, self.use
         if self.value is not None:
             wanted = tuple([use.labels.index(labels[axis]) for axis in order])
-            if self.value.order is UNDECIDED and self.order is None:
-                self.value.order = wanted
-            if self.value.order == wanted or (self.value.order is UNDECIDED and wanted == tuple(range(len(wanted)))):
+            stored_as = behind(self.value)
+            if stored_as.order is UNDECIDED and self.order is None:
+                stored_as.order = wanted
+            if stored_as.order == wanted or (stored_as.order is UNDECIDED and wanted == tuple(range(len(wanted)))):
                 return self.value
         body = BodyBuilder()
         places = {axis: place for place, axis in enumerate(labels)}

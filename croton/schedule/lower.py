@@ -20,7 +20,7 @@ from croton.schedule.loop import loop_parts, lower_loop
 from croton.schedule.reduction import lower_arg, lower_reduce
 from croton.schedule.routine import lower_call
 from croton.schedule.running import lower_cumulate
-from croton.schedule.step import FREE, UNDECIDED, Body, BodyBuilder, Inline, Operands, Source, Step, Value
+from croton.schedule.step import FREE, SHARING, UNDECIDED, Body, BodyBuilder, Inline, Operands, Source, Step, Value
 from croton.sizes import Size
 
 
@@ -247,7 +247,7 @@ class Lowering:
         source = self._sources[node]
         rank = len(axes)
         # The value itself, and not what its step makes: a loop makes many.
-        value = source if isinstance(source, Value) and source not in taken and source.step is not None and source.step.kind != "view" else None
+        value = source if isinstance(source, Value) and source not in taken and source.step is not None and source.step.kind not in SHARING else None
         carried = None if self._placed else self.inputs.get(Slot("carry", number))
         order = tuple(range(rank)) if self._placed else UNDECIDED if carried is None else carried.order
         if value is None or len(labels) != rank or set(labels) != set(axes) or not _stored(value, tuple([labels.index(axis) for axis in axes]), order):
@@ -271,15 +271,36 @@ class Lowering:
     def _drop_dead(self) -> None:
         live = set(self.outputs)
         live.update([check[0] for check in self.checks])
-        kept = []
+        kept, dead = [], []
         for step in reversed(self.steps):
             if live.isdisjoint(step.makes()):
-                for value in step.makes():
-                    value.step = None
+                dead += step.makes()
                 continue
             kept.append(step)
             live.update(step.reads())
         self.steps = kept[::-1]
+        for step in self.steps:
+            if step.kind == "again":
+                source, after = step.detail
+                step.detail = (source, _needed(after, live))
+        for value in dead:
+            value.step = None
+
+
+def _needed(values: Sequence[Value], live: set[Value]) -> tuple[Value, ...]:
+    """The values, or in place of those that nothing reads what they would be computed from."""
+    found: dict[Value, None] = {}
+    stack, seen = list(values), set(values)
+    while stack:
+        value = stack.pop()
+        if value in live or value.step is None:
+            found[value] = None
+            continue
+        for other in value.step.reads():
+            if other not in seen:
+                seen.add(other)
+                stack.append(other)
+    return tuple(found)
 
 
 def _stored(value: Value, axes: tuple[int, ...], order: tuple[int, ...]) -> bool:

@@ -132,7 +132,7 @@ def plan_memory(
             # Only where it is made: calls after that read it too, and the donor may be needed in between.
             made = value is top and first[top] == position
             if made and position > settled and top in pinned and top in heirs and top not in taken and call.kernel is not None:
-                _inherit(call, place, heirs[top], last, position, taken, memory_of_kernel)
+                _inherit(call, place, heirs[top], owners, last, position, taken, memory_of_kernel)
             if top.home is not None or top in pinned or top in slot:
                 continue
             size = _bytes(top)
@@ -184,6 +184,7 @@ def _inherit(
     call: CallUse,
     place: int,
     donor: Value,
+    owners: list[Value],
     last: dict[Value, int],
     position: int,
     taken: dict[Value, Value],
@@ -194,7 +195,7 @@ def _inherit(
     if call.kernel is None or donor.dims != output.dims or donor.dtype is not output.dtype or last.get(donor, -1) > position or call.values.count(output) > 1:
         return
     if last.get(donor, -1) == position:
-        if call.values.count(donor) != 1:
+        if call.values.count(donor) != 1 or owners.count(donor) != 1:
             return
         found = memory_of_kernel.get(call.number)
         if found is None:

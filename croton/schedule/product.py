@@ -172,6 +172,8 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
                 step.out.view = source
             else:
                 step = _copying(step, copy)
+        elif step.kind == "again":
+            step.out.view = step.detail[0]
         if step.kind != "product":
             result.append(step)
             continue

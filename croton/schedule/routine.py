@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from croton.algebra.call import Routine
+from croton.algebra.call import AGAIN, Routine
 from croton.algebra.node import Node
 from croton.schedule.step import BodyBuilder, Source, Step, Value
+from croton.sizes import Size
 
 if TYPE_CHECKING:
     from croton.schedule.lower import Lowering
@@ -16,20 +17,36 @@ if TYPE_CHECKING:
 
 def lower_call(lowering: Lowering, node: Node) -> Source:
     """A routine of a library or of the user, whose arguments are arrays."""
+    if node.param[0] is AGAIN:
+        return _again(lowering, node)
     routine, place, layouts, _ = node.param
     sizes = node.dims + node.sums
     values, shapes = [], []
     for layout, (child, positions) in zip(layouts, node.args):
         labels = tuple([position for position in layout if position is not None])
         shapes.append(tuple([1 if position is None else sizes[position] for position in layout]))
-        source = lowering.source(child)
-        if type(source) is not Value or positions != labels:
-            body = BodyBuilder()
-            places = {label: number for number, label in enumerate(labels)}
-            result = lowering.read(body, source, tuple([places[label] for label in positions]))
-            source = lowering.emit(tuple([sizes[label] for label in labels]), len(labels), None, body.finish(result))
-        values.append(source)
+        values.append(_array(lowering, lowering.source(child), positions, labels, sizes))
     return _routine(lowering, node, routine, values, (place, tuple(shapes)))
+
+
+def _array(lowering: Lowering, source: Source, positions: tuple[int, ...], labels: tuple[int, ...], sizes: tuple[Size, ...]) -> Value:
+    """A source that is read at some labels as an array with others for its axes."""
+    if type(source) is Value and positions == labels:
+        return source
+    body = BodyBuilder()
+    places = {label: number for number, label in enumerate(labels)}
+    result = lowering.read(body, source, tuple([places[label] for label in positions]))
+    return lowering.emit(tuple([sizes[label] for label in labels]), len(labels), None, body.finish(result))
+
+
+def _again(lowering: Lowering, node: Node) -> Source:
+    """The same memory, which is read once other values are there."""
+    (child, positions), *others = node.args
+    source = _array(lowering, lowering.source(child), positions, tuple(range(len(node.dims))), node.dims)
+    after = [found for found in [lowering.source(other) for other, _ in others] if isinstance(found, Value)]
+    value = Value(source.dims, source.dtype)
+    lowering.add(Step(value, "again", source.dims, None, (), (source, after), lowering.origin))
+    return value
 
 
 def lower_argsort(lowering: Lowering, node: Node) -> Source:

@@ -37,6 +37,9 @@ COSTS.update(add=1, sub=1, mul=1, fma=2, neg=1, div=4)
 """Costs of instructions in additions."""
 
 
+SHARING = ("view", "again")
+"""Kinds of steps that compute nothing: their value is the memory of another."""
+
 UNDECIDED: Any = (None,)
 """The order of a value whose layout is not chosen yet."""
 
@@ -82,6 +85,13 @@ class Value:
 
     def __repr__(self) -> str:
         return f"<{'' if self.home is None else self.home[0]}{id(self) % 9973}{list(self.dims)}>"
+
+
+def behind(value: Value) -> Value:
+    """The value that another is which is to be read once others are there: it is stored as that one is."""
+    while value.step is not None and value.step.kind == "again":
+        value = value.step.detail[0]
+    return value
 
 
 class Inline(NamedTuple):
@@ -137,11 +147,11 @@ class Step:
     """One value's making.
 
     kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", "loop", "view": other axes for the same memory,
-             or "joined": values that lie side by side
+             "joined": values that lie side by side, or "again": the same memory, read once other values are there
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
-    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, (source, step that copies) of a view, or the pieces of
-             what is joined
+    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, (source, step that copies) of a view, the pieces of
+             what is joined, or (source, other values) of "again"
     last     it writes memory that others read, so it comes after everything else
     """
 
@@ -182,6 +192,9 @@ class Step:
             found += [source, *[value for value in copy.reads() if value.step is not None and value.step.kind == "view"]]
         elif self.kind == "joined":
             found += self.detail
+        elif self.kind == "again":
+            # The others are waited for if something else reads them; nothing is computed for that.
+            found.append(self.detail[0])
         elif self.kind == "scatter" and self.detail.base is not None:
             found.append(self.detail.base)
         return found

@@ -54,11 +54,7 @@ def custom_vjp(forward: Callable[..., Any] | None = None, backward: Callable[...
         xs, _ = flatten(arguments)
         ys, structure = flatten(map_structure(asarray, value_of(*arguments)))
         rule = Rule(pullback, arguments, ys, structure)
-        inputs = (*ys, *xs, *rule.captured)
-        carried = (*[False] * len(ys), *[True] * len(xs), *[False] * len(rule.captured))
-        op = Op("custom_vjp", _infer, _meaning, _reference, carried, ("rule", "place", "sizes"))
-        sizes = tuple([symbol.size for symbol in rule.symbols])
-        return unflatten(structure, [apply(op, inputs, (rule, place, sizes)) if y.dtype.is_float else y for place, y in enumerate(ys)])
+        return unflatten(structure, rule.marked("custom_vjp", ys, xs))
 
     return marked
 
@@ -90,6 +86,14 @@ class Rule:
             _check(x, gradient)
         self._close([*held, *[seed for seed in seeds if seed is not None]], gradients)
         self._measure(xs)
+
+    def marked(self, name: str, ys: Sequence[Expr], xs: Sequence[Expr]) -> list[Expr]:
+        """The results, marked as having this pullback to the arguments."""
+        inputs = (*ys, *xs, *self.captured)
+        carried = (*[False] * len(ys), *[True] * len(xs), *[False] * len(self.captured))
+        op = Op(name, _infer, _meaning, _reference, carried, ("rule", "place", "sizes"))
+        sizes = tuple([symbol.size for symbol in self.symbols])
+        return [apply(op, inputs, (self, place, sizes)) if y.dtype.is_float else y for place, y in enumerate(ys)]
 
     def _close(self, held: Sequence[Expr], gradients: Sequence[Expr | None]) -> None:
         """What is read from outside becomes an argument like the others."""
@@ -240,11 +244,9 @@ def _pullback(
 ) -> list[Use | None]:
     """The cotangents of the arguments: the graph of the rule, with what is here in place of its placeholders."""
     rule, around = mark.rule, mark.around
-    place = next(i for i, cotangent in enumerate(cotangents) if cotangent is not None)
-    cotangent = cotangents[place]
-    assert cotangent is not None
-    front, own = results[place].axes[:around], results[place].axes
-    outer = [*front, *[label for label in dict.fromkeys(cotangent.labels) if label not in own]]
+    front = results[0].axes[:around]
+    seeds = [label for result, use in zip(results, cotangents) if use is not None for label in use.labels if label not in result.axes]
+    outer = list(dict.fromkeys([*front, *seeds]))
     inside = {label: Label(label.size, ambient=True) for label in outer}
     # The results themselves are differentiated by this rule too.
     given = [_inner(operand, around, inside) for operand in results]
@@ -252,8 +254,8 @@ def _pullback(
     operands: dict[Expr, Operand] = dict(zip(rule.placeholders, given))
     for i, leaf in enumerate(rule.cotangents):
         if leaf is not None:
-            use = cotangent if i == place else algebra.constant(0, leaf.dtype)
-            operands[leaf] = _inner(Operand(results[i].axes, use), around, inside)
+            use = cotangents[i]
+            operands[leaf] = _inner(Operand(results[i].axes, algebra.constant(0, leaf.dtype) if use is None else use), around, inside)
     wanted = [gradient for gradient in rule.gradients if gradient is not None]
     lowering = _Lowering(list(walk(wanted)), dict(zip(rule.symbols, mark.sizes)))
     lowering.operands.update(operands)
