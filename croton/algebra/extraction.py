@@ -39,6 +39,7 @@ class Extraction:
         self.memo: Memo = {}
         self.carries: list[Node] = []
         self.inner: list[Node] = []
+        self.wanted: list[Node] = []
         self.given: dict[tuple, tuple[Node, Use]] = {}
         self.elements: list[tuple[Node, Use]] = []
         self.fixed: list[tuple[Node, Use]] = []
@@ -56,7 +57,8 @@ class Extraction:
         if recurrence.whole:
             self._take_elements()
         news = [recurrence.news[place] for place in self.together]
-        self.inner = [node for node in open_nodes([use.node for use in news]) if self._is_inside(node)]
+        self.wanted = [use.node for use in recurrence.wanted if use.node in recurrence.bound and not self.masks[use.node] & ~self.live]
+        self.inner = [node for node in open_nodes([*[use.node for use in news], *self.wanted]) if self._is_inside(node)]
         for node in self.inner:
             if node not in self.memo:
                 self._rebuild(node)
@@ -97,7 +99,7 @@ class Extraction:
             return kept  # steps that are left out tap nothing
         for node in self.inner:
             labels, use = self.memo[node]
-            if is_worth_keeping(node) and use.node.kind != "input" and use.node.args and len(set(use.labels)) == len(use.labels):
+            if (is_worth_keeping(node) or node in self.wanted) and use.node.kind != "input" and use.node.args and len(set(use.labels)) == len(use.labels):
                 kept[node] = (labels, loop.tap(use))
         return kept
 

@@ -19,8 +19,8 @@ from croton.algebra.history import read_at
 from croton.algebra.loop import UNLIMITED, Loop, core_of, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Coef, Label, Node, Use
 from croton.algebra.pointwise import scalar
-from croton.algebra.recurrence import Carry, Element, Recurrence
-from croton.algebra.stand_in import mark
+from croton.algebra.recurrence import Carry, Element, Recurrence, computed_again
+from croton.algebra.stand_in import mark, open_nodes
 from croton.dtypes import int64
 from croton.util.errors import NotSupportedError
 
@@ -98,13 +98,23 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
                 is_element = any(slot is element for element in core.elements)
                 new = value if is_element else add([(stand_in, ONE), (value, ONE)], slot.dtype)
                 carries.append(Carry(stand_in.node, axes, zero(slot.dtype), new))
-    back = Recurrence(step, carries, elements, not core.reverse, known_of(loop) if limit is None else None, None, limit, not core.late)
+    inside = _computed_again(derivatives, marks) if limit is None else set()
+    sums: dict[int, int] = {}
+    for number, ((entry, axes, _), found) in enumerate(zip(wanted, derivatives[len(floats) :])):
+        if found is not None and found[0].node in inside and not any(entry is element for element in core.elements):
+            # Of what is computed again in each step nothing is kept for a sum over all of them.
+            total = mark(axes, entry)
+            sums[number] = len(carries)
+            carries.append(Carry(total.node, axes, zero(entry.dtype), add([(total, ONE), (_named(found, axes), ONE)], entry.dtype)))
+    asked = [_named(found, axes) for (_, axes, _), found in zip(wanted, derivatives[len(floats) :]) if found is not None and found[0].node in inside]
+    known = known_of(loop) if limit is None else None
+    back = Recurrence(step, carries, elements, not core.reverse, known, None, limit, not core.late, asked)
 
     for number, place in enumerate(floats):
         if loop.inits[place].node in reached:
             yield loop.inits[place], back.final(number), loop.carry_axes[place]
     places = itertools.count(len(floats))
-    for (slot, axes, use), found in zip(wanted, derivatives[len(floats) :]):
+    for number, ((slot, axes, use), found) in enumerate(zip(wanted, derivatives[len(floats) :])):
         if found is None:
             continue
         if done is not None:
@@ -113,6 +123,9 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
                 yield use, _where(back.after(place), done), (step, *axes)
             else:
                 yield use, back.final(place), axes
+            continue
+        if number in sums:
+            yield use, back.final(sums[number]), axes
             continue
         lifted = back.lift(_named(found, axes))
         is_element = any(slot is element for element in core.elements)
@@ -139,6 +152,16 @@ def _done(loop: Loop, limit: Use) -> Use:
 
 def _where(use: Use, condition: Use) -> Use:
     return contract({*use.labels, *condition.labels}, [(use, 1), (condition, 1)], ONE, (), use.node.dtype)
+
+
+def _computed_again(derivatives: Sequence[Any], adjoints: Sequence[Use]) -> set[Node]:
+    """What is computed again in a step of the way back, once an adjoint is known."""
+    masks: dict[Node, int] = {adjoint.node: 1 for adjoint in adjoints}
+    nodes = open_nodes([found[0].node for found in derivatives if found is not None])
+    for node in nodes:
+        if any(masks.get(arg[0]) for arg in node.args):
+            masks[node] = 1
+    return computed_again(nodes, masks)
 
 
 class _Taken:

@@ -12,10 +12,11 @@ one more label, the step: a product of each element with a weight becomes one pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
+from croton.algebra.call import AGAIN
 from croton.algebra.extraction import Extraction, is_number
 from croton.algebra.history import Constant, Few, History, Late, Looped, Running
 from croton.algebra.loop import Loop, open_loop, part_of, results_of
@@ -42,7 +43,11 @@ class Element(NamedTuple):
 
 
 class Recurrence:
-    """A recurrence that has been taken apart. `step` is the label of its steps, which results are read at."""
+    """A recurrence that has been taken apart. `step` is the label of its steps, which results are read at.
+
+    What is computed again once a carry is known (see `again`) stays inside of the loop, and so does what depends on it: carries that it is added to, and
+    those of the values `wanted` that will be asked for in all steps.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class Recurrence:
         stop: int | None = None,
         limit: Use | None = None,
         late: bool = False,
+        wanted: Sequence[Use] = (),
     ) -> None:
         self.step = step if step.ambient else Label(step.size, ambient=True)
         self.reverse = reverse
@@ -73,6 +79,7 @@ class Recurrence:
         self.late = late
         self.whole = stop is not None or limit is not None
         self._grow(carries)
+        self.wanted = rebuild([self._inside(use) for use in wanted], _keep, dict(self.grown), is_closed)
         if isinstance(step.size, int) and step.size <= 1 and not self.whole:
             self._without_loop(step.size)
             return
@@ -174,14 +181,20 @@ class Recurrence:
             # What only depends on elements is not computed either for steps that are left out.
             places.update(dict.fromkeys(self.elements, count))
         masks: dict[Node, int] = {}
-        for node in open_nodes([use.node for use in self.news]):
+        nodes = open_nodes([use.node for use in (*self.news, *self.wanted)])
+        for node in nodes:
             mask = 1 << places[node] if node in places else 0
             for arg in node.args:
                 mask |= masks.get(arg[0], 0)
             masks[node] = mask
         self.masks = masks
+        self.bound = computed_again(nodes, masks)
         feeds = [masks.get(use.node, 0) for use in self.news]
         reach = list(feeds)
+        for place, use in enumerate(self.news):
+            if use.node in self.bound:
+                # It is made in the loop that makes what it depends on.
+                reach = [mask | 1 << place if feeds[place] >> other & 1 else mask for other, mask in enumerate(reach)]
         for via in range(count):
             for place in range(count):
                 if reach[place] >> via & 1:
@@ -202,7 +215,7 @@ class Recurrence:
         history: History | None = None
         if alone and self._is_still(place):
             history = Constant(*self._begun(place))
-        elif alone and not feeds[place] >> place & 1:
+        elif alone and not feeds[place] >> place & 1 and self.news[place].node not in self.bound:
             history = Late(*self._begun(place), self.lifted(self.news[place]))
         elif alone:
             term = self._summand(place)
@@ -256,7 +269,7 @@ class Recurrence:
             use = Use(child, tuple([labels[i] for i in positions]))
             if child is itself and use.labels == axes and coef == ONE:
                 found += 1
-            elif self.masks.get(child, 0) >> place & 1:
+            elif self.masks.get(child, 0) >> place & 1 or child in self.bound:
                 return None
             else:
                 rest.append((use, coef))
@@ -270,6 +283,16 @@ def _keep(*_: object) -> None:
     return None
 
 
+def computed_again(nodes: Sequence[Node], masks: Mapping[Node, int]) -> set[Node]:
+    """Those of some nodes, arguments first, that are computed again in a step, once something that has a mask is known; and what depends on them."""
+    found: set[Node] = set()
+    for node in nodes:
+        later = node.kind == "call" and node.param[0] is AGAIN and any(masks.get(arg[0]) for arg in node.args[1:])
+        if later or any(arg[0] in found for arg in node.args):
+            found.add(node)
+    return found
+
+
 def loop_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
     """A part of the same loop on other arguments. What they are read at besides becomes axes of the carries."""
     loop = open_loop(node, labels, uses)
@@ -281,7 +304,8 @@ def loop_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
     carries = [Carry(c, own, init, new) for c, own, init, new in zip(loop.core.carries, loop.carry_axes, loop.inits, results_of(loop))]
     given = [*zip(loop.core.elements, loop.element_axes, loop.sequences), *zip(loop.core.fixed, loop.fixed_axes, loop.fixed)]
     limit = None if loop.core.limit is None else loop.fixed[loop.core.limit]
-    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse, None, loop.core.stop, limit, loop.core.late)
+    wanted = [] if part.node is None else [Use(part.node, tuple(axes[1:]))]
+    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse, None, loop.core.stop, limit, loop.core.late, wanted)
     if part.kind == "states":
         return again.states(part.place, axes[0])
     if part.kind == "final":

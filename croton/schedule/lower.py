@@ -132,13 +132,19 @@ class Lowering:
         result = self.read(body, source, tuple(range(len(dims))))
         return self.emit(dims, len(dims), None, body.finish(result))
 
-    def view(self, source: Value, copy: Value) -> Value:
-        """The value that a step copies as a view of its source, which the copy becomes again if storage orders are in the way."""
+    def view(self, source: Value, copy: Value, order: tuple[int, ...] | None = None) -> Value:
+        """The value that a step copies as a view of its source, which the copy becomes again if storage orders are in the way.
+
+        `order` says which axes of the value follow one another in the memory of the source, where it is not all in turn.
+        """
         key = ("view", source, copy)
         value = self.known.get(key)
         if value is None:
             value = self.known[key] = Value(copy.dims, copy.dtype)
-            self.add(Step(value, "view", copy.dims, None, (), (source, copy.step), self.origin))
+            if order is not None:
+                value.order = order
+            order = order or tuple(range(len(copy.dims)))
+            self.add(Step(value, "view", copy.dims, None, (), (source, copy.step, order), self.origin))
         return value
 
     def check_bounds(self, node: Node, bound: Size) -> None:

@@ -167,8 +167,8 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
     copies: dict[tuple, Value] = {}
     for step in steps:
         if step.kind == "view":
-            source, copy = step.detail
-            if _in_order(source) and _in_order(step.out):
+            source, copy, order = step.detail
+            if _in_order(source) and step.out.order == order:
                 step.out.view = source
             else:
                 step = _copying(step, copy)

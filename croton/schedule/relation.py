@@ -99,9 +99,22 @@ class _Lowering:
     def value(self) -> Value:
         copied = self.copied()
         source = self._same_memory()
-        if source is None:
-            return copied
-        return self.lowering.view(source, copied)
+        if source is not None:
+            return self.lowering.view(source, copied)
+        walked = self._walked()
+        return copied if walked is None else self.lowering.view(walked[0], copied, walked[1])
+
+    def _walked(self) -> tuple[Value, tuple[int, ...]] | None:
+        """A value whose memory the node goes through from the beginning, and its axes from the slowest one; None if it does not, or computes something."""
+        solved = self.solved
+        if len(solved.factors) != 1 or solved.factors[0].power != 1 or self.coef != ONE or solved.repeat or solved.predicates:
+            return None
+        source = self.lowering.source(self.node.args[solved.factors[0].argument][0])
+        axes = _labels_of(solved.output)
+        if type(source) is not Value or source.dtype is not self.node.dtype or axes is None or set(axes) != set(solved.loop) or len(set(axes)) < len(axes):
+            return None
+        order = self._axes_of_view(source, solved.factors[0].at)
+        return None if order is None or len(order) != len(axes) else (source, tuple([axes.index(label) for label in order]))
 
     def _same_memory(self) -> Value | None:
         """The value that the node is, element for element in C order, with other axes; None if it computes something."""
@@ -222,7 +235,8 @@ class _Lowering:
                 return None
             order.append(found[0])
             stride = stride * self.solved.sizes[found[0]]
-        return order[::-1] if order and stride == product(source.dims) else None
+        # It may end before the value does.
+        return order[::-1] if order else None
 
     def _view(self, source: Value, at: Sequence[Row], order: list[int]) -> Value:
         labels = {label: number for number, label in enumerate(order)}

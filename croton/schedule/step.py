@@ -150,7 +150,7 @@ class Step:
              "joined": values that lie side by side, or "again": the same memory, read once other values are there
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
-    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, (source, step that copies) of a view, the pieces of
+    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, (source, step that copies, order) of a view, the pieces of
              what is joined, or (source, other values) of "again"
     last     it writes memory that others read, so it comes after everything else
     """
@@ -187,7 +187,7 @@ class Step:
         elif self.kind == "loop":
             found += self.detail.reads()
         elif self.kind == "view":
-            source, copy = self.detail
+            source, copy, _ = self.detail
             # the copy that a view may become reads other views, which must not be dropped before that is known
             found += [source, *[value for value in copy.reads() if value.step is not None and value.step.kind == "view"]]
         elif self.kind == "joined":

@@ -74,7 +74,7 @@ class _Lowering:
         self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
         self.anchored: frozenset[Expr] = frozenset()
-        self.loops = Loops(self.operands, sizes)
+        self.loops = Loops(self.operands, sizes, self.order, self.lower)
 
     def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
         """A lowering of the same outputs in which the variables are anchored; what does not depend on them is shared."""
@@ -92,7 +92,11 @@ class _Lowering:
         return inner
 
     def run(self) -> None:
-        for node in self.order:
+        self.lower(self.order)
+
+    def lower(self, order: Iterable[Expr]) -> None:
+        """Lower these nodes, inputs first, and whatever is asked for with them."""
+        for node in order:
             if node in self.operands:
                 continue
             origin.current = node.line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from croton import algebra
@@ -11,15 +12,25 @@ from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
 from croton.sizes import substitute
 from croton.transforms.loop_nodes import CARRY, ELEMENT, STACKED, Shape
+from croton.util.order import children_first
 
 
 class Loops:
     """The loops of one lowering: each is taken apart once, for all its results."""
 
-    def __init__(self, operands: dict[Expr, Operand], sizes: dict) -> None:
+    def __init__(
+        self,
+        operands: dict[Expr, Operand],
+        sizes: dict,
+        order: Iterable[Expr],
+        lower: Callable[[Iterable[Expr]], None],
+    ) -> None:
         self.operands = operands
         self.sizes = sizes
         self.known: dict[tuple, tuple[Recurrence, Label]] = {}
+        self.order = order
+        self.lower_all = lower
+        self.stacked: dict[tuple, list[Expr]] | None = None
 
     def lower(self, node: Expr) -> Operand:
         """The value of an operation of a loop."""
@@ -52,10 +63,12 @@ class Loops:
         shape = Shape(*node.params)
         count, also = shape.carries, shape.sequences
         inputs = node.inputs[: 3 * count + 2 * also]
-        key = (tuple([x.id for x in inputs]), shape[2:5])
+        key = _key(node)
         found = self.known.get(key)
         if found is not None:
             return found
+        ys = self._stacked(key)
+        self.lower_all(children_first(ys, lambda x: () if x in self.operands else x.inputs))
         length = substitute(shape.length, self.sizes)
         step = Label(length, ambient=True)
         carries = []
@@ -71,8 +84,24 @@ class Loops:
             if whole.axes[0] in whole.use.labels:
                 node_of, labels = _input_below(part.use)
                 elements.append(Element(node_of, labels, algebra.relabel(whole.use, {whole.axes[0]: step, **dict(zip(whole.axes[1:], part.axes))})))
-        found = self.known[key] = (Recurrence(step, carries, elements, shape.reverse, None, None if shape.stop < 0 else shape.stop), step)
+        wanted = [self.operands[y].use for y in ys]
+        found = self.known[key] = (Recurrence(step, carries, elements, shape.reverse, None, None if shape.stop < 0 else shape.stop, wanted=wanted), step)
         return found
+
+    def _stacked(self, key: tuple) -> list[Expr]:
+        """What is wanted of a loop in all steps."""
+        if self.stacked is None:
+            self.stacked = {}
+            for node in self.order:
+                if node.op is STACKED:
+                    self.stacked.setdefault(_key(node), []).append(node.inputs[-1])
+        return self.stacked.get(key, [])
+
+
+def _key(node: Expr) -> tuple:
+    """What the results of one loop have in common."""
+    shape = Shape(*node.params)
+    return tuple([x.id for x in node.inputs[: 3 * shape.carries + 2 * shape.sequences]]), shape[2:5]
 
 
 def _input_below(use: Any) -> Any:

@@ -77,7 +77,7 @@ def test_an_arena_is_as_large_as_the_sizes_of_the_call() -> None:
 
 @pytest.mark.parametrize(("activation", "most"), [(cr.tanh, 13), (cr.sigmoid, 13), (cr.relu, 14.5)], ids=lambda value: getattr(value, "__name__", ""))
 def test_the_way_back_keeps_one_value_a_layer(activation: Callable[[Any], Any], most: float) -> None:
-    """Of 12 layers what came out of each, and one cotangent; slopes are made where they are read, operands of products once. Of relu a bool for each element."""
+    """Of 12 layers what came out of each, and one cotangent; slopes are made where they are read. Of relu a bool for each element."""
     x = h = cr.matrix("x")
     weights = [cr.shared(np.eye(32) * (i + 1), name=f"w{i}") for i in range(12)]
     for weight in weights:
