@@ -15,10 +15,11 @@ from croton.ops.logic import logical_and, logical_not, where
 from croton.sizes import Size
 from croton.transforms.body import Body, adopted_value, check_carry
 from croton.transforms.loop_nodes import CARRY, ELEMENT, FINAL, STACKED
+from croton.transforms.segments import check_segments, in_segments
 from croton.transforms.taps import Taps
 from croton.transforms.vmap import deeper
-from croton.util.errors import ArgumentError, ShapeError
-from croton.util.structure import flatten, unflatten
+from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
+from croton.util.structure import flatten, map_structure, unflatten
 
 
 def scan(
@@ -29,6 +30,7 @@ def scan(
     reverse: bool = False,
     *,
     truncate: int | None = None,
+    checkpoint: int | str | None = None,
 ) -> tuple[Any, ...]:
     """A loop over the first axis of `xs`: `carry, y = function(carry, x)` for each element in turn. Returns the last carry and all y, stacked.
 
@@ -42,17 +44,47 @@ def scan(
     with the number of steps that were done; ys have a row for every element all the same, which is 0 for steps that were not.
 
     `truncate=k` cuts the steps into stretches of k, counted from the last: derivatives do not pass from one stretch to the one before it.
+
+    `checkpoint` saves memory: of n steps derivatives keep n values of the carry, and others that they need; with a number of segments only those between
+    segments and those of one segment, the others are computed again. "sqrt" makes about as many segments as they have steps, and keeps about 2 sqrt(n).
     """
     if truncate is not None and (isinstance(truncate, bool) or not isinstance(truncate, int) or truncate <= 0):
         raise ArgumentError(f"scan: truncate is how many steps a derivative goes back, an integer > 0 or None, got {truncate!r}")
+    if checkpoint is not None:
+        return _segmented(function, init, xs, length, reverse, "scan", truncate, checkpoint)
     return _scan(function, init, xs, length, reverse, "scan", truncate)
 
 
-def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
-    """`carry = body(i, carry)` for i from `lower` to `upper` - 1, beginning with `init`. The bounds are integers or sizes."""
+def _segmented(
+    function: Callable[[Any, Any], tuple[Any, ...]],
+    init: Any,
+    xs: Any,
+    length: Any,
+    reverse: bool,
+    name: str,
+    truncate: int | None,
+    checkpoint: int | str,
+) -> tuple[Any, ...]:
+    check_segments(checkpoint, name)
+    if truncate is not None or any(isinstance(leaf, Taps) for leaf in (*flatten(init)[0], *flatten(xs)[0])):
+        raise NotSupportedError(f"not supported: {name} with checkpoint and {'taps' if truncate is None else 'truncate'}; leave one of the two away")
+    given = map_structure(asarray, xs)
+    steps = _length(flatten(given)[0], length, name)
+
+    def loop(body: Callable[[Any, Any], Any], carry: Any, x: Any, count: Size, reverse: bool) -> tuple[Any, Any]:
+        final, ys = _scan(body, carry, x, count, reverse, name, None)
+        return final, ys
+
+    return in_segments(loop, function, init, given, steps, reverse, checkpoint)
+
+
+def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, checkpoint: int | str | None = None) -> Any:
+    """`carry = body(i, carry)` for i from `lower` to `upper` - 1, beginning with `init`. The bounds are integers or sizes; `checkpoint` is that of `scan`."""
     first, last = size_of(lower, "fori"), size_of(upper, "fori")
     if isinstance(first, int) and isinstance(last, int):
         last = max(first, last)
+    if checkpoint is not None:
+        return _segmented(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None, checkpoint)[0]
     return _scan(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None)[0]
 
 
