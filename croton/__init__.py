@@ -183,6 +183,7 @@ from croton.util.errors import (
     DTypeError,
     GradientError,
     KindError,
+    MemoryBudgetError,
     NotSupportedError,
     OutOfRangeError,
     ShapeError,

@@ -12,12 +12,13 @@ import numpy as np
 
 from croton.algebra.loop import UNLIMITED
 from croton.compile.assemble import Interface
+from croton.compile.budget import Chunks
 from croton.compile.flow import Flow
 from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.arena import Arena
-from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
-from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
+from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
+from croton.sizes import Size, Symbol, evaluate, hint, symbols
 from croton.util.provenance import Line
 
 
@@ -65,6 +66,9 @@ class Account(NamedTuple):
     shared: tuple[Argument, ...]
     decisions: tuple[Rewrite, ...]
     checks: tuple[tuple[Size, Size, Line | None], ...]
+    budget: int = 0
+    chunks: tuple[Chunks, ...] = ()
+    again: tuple[Line, ...] = ()
 
     def flops(self, sizes: dict) -> int:
         """Floating point operations of a call; a transcendental function counts as twenty."""
@@ -129,7 +133,9 @@ def _loop(call: LoopCall) -> Entry:
     return Entry("loop", f"loop of {most}{{}} steps, each {each}", (call.length,), -1, call.flops, call.bytes, lines)
 
 
-def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: Sequence[Any], checks: Sequence[Any]) -> Account:
+def account(
+    plan: Plan, interface: Interface, copied: Sequence[int], decisions: Sequence[Any], checks: Sequence[Any], chunks: Sequence[Chunks] = ()
+) -> Account:
     """The account of a plan. `copied` are the results that are copied from where they are when all has been computed."""
     entries = []
     inside: list[Entry] = []
@@ -156,17 +162,16 @@ def account(plan: Plan, interface: Interface, copied: Sequence[int], decisions: 
         count = plan.values[plan.outputs[number]].bytes
         entries.append(Entry("copy", "copy to a result", (), -1, 0, count * 2, ()))
     entries += inside
-    results = []
-    for number, result in enumerate(interface.results):
-        if plan.values[plan.outputs[number]].home[0] == "output" or (result.shared < 0 and not interface.in_donor(plan, number)):
-            results.append(product(result.shape) * result.dtype.itemsize)
     return Account(
         tuple(entries),
         tuple(to_text(kernel, f"kernel_{i}") for i, kernel in enumerate(plan.kernels)),
         plan.arena,
-        tuple(results),
+        tuple(interface.returned(plan)),
         tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.inputs),
         tuple(Argument(leaf.label, leaf.name, leaf.dtype.name, leaf.shape) for leaf in interface.shared),
         tuple(rewrite(decision) for decision in decisions),
         tuple((check.left, check.right, check.line) for check in checks),
+        interface.budget,
+        tuple(chunks),
+        tuple([line for body in every_body(plan) for line in body.again]),
     )

@@ -38,7 +38,7 @@ from croton.runtime.program import (
 )
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
 from croton.schedule.product import Matrix
-from croton.sizes import Least, Poly, Size, Symbol, symbols
+from croton.sizes import Least, Poly, Size, Symbol, product, symbols
 from croton.util.errors import ShapeError
 
 GRAIN = 64
@@ -68,13 +68,22 @@ class Result(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """What a program is called with and what it gives: results that are no updates first."""
+    """What a program is called with and what it gives: results that are no updates first. `budget` is what a call may take, 0 for anything."""
 
     inputs: tuple[Leaf, ...]
     shared: tuple[Leaf, ...]
     results: tuple[Result, ...]
     size_checks: tuple[tuple[Size, Size], ...]
     structure: str
+    budget: int = 0
+
+    def returned(self, plan: Plan) -> list[Size]:
+        """The bytes of each array that a call makes for its results and updates."""
+        return [
+            product(result.shape) * result.dtype.itemsize
+            for number, result in enumerate(self.results)
+            if plan.values[plan.outputs[number]].home[0] == "output" or (result.shared < 0 and not self.in_donor(plan, number))
+        ]
 
     def in_donor(self, plan: Plan, number: int) -> bool:
         """Whether a plan puts a result into the memory of the input that was donated to it."""
@@ -206,6 +215,11 @@ class _Assembly:
         shared = [Shared(leaf.dtype.name, sizes, i in written) for i, (leaf, sizes) in enumerate(zip(self.interface.shared, shared_sizes))]
         shared += [Shared(array.dtype.name, tuple(map(index, array.shape))) for array in self.constants]
         slots, arena = self.plan.arena.starts(index, self._add, self._most)
+        if self.interface.budget:
+            total = arena
+            for size in self.interface.returned(self.plan):
+                total = self.sizes.shared("add", total, index(size))
+            checks.append(SizeCheck("at_least", index(self.interface.budget), total, len(pairs)))
         outputs: list[Output] = []
         updates: list[Update] = []
         self.update_index: dict[int, int] = {}

@@ -67,6 +67,7 @@ def executable(
     replaced: Sequence[SharedVariable | None],
     structure: str,
     donated: Sequence[Input] = (),
+    budget: int = 0,
 ) -> Executable:
     """The program for these results.
 
@@ -74,12 +75,12 @@ def executable(
     The `seconds` of what was found and not compiled are empty.
     """
     set_threads(config.threads)
-    key, shared = _key(inputs, results, replaced, structure, donated)
+    key, shared = _key(inputs, results, replaced, structure, donated, budget)
     stored = None if key is None else read(key)
     seconds: dict[str, float] = {}
     if stored is None:
         with without_collector():
-            stored, seconds = _compiled(Job(inputs, results, replaced, structure, donated), shared)
+            stored, seconds = _compiled(Job(inputs, results, replaced, structure, donated, budget), shared)
         if key is not None:
             write(key, stored)
     return _loaded(stored, shared, seconds)
@@ -91,11 +92,12 @@ def _key(
     replaced: Sequence[SharedVariable | None],
     structure: str,
     donated: Sequence[Input],
+    budget: int,
 ) -> tuple[str | None, list[Any]]:
     """The key, None for what has none, and the shared variables in the order of the key."""
     variables = [variable for variable in replaced if variable is not None]
     positions = [_position(inputs, leaf) for leaf in donated]
-    settings = (structure, [variable is not None for variable in replaced], positions, config.algebra, config.flush_subnormals)
+    settings = (structure, [variable is not None for variable in replaced], positions, config.algebra, config.flush_subnormals, budget)
     try:
         key, shared, _ = fingerprint(inputs, [*results, *variables], settings)
     except Unkeyed:

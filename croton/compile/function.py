@@ -28,7 +28,7 @@ from croton.runtime.function import call_native
 from croton.runtime.status import Refused, Status
 from croton.sizes import Size, evaluate
 from croton.util.config import config
-from croton.util.errors import ArgumentError, CrotonError, DTypeError, KindError, OutOfRangeError, ShapeError
+from croton.util.errors import ArgumentError, CrotonError, DTypeError, KindError, MemoryBudgetError, OutOfRangeError, ShapeError
 from croton.util.structure import Single, Structure, flatten, unflatten
 
 
@@ -118,6 +118,7 @@ def function(
     givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
     name: str | None = None,
     donate: Sequence[Input] = (),
+    memory_budget: int | str | None = None,
 ) -> Function:
     """Compile a graph into a function of its inputs.
 
@@ -128,6 +129,10 @@ def function(
     `donate` names inputs whose arrays the caller gives away: each may be overwritten with the first result of its dtype and shape, which then is that very
     array and takes no memory of its own. After the call (also one that fails) use only what it returns. An array that cannot be
     written, has to be converted, or shares memory with another argument is copied first and stays as it was.
+
+    `memory_budget` is how many bytes a call may take beyond its arguments (`memory_peak` says what it takes), as a number or as "512MB"; by default what
+    `config.memory_budget` says. What would take more goes through an axis in chunks, with sums over it kept running; where that does not help, a
+    MemoryBudgetError says what is needed at least. Unknown sizes are taken to be their hints, and a call with larger ones may be refused.
     """
     signature = Signature(list(inputs) if isinstance(inputs, list | tuple) else [inputs], name or "function")
     leaves, structure = flatten(outputs)
@@ -139,7 +144,9 @@ def function(
     _check_inputs(signature.inputs, roots)
     replaced = [None] * len(results) + [variable for variable, _ in pairs]
     donated = _donated(donate, signature)
-    found = executable(signature.inputs, roots, replaced, _native_structure(structure), [signature.inputs[place] for place in donated])
+    with config.use(**({} if memory_budget is None else {"memory_budget": memory_budget})):
+        budget = config.memory_budget
+    found = executable(signature.inputs, roots, replaced, _native_structure(structure), [signature.inputs[place] for place in donated], budget)
     return _Caller(signature, structure, found, roots, replaced, name or "function", donated).made()
 
 
@@ -246,7 +253,12 @@ class _Caller:
                 f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}"
             )
         if status.reason == "relation":
-            composite = len(self.executable.program.size_checks) - len(account.checks)
+            composite = len(self.executable.program.size_checks) - len(account.checks) - bool(account.budget)
+            if account.budget and status.place == composite + len(account.checks):
+                return MemoryBudgetError(
+                    f"memory_budget: this call takes {status.value} bytes beyond its arguments, and may take {status.detail}; "
+                    f"{self._shapes(arguments, values)}; allow more, or give the sizes hints near what they will be, so that the function is made for them"
+                )
             if status.place >= composite:
                 left, right, line = account.checks[status.place - composite]
                 return ShapeError(f"{describe(left, right, status.detail, status.value)}; {self._shapes(arguments, values)}", line)

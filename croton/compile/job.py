@@ -10,6 +10,7 @@ from croton.algebra.contest import Regime
 from croton.algebra.node import Operand
 from croton.compile.account import Account
 from croton.compile.assemble import Assembled
+from croton.compile.budget import Chunks
 from croton.compile.choose import Choosing
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.kernel.language import Kernel
@@ -30,9 +31,11 @@ class Job:
     replaced: Sequence[SharedVariable | None]
     structure: str
     donated: Sequence[Input] = ()
+    budget: int = 0
     lowered: Lowered = field(init=False)
     operands: list[Operand] = field(init=False)
     decisions: list[Any] = field(default_factory=list)
+    chunks: tuple[Chunks, ...] = ()
     shared: list[SharedVariable] = field(init=False)
     donors: dict[int, Input] = field(init=False)
     plan: Plan = field(init=False)

@@ -15,6 +15,7 @@ from croton.algebra.versions import versions
 from croton.codegen.module import compile_text
 from croton.compile.account import account
 from croton.compile.assemble import Interface, Leaf, Result, assemble
+from croton.compile.budget import fitted
 from croton.compile.choose import choosing
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
@@ -72,6 +73,12 @@ def schedule_calls(job: Job) -> None:
     """There are kernels, library calls, an order and a place in memory for every value."""
     donated: dict[Hashable, int] = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
     donated |= {leaf.id: number for number, leaf in job.donors.items()}
+    if job.budget:
+        # What is within the budget at likely sizes is for all sizes.
+        job.others = []
+        interface = _interface(job)
+        job.plan, job.operands, job.chunks = fitted(job.operands, lambda operands: build_plan(operands, donated), interface.returned, job.budget)
+        return
     for one in job.programs:
         with assuming(one.regime):
             one.plan = build_plan(one.operands, donated)
@@ -85,7 +92,7 @@ def assemble_program(job: Job) -> None:
         job.others = [job.programs[number] for number in job.choosing.kept[1:]] if job.choosing is not None else []
     for one in job.programs:
         one.assembled = assemble(one.plan, interface, one.plan.flops, config.flush_subnormals)
-        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks)
+        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks, one.chunks)
 
 
 def _interface(job: Job) -> Interface:
@@ -109,7 +116,7 @@ def _interface(job: Job) -> Interface:
         for number, (operand, variable) in enumerate(zip(job.operands, job.replaced))
     )
     checks = tuple((check.left, check.right) for check in job.lowered.checks)
-    return Interface(inputs, shared, results, checks, job.structure)
+    return Interface(inputs, shared, results, checks, job.structure, job.budget)
 
 
 def generate_code(job: Job) -> None:

@@ -155,7 +155,7 @@ class _Assembly:
             calls = self._with_checks(calls, checks)
         inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
         outputs = tuple([self._number(value) for value in lowering.outputs])
-        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs, begins[-1])
+        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs, begins[-1], lowering.again)
 
     def _settled(self) -> int:
         """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""

@@ -73,6 +73,7 @@ class Lowering:
         self.claims: dict[Value, int] = {}
         self._checked: set[tuple[Value, Size]] = set()
         self.origin: Any = None
+        self.again: tuple[Any, ...] = ()
         roots = [operand.use.node for operand in outputs]
         order = list(walk(roots))
         self.uses: dict[Node, int] = dict.fromkeys(order, 0)
@@ -285,10 +286,13 @@ class Lowering:
             kept.append(step)
             live.update(step.reads())
         self.steps = kept[::-1]
+        lines: dict[Any, None] = {}
         for step in self.steps:
-            if step.kind == "again":
+            if step.kind == "again" and step.detail[1]:
                 source, after = step.detail
                 step.detail = (source, _needed(after, live))
+                lines.update(dict.fromkeys(step.origin))
+        self.again = tuple(lines)
         for value in dead:
             value.step = None
 

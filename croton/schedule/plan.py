@@ -151,6 +151,7 @@ class Plan:
 
     span     the time that `slots` speak of: its calls, a loop lasting as long as a step of it
     slots    the memory of temporaries, with those of its loops
+    again    the user's lines whose values are computed again in place of being kept
     arena    where the slots lie; for the step of a loop that is said by the plan around it
     inputs   the value of each input key that is read
     outputs  the value of each output; one whose home is an input is written in that input's memory
@@ -163,6 +164,7 @@ class Plan:
     inputs: Mapping[Hashable, int]
     outputs: tuple[int, ...]
     span: int
+    again: tuple[Any, ...] = ()
     arena: Arena = field(default_factory=Arena)
 
     @property

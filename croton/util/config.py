@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -43,6 +44,14 @@ def _count(value: Any) -> int:
     return number
 
 
+def _bytes(value: Any) -> int:
+    """A number of bytes; as text also with a unit."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([kMGT]?)B?\s*", value) if isinstance(value, str) else None
+    if isinstance(value, bool) or (isinstance(value, str) and found is None):
+        raise ValueError(f"a number of bytes >= 0 is wanted, got {value!r}")
+    return _count(float(found[1]) * 1000 ** " kMGT".index(found[2] or " ") if found is not None else value)
+
+
 def _one_of(*names: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         name = getattr(value, "__name__", None) or str(value)
@@ -65,6 +74,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("cache", True, _truth, "keep compiled code between runs"),
     Flag("check", False, _truth, "check the invariants of every stage of the compiler, and every program (slow)"),
     Flag("check_finite", False, _truth, "functions compiled now raise if a result is NaN or infinite, and name the operation and line that made it so"),
+    Flag("memory_budget", 0, _bytes, "bytes that a call of a function compiled now may take beyond its arguments (also 512MB, 4G); 0 for no limit"),
     Flag("flush_subnormals", False, _truth, "treat numbers below the smallest normal one as 0"),
     Flag("algebra", "default", _one_of("strict", "default", "aggressive"), "rewriting: none, what cannot cancel, or also what may cancel"),
     Flag("debug", 0, _count, "each level prints one more stage of the compiler: 1 passes, 2 graph, 3 meaning, 4 what is left of it, 5 kernels, 6 LLVM code"),

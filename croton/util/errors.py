@@ -43,5 +43,9 @@ class GradientError(CrotonError, ValueError):
     """A derivative that does not exist, or of something that does not depend on what was asked for."""
 
 
+class MemoryBudgetError(CrotonError, MemoryError):
+    """A computation that takes more memory than it may."""
+
+
 class NotSupportedError(CrotonError, NotImplementedError):
     """Something with a meaning that Croton cannot do yet."""
