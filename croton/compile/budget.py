@@ -1,19 +1,20 @@
 """Memory budgets: a plan that takes no more than it may, or an error that says what it needs.
 
-A plan that takes too much is made again with an axis in chunks (`algebra.chunk`): the axis whose largest values are never needed whole, in smaller and smaller
-chunks until it fits; then a second one, if need be. Sizes that are not known yet are taken to be what their hints say; each call checks what it takes.
+A plan that takes too much is made again with an axis in chunks (`algebra.chunk`): the axis whose largest values are never needed whole, in smaller and
+smaller chunks until it fits; then a second one, if need be. Sizes that are not known yet are taken to be what their hints say, and then many times that;
+each call checks what it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.chunk import Region, chunked, regions
 from croton.algebra.node import Operand
 from croton.compile.words import amount
 from croton.schedule.plan import KernelCall, LoopCall, Plan, ProductCall, RoutineCall
-from croton.sizes import Size, hint, product, symbols
+from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
 from croton.util.errors import MemoryBudgetError
 from croton.util.provenance import Line
 
@@ -28,6 +29,9 @@ MOST_ROUNDS = 3
 
 MOST_LINES = 3
 """So many of the lines that make the largest values are named."""
+
+MANY = 64
+"""For calls with so many times the likely number of elements a plan in chunks is made."""
 
 Planner = Callable[[Sequence[Operand]], Plan]
 Returned = Callable[[Plan], Sequence[Size]]
@@ -50,56 +54,88 @@ class Fitted(NamedTuple):
     chunks: tuple[Chunks, ...]
 
 
-def likely_peak(plan: Plan, returned: Sequence[Size]) -> int:
-    """What a call takes beyond its arguments at the likely sizes."""
-    return plan.arena.starts(hint, lambda a, b: a + b, max)[1] + sum(map(hint, returned))
-
-
 def fitted(operands: Sequence[Operand], planner: Planner, returned: Returned, budget: int) -> Fitted:
-    """A plan within the budget. Raises MemoryBudgetError where none is found."""
-    tried: list[tuple[int, Fitted]] = []
+    """A plan within the budget at the likely sizes. Raises MemoryBudgetError where none is found.
 
-    def attempt(current: Sequence[Operand], chunks: tuple[Chunks, ...]) -> int:
-        plan = planner(current)
-        peak = likely_peak(plan, returned(plan))
-        tried.append((peak, Fitted(plan, list(current), chunks)))
+    Where sizes are open, a plan in chunks is made for calls with many more elements too, if there is one: it takes the elements of a likely call at once.
+    """
+    search = _Search(planner, returned, budget, {})
+    found = search.found(Fitted(planner(operands), list(operands), ()))
+    if found is None:
+        least, best = min(search.tried, key=lambda pair: pair[0])
+        raise _error(best.plan, least, returned(best.plan), budget)
+    for region in regions([operand.use for operand in found.operands], MOST_VALUES)[:MOST_REGIONS]:
+        longer = {name: MANY * hint(name.size) for name in symbols(region.size)}
+        if longer and region.inside:
+            search = _Search(planner, returned, budget, longer)
+            if search.peak(found.plan) > budget and search.in_chunks(found, region):
+                found = search.tried[-1][1]
+    return found
+
+
+class _Search:
+    """Plans that have been tried, with what they take at sizes that are what their hints say but for some that are given."""
+
+    def __init__(self, planner: Planner, returned: Returned, budget: int, sizes: Mapping[Symbol, int]) -> None:
+        self.planner, self.returned, self.budget, self.sizes = planner, returned, budget, sizes
+        self.tried: list[tuple[int, Fitted]] = []
+
+    def likely(self, size: Size) -> int:
+        if isinstance(size, int):
+            return size
+        return evaluate(size, {name: self.sizes.get(name, hint(name.size)) for name in symbols(size)})
+
+    def peak(self, plan: Plan) -> int:
+        """What a call takes beyond its arguments."""
+        return plan.arena.starts(self.likely, lambda a, b: a + b, max)[1] + sum(map(self.likely, self.returned(plan)))
+
+    def attempt(self, found: Fitted) -> int:
+        peak = self.peak(found.plan)
+        for chunks in found.chunks:
+            # With as much as can be left over after the last chunk.
+            names = symbols(chunks.size)
+            if len(names) == 1 and chunks.size == names[0].size:
+                whole = self.likely(chunks.size)
+                fuller = _Search(self.planner, self.returned, self.budget, {**self.sizes, names[0]: whole - whole % chunks.each + chunks.each - 1})
+                peak = max(peak, fuller.peak(found.plan))
+        self.tried.append((peak, found))
         return peak
 
-    attempt(operands, ())
-    for _ in range(MOST_ROUNDS):
-        least, best = min(tried, key=lambda pair: pair[0])
-        if least <= budget:
-            return next(found for peak, found in tried if peak <= budget)
-        for region in regions([operand.use for operand in best.operands], MOST_VALUES)[:MOST_REGIONS]:
-            if region.inside and _in_chunks(best, region, attempt, budget):
-                return tried[-1][1]
-        if min(tried, key=lambda pair: pair[0])[0] >= least:
-            break
-    least, best = min(tried, key=lambda pair: pair[0])
-    raise _error(best.plan, least, returned(best.plan), budget)
+    def found(self, begin: Fitted) -> Fitted | None:
+        """A plan within the budget."""
+        if self.attempt(begin) <= self.budget:
+            return begin
+        for _ in range(MOST_ROUNDS):
+            least, best = min(self.tried, key=lambda pair: pair[0])
+            for region in regions([operand.use for operand in best.operands], MOST_VALUES)[:MOST_REGIONS]:
+                if region.inside and self.in_chunks(best, region):
+                    return self.tried[-1][1]
+            if min(self.tried, key=lambda pair: pair[0])[0] >= least:
+                break
+        return None
 
-
-def _in_chunks(base: Fitted, region: Region, attempt: Callable[[Sequence[Operand], tuple[Chunks, ...]], int], budget: int) -> bool:
-    """Try a region in smaller and smaller chunks until one fits. The memory falls with the chunk, by and large, so that two attempts foretell the next."""
-    line = max(region.order, key=lambda node: hint(product(node.dims))).origin
-    tried: list[tuple[int, int]] = []
-    each = hint(region.size)
-    while each > 2:
-        each = max(2, each // 2)
-        if len(tried) > 1:
-            (before, more), (last, less) = tried[-2:]
-            if more > less:
-                each = max(2, min(each, int(last - (less - budget) * (before - last) / (more - less))))
-        each = _without_one_left(region.size, each)
-        chunks = (*base.chunks, Chunks(region.size, each, region.inside, line))
-        uses = chunked([operand.use for operand in base.operands], region, each)
-        found = attempt([Operand(operand.axes, use) for operand, use in zip(base.operands, uses)], chunks)
-        if found <= budget:
-            return True
-        if tried and each >= tried[-1][0]:
-            break
-        tried.append((each, found))
-    return False
+    def in_chunks(self, base: Fitted, region: Region) -> bool:
+        """Try a region in smaller and smaller chunks until one fits. The memory falls with the chunk, by and large, so that two attempts foretell the next."""
+        line = max(region.order, key=lambda node: hint(product(node.dims))).origin
+        points: list[tuple[int, int]] = []
+        each = self.likely(region.size)
+        while each > 2:
+            each = max(2, each // 2)
+            if len(points) > 1:
+                (before, more), (last, less) = points[-2:]
+                if more > less:
+                    each = max(2, min(each, int(last - (less - self.budget) * (before - last) / (more - less))))
+            each = _without_one_left(region.size, each)
+            if points and each >= points[-1][0]:
+                break
+            uses = chunked([operand.use for operand in base.operands], region, each)
+            operands = [Operand(operand.axes, use) for operand, use in zip(base.operands, uses)]
+            chunks = (*base.chunks, Chunks(region.size, each, region.inside, line))
+            taken = self.attempt(Fitted(self.planner(operands), operands, chunks))
+            if taken <= self.budget:
+                return True
+            points.append((each, taken))
+        return False
 
 
 def _without_one_left(size: Size, each: int) -> int:

@@ -63,6 +63,17 @@ class Report:
         rows += [text for text in (lines.heading(),) if text]
         rows.append("")
         rows += self._calls(names, lines, likely)
+        if account.chunks or account.again:
+            rows += ["", "What was done to save memory:"]
+            for chunks in account.chunks:
+                rows.append(
+                    f"  an axis of size {names.text(chunks.size)} is gone through in chunks of {chunks.each}, for a budget of {amount(account.budget)}B: "
+                    f"{amount(chunks.bytes)}B of values are there a chunk at a time"
+                )
+                rows += [f"        {row}" for row in lines.rows([chunks.line])]
+            if account.again:
+                rows.append("  values are computed again for derivatives instead of being kept, as checkpoint says")
+                rows += [f"        {row}" for row in lines.rows(account.again)[:MOST_LINES]]
         if account.decisions:
             rows += ["", "What was rewritten:"]
             for (decision, line), times in Counter(zip(self.decisions, (d.line for d in account.decisions))).items():

@@ -1,0 +1,138 @@
+"""Memory budgets: kept by going through an axis in chunks, or refused with what is needed and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import croton as cr
+from croton.runtime import layout
+from croton.runtime.function import arena_bytes
+
+ROWS, SIZE = 200, 24
+VALUE = np.random.default_rng(0).normal(size=(ROWS, SIZE))
+
+
+@pytest.fixture(autouse=True)
+def _without_cache() -> Any:
+    with cr.config.use(cache=False):
+        yield
+
+
+def weight() -> Any:
+    return cr.shared(np.random.default_rng(1).normal(size=(SIZE, SIZE)) / 5, name="W")
+
+
+def one(row: Any, W: Any) -> Any:
+    """A matrix for each example, which is more than a kernel passes on."""
+    return cr.tanh(cr.tanh(row[:, None] * row[None, :]) @ W)
+
+
+def mapped(rows: int | None, budget: Any) -> Any:
+    x, W = cr.tensor("x", (rows, SIZE)), weight()
+    return cr.function([x], cr.vmap(lambda row: one(row, W))(x).sum(axis=0), memory_budget=budget, name="mapped")
+
+
+def looped(rows: int | None, budget: Any) -> Any:
+    x, W = cr.tensor("x", (rows, SIZE)), weight()
+    total, _ = cr.scan(lambda t, row: (t + one(row, W), None), cr.zeros((SIZE, SIZE)), x)
+    return cr.function([x], total, memory_budget=budget, name="looped")
+
+
+def per_example_gradients(rows: int | None, budget: Any) -> Any:
+    x, W = cr.tensor("x", (rows, SIZE)), weight()
+    gradients = cr.vmap(lambda row: cr.grad((cr.tanh(cr.tanh(row @ W) @ W) ** 3).sum(), W))(x)
+    clipped = gradients * cr.minimum(1.0, 1 / cr.sqrt((gradients**2).sum(axis=(1, 2), keepdims=True)))
+    return cr.function([x], cr.tanh(clipped).sum(axis=0), memory_budget=budget, name="gradients")
+
+
+@pytest.mark.parametrize("rows", [ROWS, None], ids=["known", "open"])
+@pytest.mark.parametrize("make", [mapped, looped, per_example_gradients], ids=lambda make: make.__name__)
+def test_examples_go_through_in_chunks(make: Callable[[int | None, Any], Any], rows: int | None) -> None:
+    plain = make(rows, None)
+    whole = plain.memory_peak(VALUE)
+    assert whole > ROWS * SIZE * SIZE * 8 and not plain.account.chunks
+    for budget in (whole // 2, whole // 10):
+        f = make(rows, budget)
+        np.testing.assert_allclose(f(VALUE), plain(VALUE), rtol=1e-9, atol=1e-12)
+        assert f.memory_peak(VALUE) <= budget and len(f.account.chunks) == 1
+        assert f.flops(VALUE) <= 1.1 * plain.flops(VALUE)
+        if layout.WHY_NOT is None:
+            assert arena_bytes(f) <= budget
+        assert "is gone through in chunks of" in str(f.explain())
+
+
+def test_what_fits_is_left_alone() -> None:
+    plain, allowed = mapped(ROWS, None), mapped(ROWS, 10**9)
+    assert [entry.kind for entry in plain.account.entries] == [entry.kind for entry in allowed.account.entries] and not allowed.account.chunks
+
+
+def test_a_training_step_takes_its_batch_in_parts() -> None:
+    """The gradients of weights are kept running over parts of the batch."""
+
+    def make(budget: Any) -> tuple[Any, list[Any]]:
+        x = cr.tensor("x", (1000, 16))
+        weights = [cr.shared(np.random.default_rng(i).normal(size=(16, 16)) / 4) for i in range(4)]
+        h = x
+        for w in weights:
+            h = cr.tanh(h @ w)
+        cost = (h**2).mean()
+        updates = {w: w - 0.1 * g for w, g in zip(weights, cr.grad(cost, weights))}
+        return cr.function([x], cost, updates=updates, memory_budget=budget), weights
+
+    value = np.random.default_rng(5).normal(size=(1000, 16))
+    (plain, one), (parts, other) = make(None), make(200_000)
+    assert plain.memory_peak() > 600_000 and parts.memory_peak() <= 200_000
+    np.testing.assert_allclose(parts(value), plain(value), rtol=1e-12)
+    for a, b in zip(one, other):
+        np.testing.assert_allclose(np.asarray(b.get_value()), np.asarray(a.get_value()), rtol=1e-9)
+
+
+def test_what_cannot_be_done_says_what_it_needs_and_where() -> None:
+    x = cr.tensor("x", (300, 300))
+    with pytest.raises(cr.MemoryBudgetError, match=r"takes at least (\d+) bytes .* may take 1000; allow more(.|\n)*test_budget.py") as error:
+        cr.function([x], cr.tanh(x) @ x, memory_budget=1000)
+    least = int(str(error.value).split("at least ")[1].split()[0])
+    assert cr.function([x], cr.tanh(x) @ x, memory_budget=least).memory_peak() <= least
+    assert isinstance(error.value, MemoryError)
+
+
+def test_a_call_with_larger_sizes_is_refused() -> None:
+    x = cr.matrix("x")
+    f = cr.function([x], cr.tanh(x), memory_budget=500_000)
+    small = np.ones((50, 4))
+    np.testing.assert_allclose(f(small), np.tanh(small))
+    with pytest.raises(cr.MemoryBudgetError, match=r"this call takes .* may take 500000; the arguments are 'x' of shape"):
+        f(np.ones((30000, 4)))
+    np.testing.assert_allclose(f(small), np.tanh(small))
+
+
+def test_the_flag_and_its_units() -> None:
+    x = cr.tensor("x", (300, 300))
+    for budget in (1000, "1kB", "0.001 MB"):
+        with cr.config.use(memory_budget=budget), pytest.raises(cr.MemoryBudgetError, match="may take 1000;"):
+            cr.function([x], cr.tanh(x) @ x)
+    with cr.config.use(memory_budget=1000):
+        assert cr.function([x], cr.tanh(x) @ x, memory_budget=0).memory_peak() > 1000
+    for wrong in ("much", -1, True, "5 apples"):
+        with pytest.raises(cr.ArgumentError, match="memory_budget"):
+            cr.function([x], cr.tanh(x) @ x, memory_budget=wrong)
+
+
+def test_programs_of_different_budgets_are_different_programs() -> None:
+    with cr.config.use(cache=True):
+        x, W = cr.tensor("x", (ROWS, SIZE)), cr.matrix("W")
+        y = cr.vmap(lambda row: one(row, W))(x).sum(axis=0)
+        plain, cut = cr.function([x, W], y), cr.function([x, W], y, memory_budget="400kB")
+    shapes = VALUE.shape, (SIZE, SIZE)
+    assert plain.memory_peak(*shapes) > cut.memory_peak(*shapes)
+
+
+def test_the_report_says_what_is_computed_again() -> None:
+    x, W = cr.matrix("x"), weight()
+    y = cr.checkpoint(lambda h: cr.tanh(cr.tanh(h @ W) @ W))(x)
+    text = str(cr.function([x], cr.grad((y**2).sum(), W)).explain())
+    assert "computed again for derivatives" in text and "y = cr.checkpoint(lambda h" in text
