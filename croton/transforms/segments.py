@@ -45,6 +45,7 @@ def in_segments(loop: Loop, function: Callable[[Any, Any], Any], init: Any, xs: 
     body = _Once(function)
     if isinstance(count, int) and count <= 1 and (count == 0 or rest == 0):
         return loop(body, init, xs, steps, reverse)
+
     def segment(carry: Any, x: Any) -> tuple[Any, Any]:
         # So that what is computed from the elements is computed a segment at a time.
         states = flatten(carry)[0]
