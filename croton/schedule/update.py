@@ -8,7 +8,7 @@ from croton.algebra.coefficient import multiply
 from croton.algebra.node import ONE, Coef, Node
 from croton.dtypes import bool_
 from croton.schedule.contract import sole_product
-from croton.schedule.step import BodyBuilder, Scatter, Step, Value, arguments_of, moved, renumbered
+from croton.schedule.step import SHARING, BodyBuilder, Scatter, Step, Value, arguments_of, moved, renumbered
 
 if TYPE_CHECKING:
     from croton.schedule.lower import Lowering
@@ -47,6 +47,9 @@ def updated(lowering: Lowering, node: Node) -> Value | None:
 
 
 def is_donated(lowering: Lowering, value: Value) -> bool:
+    """Whether a value is a donated input, or may be read where one lies."""
+    while value.step is not None and value.step.kind in SHARING:
+        value = value.step.detail[0]
     return value.home is not None and value.home[0] == "input" and value.home[1] in lowering.donated
 
 

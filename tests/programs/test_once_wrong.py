@@ -106,3 +106,17 @@ def test_arrays_of_one_row_and_of_as_many_as_a_call_finds_are_joined() -> None:
     np.testing.assert_array_equal(f(np.array([[1.0, 2.0, 3.0, 4.0]])), [[3.0, 3.0, 3.0]])
     with pytest.raises(cr.ShapeError):
         f(np.ones((1, 2)))
+
+
+def test_an_array_that_is_updated_with_a_part_of_itself_in_other_axes() -> None:
+    """What is read where the array lies must be read before it is added into."""
+    start = RNG.standard_normal((64, 64))
+    for axes in ((64, 64), (128, 32)):
+        w, g = cr.shared(start.copy(), name="w"), cr.tensor("g", (32, 64))
+        update = cr.reshape(w, axes)[:64, :32] @ g
+        cr.function([g], [], updates=[(w, w - 0.5 * update)])(start[:32])
+        np.testing.assert_allclose(w.get_value(), start - 0.5 * (start.reshape(axes)[:64, :32] @ start[:32]), rtol=1e-12, atol=1e-12)
+    square, h = cr.shared(start.reshape(4096 // 16, 16).copy(), name="square"), cr.tensor("h", (64, 64))
+    told = cr.reshape(cr.reshape(square, (64, 64)) @ h, (256, 16))
+    cr.function([h], [], updates=[(square, square - told)])(start)
+    np.testing.assert_allclose(square.get_value(), start.reshape(256, 16) - (start @ start).reshape(256, 16), rtol=1e-12, atol=1e-12)
