@@ -74,7 +74,7 @@ class _Lowering:
         self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
         self.anchored: frozenset[Expr] = frozenset()
-        self.loops = Loops(self.operands, sizes, self.order, self.lower)
+        self.loops = Loops(self.operands, sizes, self.order)
 
     def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
         """A lowering of the same outputs in which the variables are anchored; what does not depend on them is shared."""
@@ -106,7 +106,7 @@ class _Lowering:
                 # All requests about the same outputs are answered in one sweep.
                 REQUESTS[node.op](self, self.requests[_key(node)])
             elif node.op in LOOPS:
-                self.operands[node] = self.loops.lower(node)
+                self.operands[node] = self.loops.lower(node, self.lower)
             elif node.op is LANE or node.op is COLLECT:
                 self.operands[node] = self.lane(node) if node.op is LANE else self.collect(node)
             else:

@@ -18,29 +18,22 @@ from croton.util.order import children_first
 class Loops:
     """The loops of one lowering: each is taken apart once, for all its results."""
 
-    def __init__(
-        self,
-        operands: dict[Expr, Operand],
-        sizes: dict,
-        order: Iterable[Expr],
-        lower: Callable[[Iterable[Expr]], None],
-    ) -> None:
+    def __init__(self, operands: dict[Expr, Operand], sizes: dict, order: Iterable[Expr]) -> None:
         self.operands = operands
         self.sizes = sizes
         self.known: dict[tuple, tuple[Recurrence, Label]] = {}
         self.order = order
-        self.lower_all = lower
         self.stacked: dict[tuple, list[Expr]] | None = None
 
-    def lower(self, node: Expr) -> Operand:
-        """The value of an operation of a loop."""
+    def lower(self, node: Expr, lower_all: Callable[[Iterable[Expr]], None]) -> Operand:
+        """The value of an operation of a loop; `lower_all` lowers what all results of a loop are made of, inputs first."""
         if node.op is CARRY:
             shape = tuple([substitute(size, self.sizes) for size in node.shape])
             axes = tuple([Label(size) for size in shape])
             return Operand(axes, algebra.input_(Mark("graph", node.id), axes, node.dtype))
         if node.op is ELEMENT:
             return self._element(node)
-        recurrence, step = self._recurrence(node)
+        recurrence, step = self._recurrence(node, lower_all)
         shape_of = Shape(*node.params)
         if node.op is STACKED:
             operand = self.operands[node.inputs[-1]]
@@ -59,7 +52,7 @@ class Loops:
         own = [place.get(label, label) for label in dict.fromkeys(operand.use.labels) if label is not first]
         return Operand(axes, algebra.input_(Mark("graph", node.id), own, node.dtype))
 
-    def _recurrence(self, node: Expr) -> tuple[Recurrence, Label]:
+    def _recurrence(self, node: Expr, lower_all: Callable[[Iterable[Expr]], None]) -> tuple[Recurrence, Label]:
         shape = Shape(*node.params)
         count, also = shape.carries, shape.sequences
         inputs = node.inputs[: 3 * count + 2 * also]
@@ -68,7 +61,7 @@ class Loops:
         if found is not None:
             return found
         ys = self._stacked(key)
-        self.lower_all(children_first(ys, lambda x: () if x in self.operands else x.inputs))
+        lower_all(children_first(ys, lambda x: () if x in self.operands else x.inputs))
         length = substitute(shape.length, self.sizes)
         step = Label(length, ambient=True)
         carries = []
