@@ -65,11 +65,3 @@ def dtype(name: object) -> DType:
         known = ", ".join(_NAMES)
         raise DTypeError(f"no arrays of dtype {name!r}; the dtypes are {known}")
     return found
-
-
-def promote(*dtypes: DType) -> DType:
-    """The dtype that holds values of all of these, by the array API standard; mixed kinds follow NumPy (int32 and float32 give float64)."""
-    result = dtypes[0].numpy
-    for other in dtypes[1:]:
-        result = np.promote_types(result, other.numpy)
-    return dtype(result)

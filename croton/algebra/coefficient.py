@@ -8,8 +8,6 @@ from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType
 from croton.sizes import Poly, Size, order_key
 
-ZERO = Coef(0)
-
 
 def multiply(a: Coef, b: Coef) -> Coef:
     """a * b."""

@@ -39,14 +39,6 @@ class Function(NamedTuple):
     commutative: bool = False
     takes: str = "fiu"
 
-    @property
-    def is_predicate(self) -> bool:
-        return self.result == "bool"
-
-    @property
-    def is_flat(self) -> bool:
-        return all(derivative == FLAT for derivative in self.derivatives)
-
 
 def apply(name: str, *terms: Any) -> Any:
     """The scalar function on terms; at least one argument is a term, the others may be numbers."""

@@ -265,10 +265,6 @@ class Builder:
         """The `integer` value a, rounded to floating point."""
         return self.emit(f"sitofp {self.integer} {a} to {self.type}")
 
-    def to_signed(self, a: str) -> str:
-        """Truncated towards zero to `integer`; poison outside its range, so clamp before."""
-        return self.emit(f"fptosi {self.type} {a} to {self.integer}")
-
     # Integers of the same width; on an integer builder, its own values
 
     def iadd(self, a: str, b: str) -> str:

@@ -19,6 +19,7 @@ from croton.codegen.lanes import HEAVY, VectorLoop
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import DType
 from croton.kernel.language import Acc, For, Index, Lanes, Let, Load, Store
+from croton.util.transposition import exchanges, numbers
 
 TILE = 256
 LINE = 64
@@ -161,17 +162,11 @@ class _Tiles:
 
 
 def transposed(b: Builder, lines: list[str]) -> list[str]:
-    """As many vectors as they have lanes, a power of two, with rows and columns exchanged: blocks of them change places, then blocks within blocks."""
+    """As many vectors as they have lanes, a power of two, with rows and columns exchanged."""
     lines, count = list(lines), len(lines)
-    distance = count // 2
-    while distance:
-        upper = ", ".join(f"i32 {count + lane - distance if lane & distance else lane}" for lane in range(count))
-        lower = ", ".join(f"i32 {count + lane if lane & distance else lane + distance}" for lane in range(count))
-        for line in range(count):
-            if not line & distance:
-                pair = f"{b.type} {lines[line]}, {b.type} {lines[line + distance]}"
-                lines[line], lines[line + distance] = (b.emit(f"shufflevector {pair}, <{count} x i32> <{order}>") for order in (upper, lower))
-        distance //= 2
+    for line, other, *orders in exchanges(count):
+        pair = f"{b.type} {lines[line]}, {b.type} {lines[other]}"
+        lines[line], lines[other] = (b.emit(f"shufflevector {pair}, <{count} x i32> <{numbers(order)}>") for order in orders)
     return lines
 
 

@@ -6,6 +6,7 @@ A tile is a cache line square: its lines are loaded as vectors, transposed by ex
 from __future__ import annotations
 
 from croton.runtime.assembler import Assembler
+from croton.util.transposition import exchanges, numbers
 
 TYPES = ("float", "double")
 _TILE = (16, 8)
@@ -18,18 +19,9 @@ def _transposed_tile(kind: int) -> str:
     a = Assembler(f"internal void @croton_transpose_tile_{kind}(ptr %source, i64 %source_rows, ptr %target, i64 %target_rows)")
     align = f"align {4 * (kind + 1)}"
     lines = [a.value(f"load {vector}, ptr {a.at('%source', a.multiply('%source_rows', line), real)}, {align}") for line in range(count)]
-    distance = count // 2
-    while distance:
-        # lanes with the bit of the distance change places with lines that have it
-        kept = ", ".join(f"i32 {count + lane - distance if lane & distance else lane}" for lane in range(count))
-        given = ", ".join(f"i32 {count + lane if lane & distance else lane + distance}" for lane in range(count))
-        for line in range(count):
-            if not line & distance:
-                pair = f"{vector} {lines[line]}, {vector} {lines[line + distance]}"
-                lines[line], lines[line + distance] = (
-                    a.value(f"shufflevector {pair}, <{count} x i32> <{order}>") for order in (kept, given)
-                )
-        distance //= 2
+    for line, other, *orders in exchanges(count):
+        pair = f"{vector} {lines[line]}, {vector} {lines[other]}"
+        lines[line], lines[other] = (a.value(f"shufflevector {pair}, <{count} x i32> <{numbers(order)}>") for order in orders)
     for number, column in enumerate(lines):
         a.do(f"store {vector} {column}, ptr {a.at('%target', a.multiply('%target_rows', number), real)}, {align}")
     a.do("ret void")

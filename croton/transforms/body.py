@@ -27,12 +27,17 @@ class Until:
 
 def until(condition: Any) -> Until:
     """Where the bool scalar `condition` holds, the step of `scan` whose body returns this, `(carry, y, until(condition))`, is the last one."""
-    found = asarray(condition)
+    return Until(bool_scalar(condition, "until: the condition"))
+
+
+def bool_scalar(value: Any, what: str, instead: str = "use any or all, or vmap for a loop for each element") -> Expr:
+    """What a loop or branch asks, `what` in words, which must be one bool; `instead` says what to do about an array of them."""
+    found = asarray(value)
     if found.dtype is not bool_:
-        raise DTypeError(f"until: the condition is a bool, got dtype {found.dtype}; compare it with something", found.line)
+        raise DTypeError(f"{what} is a bool, got dtype {found.dtype}; compare it with something", found.line)
     if found.ndim:
-        raise ShapeError(f"until: the condition is a scalar, got {found.type}; use any or all, or vmap for a loop for each element", found.line)
-    return Until(found)
+        raise ShapeError(f"{what} is a scalar, got {found.type}; {instead}", found.line)
+    return found
 
 
 class Traced(NamedTuple):

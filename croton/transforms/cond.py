@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from croton.dtypes import bool_
 from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray
 from croton.ops.creation import zeros
 from croton.ops.logic import logical_not, where
+from croton.transforms.body import bool_scalar
 from croton.transforms.loop_nodes import CARRY, FINAL
 from croton.transforms.vmap import deeper
 from croton.util.errors import DTypeError, KindError, ShapeError
@@ -27,11 +27,7 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     its operands runs only if the function is chosen; what it computes from other expressions alone is computed in any case, so pass as an operand
     what is expensive to go on from. To choose element by element, use `where`.
     """
-    chosen = asarray(pred)
-    if chosen.dtype is not bool_:
-        raise DTypeError(f"cond: the choice is a bool, got dtype {chosen.dtype}; compare it with something", chosen.line)
-    if chosen.ndim:
-        raise ShapeError(f"cond: the choice is a scalar, got {chosen.type}; use where to choose element by element, or vmap", chosen.line)
+    chosen = bool_scalar(pred, "cond: the choice", "use where to choose element by element, or vmap")
     given = [map_structure(asarray, operand) for operand in operands]
     leaves, structure = flatten(given)
     with deeper() as depth:

@@ -10,15 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from croton.algebra.loop import UNLIMITED
-from croton.dtypes import bool_
-from croton.expr.expr import Expr, apply
+from croton.expr.expr import apply
 from croton.ops.casting import asarray
 from croton.ops.logic import logical_and, where
-from croton.transforms.body import Body, adopted_value, check_carry
+from croton.transforms.body import Body, adopted_value, bool_scalar, check_carry
 from croton.transforms.loop_nodes import CARRY, FINAL
 from croton.transforms.taps import untapped
 from croton.transforms.vmap import deeper
-from croton.util.errors import ArgumentError, DTypeError, ShapeError
+from croton.util.errors import ArgumentError
 from croton.util.structure import flatten, unflatten
 
 
@@ -46,20 +45,11 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
         carries, news = [[x for (x,) in group] for group in (traced.carries, traced.news)]
         for position, (carry, new) in enumerate(zip(first, news)):
             check_carry(carry, new, position, len(first), name)
-        begins = _condition(cond(unflatten(structure, first)))
+        begins = bool_scalar(cond(unflatten(structure, first)), "while_loop: the condition")
         going = apply(CARRY, (begins,), (depth, len(first)))
         news = [new if new is carry else where(going, new, carry) for new, carry in zip(news, carries)]
-        goes_on = logical_and(going, _condition(cond(unflatten(structure, news))))
+        goes_on = logical_and(going, bool_scalar(cond(unflatten(structure, news)), "while_loop: the condition"))
     inputs = (*first, begins, *carries, going, *news, goes_on)
     count = len(first)
     shape = (count + 1, 0, UNLIMITED if max_steps is None else max_steps, False, count)
     return unflatten(structure, [apply(FINAL, inputs, (*shape, place)) for place in range(count)])
-
-
-def _condition(value: Any) -> Expr:
-    found = asarray(value)
-    if found.dtype is not bool_:
-        raise DTypeError(f"while_loop: the condition is a bool, got dtype {found.dtype}; compare it with something", found.line)
-    if found.ndim:
-        raise ShapeError(f"while_loop: the condition is a scalar, got {found.type}; use any or all, or vmap for a loop for each element", found.line)
-    return found
