@@ -16,26 +16,13 @@ from croton.algebra.node import Coef
 from croton.compile.routines import Placement, named
 from croton.dtypes import DType
 from croton.kernel.parallelise import after_parallel, parallel_loop
-from croton.runtime.program import (
-    Advance,
-    Array,
-    Begin,
-    Call,
-    Check,
-    Copy,
-    Gemm,
-    Kernel,
-    Loop,
-    Output,
-    Program,
-    Rotate,
-    Routine,
-    Shared,
-    SizeCheck,
-    SizeOperation,
-    Update,
-    View,
-)
+from croton.runtime.calls.bounds import Check
+from croton.runtime.calls.copy import Copy
+from croton.runtime.calls.gemm import Axis, Gemm, Power
+from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.loop import Advance, Begin, Loop, Rotate
+from croton.runtime.calls.routine import Lent, Routine
+from croton.runtime.program import Array, Output, Program, Shared, SizeCheck, SizeOperation, Update, View
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
 from croton.schedule.product import Matrix
 from croton.sizes import Least, Poly, Size, Symbol, product, symbols
@@ -239,7 +226,7 @@ class _Assembly:
         self.views: list[View] = []
         self.errors = len(self.plan.calls) + len(copied)
         own = _Calls(self, self.plan, self.pointer)
-        calls: list[Call] = [own.call(call, lambda number=number: number) for number, call in enumerate(self.plan.calls)]  # type: ignore[misc]
+        calls: list[tuple] = [own.call(call, lambda number=number: number) for number, call in enumerate(self.plan.calls)]  # type: ignore[misc]
         calls += [self._copy(number) for number in copied]
         work = index(release_work)
         program = empty._replace(
@@ -345,7 +332,7 @@ class _Calls:
         """The entry of the pointer table for a value of the plan."""
         return self.pointer_to(self.plan.values[value].home)
 
-    def call(self, call: Any, error: Callable[[], int]) -> Call:
+    def call(self, call: Any, error: Callable[[], int]) -> tuple:
         """A call; `error` gives the number of a check."""
         if isinstance(call, KernelCall):
             return self._kernel(call)
@@ -366,7 +353,7 @@ class _Calls:
         arrays = []
         for place in (*call.inputs, *call.outputs):
             value = self.plan.values[place]
-            arrays.append((self.pointer(place), value.dtype.name, tuple(map(index, value.shape))))
+            arrays.append(Lent(self.pointer(place), value.dtype.name, tuple(map(index, value.shape))))
         return Routine(len(routines) - 1, tuple(arrays))
 
     def _loop(self, call: LoopCall, error: int) -> Loop:
@@ -411,7 +398,7 @@ class _Calls:
         counter = self.sizes.fresh()
         body = _Calls(self.assembly, call.body, inside, counter)
         calls = tuple([body.call(inner, self.assembly.error) for inner in call.body.calls])
-        going, size = -1, 0
+        going = size = -1
         if call.stop >= 0:
             going = places["input", Slot("carry", call.stop)]
             (first,) = [entry[1] for entry in (*call.stacked, *call.rotating) if entry[0] == call.stop]
@@ -473,10 +460,10 @@ class _Calls:
             self.pointer(call.out),
             index(out),
             number,
-            tuple((index(size), exponent) for size, exponent in powers),
+            tuple([Power(index(size), exponent) for size, exponent in powers]),
             float(call.beta),
-            tuple(tuple(map(index, axis)) for axis in batch),  # type: ignore[misc]
-            shape.symmetric,
+            tuple([Axis(*map(index, axis)) for axis in batch]),
+            "packed" if call.packed >= 0 else "symmetric" if shape.symmetric else "",
             self.pointer_to(("slot", call.packed)) if call.packed >= 0 else -1,
             self.counter if call.packed >= 0 else -1,
         )

@@ -16,8 +16,9 @@ import numpy as np
 
 from croton.compile.executable import Executable
 from croton.compile.words import Lines, amount, seconds
+from croton.runtime.calls.routine import Routine
 from croton.runtime.function import call_native, load
-from croton.runtime.program import Call, Program, Routine
+from croton.runtime.program import Program
 from croton.sizes import evaluate
 from croton.util.errors import ArgumentError
 from croton.util.provenance import Line
@@ -118,7 +119,7 @@ def _copied(executable: Executable) -> list[list[np.ndarray]]:
 
 def _marked(program: Program, mark: int) -> Program:
     """The program with two marks before each call and one at the end: what is between two marks next to each other is what a mark takes."""
-    calls: list[Call] = []
+    calls: list[tuple] = []
     for call in program.calls:
         calls += [Routine(mark, ()), Routine(mark, ()), call]
     return program._replace(calls=(*calls, Routine(mark, ())))

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from croton.runtime import layout, rounding
-from croton.runtime.calls import Calls, kernel_part
+from croton.runtime.calls.kernel import kernel_part
+from croton.runtime.calls.kinds import emit_calls
 from croton.runtime.frame import FALLBACK_WORD, PYTHON_ERROR, Frame, object_word
 
 PYTHON_FUNCTIONS = (
@@ -51,7 +52,6 @@ declare i32 @clock_gettime(i32, ptr)
 declare ptr @aligned_alloc(i64, i64)
 declare void @free(ptr)
 declare ptr @memcpy(ptr, ptr, i64)
-declare ptr @memset(ptr, i32, i64)
 declare i64 @llvm.ctlz.i64(i64, i1)
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
@@ -87,7 +87,7 @@ class _Entry:
         self.view_addresses()
         self.frame.release_lock()
         self.frame.set_mode()
-        Calls(self.frame).calls()
+        emit_calls(self.frame)
         a.jump(self.frame.finish)
         a.begin(self.frame.finish)
         self.end()

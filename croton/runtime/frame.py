@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from croton.runtime import layout, rounding
 from croton.runtime.assembler import Assembler
+from croton.runtime.header import HEADER_WORDS, PLACE
 from croton.runtime.status import REASONS
-from croton.runtime.stream import HEADER_WORDS
 
 CODE = {reason: code for code, reason in enumerate(REASONS)}
 PYTHON_ERROR = -1
@@ -34,8 +34,7 @@ class Frame:
         self.dimensions = a.variable(f"[{layout.MAXIMUM_RANK} x i64]")
         self.stream = a.get(object_word(a, STREAM_WORD), "ptr")
         self.place = a.variable("i64", HEADER_WORDS)
-        header = [a.load(self.stream, number) for number in range(1, HEADER_WORDS)]
-        self.inputs, sizes, pointers, objects, views, self.work, self.work_threshold, self.flushes = header
+        self.inputs, sizes, pointers, objects, views = (self.header(name) for name in ("inputs", "sizes", "pointers", "objects", "views"))
         self.S = a.value(f"alloca i64, i64 {sizes}, align 16")
         self.P = a.value(f"alloca ptr, i64 {pointers}, align 16")
         self.O = a.value(f"alloca ptr, i64 {objects}, align 16")
@@ -46,6 +45,10 @@ class Frame:
         self.outputs = a.variable("i64", 0)
         self.updates = a.variable("i64", 0)
         self.arguments = a.value("and i64 %flagged, 9223372036854775807")
+
+    def header(self, name: str) -> str:
+        """A word of the stream's header."""
+        return self.a.load(self.stream, PLACE[name])
 
     def next(self) -> str:
         a = self.a
@@ -59,6 +62,10 @@ class Frame:
 
     def next_pointer(self) -> str:
         return self.a.load(self.P, self.next(), "ptr")
+
+    def copy(self, target: str, source: str, size: str) -> None:
+        """Copy so many bytes."""
+        self.a.value(f"call ptr @memcpy(ptr {target}, ptr {source}, i64 {size})")
 
     def push_pointer(self, pointer: str) -> None:
         """Set the next entry of P."""
@@ -122,8 +129,9 @@ class Frame:
     def release_lock(self) -> None:
         """Let other Python threads run during the calls if they will take long."""
         a = self.a
-        with a.when(a.compare("sge", self.work, 0)):
-            large = a.compare("sge", a.load(self.S, self.work), self.work_threshold)
+        work = self.header("work")
+        with a.when(a.compare("sge", work, 0)):
+            large = a.compare("sge", a.load(self.S, work), self.header("release_work"))
             with a.when(large):
                 a.set(self.thread, a.value("call ptr @croton_PyEval_SaveThread()"), "ptr")
 
@@ -137,7 +145,7 @@ class Frame:
     def set_mode(self) -> None:
         """Flush subnormal numbers during the calls if the program says so."""
         a = self.a
-        with a.when(a.compare("ne", self.flushes, 0)):
+        with a.when(a.compare("ne", self.header("flushes"), 0)):
             rounding.save(a, self.mode)
             rounding.flush(a, self.mode, self.flush_mode)
             a.set(self.mode_changed, "true", "i1")

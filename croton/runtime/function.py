@@ -12,11 +12,12 @@ from croton.runtime import callable as callable_
 from croton.runtime import layout
 from croton.runtime.check import check
 from croton.runtime.choice import Choice
+from croton.runtime.header import HEADER_WORDS
 from croton.runtime.native import native, own
 from croton.runtime.portable import PortableChoice, PortableFunction
 from croton.runtime.program import Program
 from croton.runtime.status import Refused, Status
-from croton.runtime.stream import HEADER_WORDS, Limits, encode
+from croton.runtime.stream import Limits, encode
 from croton.util.config import config
 
 _free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", ctypes.CDLL(None)))

@@ -39,16 +39,16 @@ class Patience:
         """Say when a loop is to look."""
         self._set(count, "0", pause, weight)
 
-    def go_on(self, done: str, pause: str, about: str, again: Callable[[], None]) -> None:
+    def go_on(self, done: str, pause: str, about: Callable[[], tuple[str, str]], again: Callable[[], None]) -> None:
         """Emit `again` where there are steps left after so many; look for signals if it is time.
 
-        Where the stream is `about` it says how many steps there are, and their weight.
+        `about` emits what says how many steps there are, and their weight.
         """
         a, frame = self.frame.a, self.frame
         go, stop, look, after = (a.label() for _ in range(4))
         a.fork(a.compare("slt", done, a.load(frame.S, pause)), go, stop)
         a.begin(stop)
-        count, weight = [a.load(frame.S, a.load(frame.stream, a.add(about, place))) for place in range(2)]
+        count, weight = about()
         a.fork(a.compare("slt", done, count), look, after)
         a.begin(look)
         self.end(done, pause, weight)

@@ -25,12 +25,10 @@ _LETTER = "sd"
 
 DECLARATIONS = "\n".join(
     f"""declare void @croton_cblas_{letter}gemm(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
-declare void @croton_cblas_{letter}gemmt(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
-declare void @croton_cblas_{letter}gemv(i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)
-declare void @croton_cblas_{letter}ger(i32, i32, i32, {real}, ptr, i32, ptr, i32, ptr, i32)"""
+declare void @croton_cblas_{letter}gemmt(i32, i32, i32, i32, i32, i32, {real}, ptr, i32, ptr, i32, {real}, ptr, i32)"""
     for letter, real in zip(_LETTER, REAL)
 )
-ROUTINES = tuple(f"cblas_{letter}{name}" for letter in _LETTER for name in ("gemm", "gemmt", "gemv", "ger"))
+ROUTINES = tuple(f"cblas_{letter}{name}" for letter in _LETTER for name in ("gemm", "gemmt"))
 
 
 def library_call(a: Assembler, kind: str, routine: str, arguments: list[tuple[str, str]]) -> None:

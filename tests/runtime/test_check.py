@@ -6,21 +6,14 @@ from typing import Any
 
 import pytest
 
-from croton.runtime.check import MalformedProgram, check
+from croton.runtime.calls.copy import Copy
+from croton.runtime.calls.gemm import Gemm
+from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.routine import Routine
+from croton.runtime.calls.scope import MalformedProgram
+from croton.runtime.check import check
 from croton.runtime.function import load
-from croton.runtime.program import (
-    Array,
-    Copy,
-    Gemm,
-    Kernel,
-    Output,
-    Program,
-    Routine,
-    SizeCheck,
-    SizeOperation,
-    Update,
-    View,
-)
+from croton.runtime.program import Array, Output, Program, SizeCheck, SizeOperation, Update, View
 from croton.util.config import config
 
 GOOD = Program(

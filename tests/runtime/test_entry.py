@@ -16,25 +16,14 @@ from hypothesis import strategies as st
 
 from croton.dtypes import ALL
 from croton.runtime import layout, pool, rounding
+from croton.runtime.calls.bounds import Check
+from croton.runtime.calls.copy import Copy
+from croton.runtime.calls.gemm import Gemm
+from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.routine import Routine
 from croton.runtime.function import call_native, load, release_arena
 from croton.runtime.portable import PortableFunction
-from croton.runtime.program import (
-    SIZE_FUNCTIONS,
-    Array,
-    Check,
-    Copy,
-    Gemm,
-    Kernel,
-    Output,
-    Program,
-    Routine,
-    Shared,
-    SizeCheck,
-    SizeOperation,
-    Update,
-    View,
-    Zero,
-)
+from croton.runtime.program import SIZE_FUNCTIONS, Array, Output, Program, Shared, SizeCheck, SizeOperation, Update, View
 from croton.runtime.status import Refused, Status
 from croton.runtime.stream import Limits
 
@@ -182,7 +171,7 @@ def test_views_point_into_other_memory(loader: Loader) -> None:
 def test_slots_hold_intermediate_values(loader: Loader) -> None:
     """((x + y) + x) through a slot; sizes vary from call to call, so the arena grows and shrinks."""
     program = ADD._replace(
-        calls=(Kernel(0, (0, 1, 2), (3,)), Zero(3, 4), Kernel(0, (2, 0, 4), (3,))),
+        calls=(Kernel(0, (0, 1, 2), (3,)), Kernel(0, (2, 0, 4), (3,))),
         constants=(8, 0, 64),
         sizes=7,
         inputs=(Array("float64", (3,)),) * 2,

@@ -10,10 +10,14 @@ from hand_kernels import elementwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from croton.runtime.check import MalformedProgram, check
+from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.kinds import every_call
+from croton.runtime.calls.loop import Advance, Begin, Loop, Rotate
+from croton.runtime.calls.scope import MalformedProgram
+from croton.runtime.check import check
 from croton.runtime.function import load
 from croton.runtime.portable import PortableFunction
-from croton.runtime.program import Advance, Array, Begin, Kernel, Loop, Output, Program, Rotate, SizeOperation, View, every_call
+from croton.runtime.program import Array, Output, Program, SizeOperation, View
 
 # S: 0, 8 (bytes of a number), then the bound: steps T, width n, T + 1, n * 8, -(n * 8), (T - 1) * n * 8, T * n * 8, counters
 ZERO, EIGHT, ONE, T, N, ROWS, ROW, BACK, LAST, END, COUNTER, OTHER, PAUSE, _, OTHER_PAUSE, _, BOUND = range(17)

@@ -16,7 +16,8 @@ SCRIPT = """
 import numpy as np
 from croton.runtime import pool
 from croton.runtime.function import load
-from croton.runtime.program import Array, Gemm, Output, Program
+from croton.runtime.calls.gemm import Gemm
+from croton.runtime.program import Array, Output, Program
 from croton.runtime.stream import Limits
 pool.set_threads(4)
 gemm = Gemm("float64", False, False, 0, 0, 0, 0, 0, 0, 0, 1, 0)

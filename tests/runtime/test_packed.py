@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from croton.runtime import pool
-from croton.runtime.check import MalformedProgram, check
+from croton.runtime.calls.gemm import Gemm
+from croton.runtime.calls.loop import Advance, Loop
+from croton.runtime.calls.scope import MalformedProgram
+from croton.runtime.check import check
 from croton.runtime.function import load
 from croton.runtime.portable import PortableFunction
-from croton.runtime.program import Advance, Array, Gemm, Loop, Output, Program, Shared, View
+from croton.runtime.program import Array, Output, Program, Shared, View
 from croton.runtime.stream import Limits
 
 STEPS = 3
@@ -40,7 +43,7 @@ def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_trans
     # P: a, b, then the variable, the slot, the output, and the two addresses that move
     slot, target, view = 2 + added, 2 if added else 3, 4
     places = index[m], index[n], index[k], view, index[a_sizes[1]], 1, index[b_sizes[1]], target if added else view + 1, index[n]
-    gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), packed=slot, counter=len(constants))
+    gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), own="packed", packed=slot, counter=len(constants))
     advances = (Advance(view, 0, index[0], index[m * k * item]), Advance(view + 1, target, index[0], index[0] if added else index[m * n * item]))
     loop = Loop(index[STEPS], len(constants), len(constants) + 1, index[0], advances, (), (), (gemm,))
     views = View(0, index[0]), View(target, index[0])
@@ -88,5 +91,5 @@ def test_it_needs_a_loop() -> None:
     assert isinstance(loop, Loop)
     (gemm,) = loop.calls
     assert isinstance(gemm, Gemm)
-    with pytest.raises(MalformedProgram, match="a product of a loop has a counter"):
+    with pytest.raises(MalformedProgram, match="a product of a loop has memory, a counter"):
         check(made._replace(calls=(loop._replace(calls=(gemm._replace(counter=-1),)),)), 0, 0)

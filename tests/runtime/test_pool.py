@@ -14,9 +14,9 @@ from hand_kernels import INTRINSICS, elementwise, fill_low
 
 from croton.runtime import engine, layout, pool
 from croton.runtime.assembler import Assembler
-from croton.runtime.calls import PARTS
+from croton.runtime.calls.kernel import PARTS, Kernel
 from croton.runtime.function import load
-from croton.runtime.program import Array, Kernel, Output, Program
+from croton.runtime.program import Array, Output, Program
 from croton.runtime.stream import Limits
 
 pytestmark = pytest.mark.skipif(layout.WHY_NOT is not None or not pool.has_threads(), reason="there is no pool here")

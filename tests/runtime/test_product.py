@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from croton.runtime import pool
-from croton.runtime.program import Array, Gemm, Gemv, Ger, Output, Program, Shared, SizeOperation
+from croton.runtime.calls.gemm import Gemm
+from croton.runtime.program import Array, Output, Program, Shared, SizeOperation
 from croton.runtime.status import Refused
 from croton.runtime.stream import Limits, encode
 
@@ -104,7 +105,7 @@ def test_symmetric_gemm(loader: Loader, threads: int, dtype: str, a_transposed: 
     """x @ diag(w) @ x.T with w folded into one side: the halves are the same to the last bit, which two sums would not be."""
     n, k = sizes
     a_places, b_places = (0, 0 if a_transposed else 1), (1, 1 if b_transposed else 0)
-    gemm = Gemm(dtype, a_transposed, b_transposed, 0, 0, 1, *a_places, *b_places, 2, 0, alpha=0.5, symmetric=True)
+    gemm = Gemm(dtype, a_transposed, b_transposed, 0, 0, 1, *a_places, *b_places, 2, 0, alpha=0.5, own="symmetric")
     program = Program(
         inputs=(Array(dtype, (1, 0) if a_transposed else (0, 1)), Array(dtype, (0, 1) if b_transposed else (1, 0))),
         outputs=(Output("new", dtype, (0, 0)),),
@@ -122,7 +123,7 @@ def test_symmetric_gemm(loader: Loader, threads: int, dtype: str, a_transposed: 
 def test_a_batch_of_symmetric_products_in_rows_of_more(loader: Loader, threads: int, count: int) -> None:
     """x[p] @ x[p].T into the first columns of out[p]: nothing beside them is touched."""
     p, n, k, wide, nk, out = range(6)
-    gemm = Gemm("float32", False, True, n, n, k, 0, k, 0, k, 1, wide, batch=((p, nk, nk, out),), symmetric=True)
+    gemm = Gemm("float32", False, True, n, n, k, 0, k, 0, k, 1, wide, batch=((p, nk, nk, out),), own="symmetric")
     program = Program(
         inputs=(Array("float32", (p, n, k)),),
         shared=(Shared("float32", (p, n, wide), written=True),),
@@ -137,44 +138,6 @@ def test_a_batch_of_symmetric_products_in_rows_of_more(loader: Loader, threads: 
     loader(program, cells=[cell], limits=Limits(parallel_flops=0))(x)
     close(cell[0][:, :, :37], x @ x.transpose(0, 2, 1), "float32")
     assert (cell[0][:, :, 37:] == 9).all()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("sizes", [(3, 4), (0, 2), (2, 0), (1, 1), (50, 60)])
-def test_gemv_with_a_column_as_vector(loader: Loader, dtype: str, transposed: bool, sizes: tuple[int, int]) -> None:
-    """The vector is the first column of a matrix of two."""
-    program = Program(
-        inputs=(Array(dtype, (2, 1) if transposed else (1, 2)), Array(dtype, (2, 0))),
-        outputs=(Output("new", dtype, (1,)),),
-        calls=(Gemv(dtype, transposed, *((2, 1) if transposed else (1, 2)), 0, 1 if transposed else 2, 1, 0, 2, 3, alpha=2.0),),
-        constants=(2,),
-        sizes=4,
-        size_operations=(SizeOperation("floor_divide", 3, 0, 0),),
-    )
-    m, n = sizes
-    x = normal(dtype, n, m) if transposed else normal(dtype, m, n)
-    y = normal(dtype, n, 2)
-    close(loader(program)(x, y), 2 * ((x.T if transposed else x) @ y[:, 0]), dtype)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sizes", [(3, 4), (0, 2), (2, 0), (1, 1)])
-def test_ger_adds_an_outer_product(loader: Loader, dtype: str, sizes: tuple[int, int]) -> None:
-    program = Program(
-        inputs=(Array(dtype, (1,)), Array(dtype, (2,))),
-        shared=(Shared(dtype, (1, 2), written=True),),
-        outputs=(),
-        calls=(Ger(dtype, 1, 2, 0, 0, 1, 0, 2, 2, alpha=-1.0, powers=((3, -1),)),),
-        constants=(1,),
-        sizes=4,
-        size_operations=(SizeOperation("add", 3, 1, 2),),
-        structure="list",
-    )
-    x, y, start = normal(dtype, sizes[0]), normal(dtype, sizes[1]), normal(dtype, *sizes)
-    cell = [start.copy()]
-    assert loader(program, cells=[cell])(x, y) == []
-    close(cell[0], start - np.outer(x, y) / max(1, sum(sizes)), dtype)
 
 
 def test_infinities_and_nan_travel_through(loader: Loader) -> None:

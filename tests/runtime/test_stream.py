@@ -13,10 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from croton.runtime import layout, pool
+from croton.runtime.calls.copy import Copy
+from croton.runtime.calls.gemm import Gemm
+from croton.runtime.calls.kernel import Kernel
 from croton.runtime.function import load
+from croton.runtime.header import HEADER_WORDS
 from croton.runtime.portable import PortableFunction
-from croton.runtime.program import Array, Call, Copy, Gemm, Kernel, Output, Program, Shared, SizeOperation, Update, Zero
-from croton.runtime.stream import HEADER_WORDS, Limits, encode
+from croton.runtime.program import Array, Output, Program, Shared, SizeOperation, Update
+from croton.runtime.stream import Limits, encode
 
 FREE = 3
 """Free sizes; S[0] is the constant 8 and S[1..3] are bound by a first input of rank 3."""
@@ -79,8 +83,7 @@ class _Draft:
             self.calls.append(("add", [left, right, target], (self.count(shape),)))
         else:
             result, target = shape, self.new(shape)
-            kind = chance.choice(["copy", "copy", "zero"])
-            self.calls.append((kind, [target, left], (self.operation("multiply", 0, self.count(shape)),)))
+            self.calls.append(("copy", [target, left], (self.operation("multiply", 0, self.count(shape)),)))
         self.values.append((target, result))
 
     def program(self) -> Program:
@@ -98,7 +101,7 @@ class _Draft:
             structure=self.chance.choice(["list", "tuple"]),
             work=self.chance.choice([-1, 1]),
         )
-        calls: list[Call] = []
+        calls: list[tuple] = []
         for kind, places, sizes in self.calls:
             pointers = tuple(fixed.pointer(*place) for place in places)
             if kind == "gemm":
@@ -108,7 +111,7 @@ class _Draft:
             elif kind == "add":
                 calls.append(Kernel(0, pointers, sizes, range=sizes[0], grain=self.chance.choice([1, 16])))
             else:
-                calls.append(Copy(*pointers, *sizes) if kind == "copy" else Zero(pointers[0], *sizes))
+                calls.append(Copy(*pointers, *sizes))
         return fixed._replace(calls=tuple(calls))
 
 
@@ -169,7 +172,7 @@ def test_random_programs(seed: int, calls: list[tuple[int, ...]], limits: Limits
 def test_stream_of_the_smallest_program() -> None:
     stream = encode(Program(inputs=(), outputs=(), calls=(), structure="none"))
     assert stream.dtype == np.int64
-    assert stream[:HEADER_WORDS].tolist() == [0, 0, 0, 0, 0, 0, -1, Limits().release_work, 0]
+    assert stream[:HEADER_WORDS].tolist() == [0, 0, 0, 0, 0, 0, -1, Limits().release_work, 0, Limits().parallel_work, Limits().parallel_flops]
     assert stream[HEADER_WORDS:].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 3]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import croton as cr
-from croton.runtime.program import Kernel
+from croton.runtime.calls.kernel import Kernel
 from croton.schedule import emit as emission
 from croton.schedule import repeat
 

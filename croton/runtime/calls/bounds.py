@@ -1,0 +1,53 @@
+"""Checks that computed indices are within bounds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from croton.runtime.calls.field import IndexName, Number, Pointer, Size
+from croton.runtime.calls.kind import Emission, Kind
+from croton.runtime.calls.record import Record
+from croton.runtime.calls.run import Run, refused
+
+
+class Check(NamedTuple):
+    """Every one of S[length] integers (int32 or int64) at P[pointer] must be in S[low] <= value < S[high]; else the call is
+    refused with `error`."""
+
+    dtype: IndexName
+    pointer: Pointer
+    length: Size
+    low: Size
+    high: Size
+    error: Number
+
+
+def _run(run: Run, call: Check) -> None:
+    values = run.view(call.pointer, call.dtype, (run.S[call.length],))
+    outside = np.flatnonzero((values < run.S[call.low]) | (values >= run.S[call.high]))
+    if len(outside):
+        raise refused("index", call.error, int(outside[0]), int(values[outside[0]]))
+
+
+def _emit(emission: Emission, record: Record) -> None:
+    frame = emission.frame
+    a = frame.a
+    wide, array, low, high, error = (record[name] for name in ("dtype", "pointer", "low", "high", "error"))
+    value = a.variable("i64", 0)
+    with a.loop(record["length"]) as position:
+
+        def narrow(position: str = position) -> None:
+            a.set(value, a.value(f"sext i32 {a.load(array, position, 'i32')} to i64"))
+
+        def whole(position: str = position) -> None:
+            a.set(value, a.load(array, position))
+
+        a.switch(wide, [narrow, whole])
+        index = a.get(value)
+        inside = a.value(f"and i1 {a.compare('sge', index, low)}, {a.compare('slt', index, high)}")
+        frame.need(inside, "index", error, position, index)
+
+
+CHECK = Kind(Check, _emit, _run)
