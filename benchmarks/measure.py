@@ -2,7 +2,8 @@
 
 Absolute times drift with the machine; the ratio of two calls made one after the other does not. A round calls every contender once, in an
 order of its own (each repeated until it has taken a few milliseconds), and a contender's ratio is the median over rounds of its time divided by Croton's
-in the same round.
+in the same round. Before its turn a contender waits and is called untimed: threads of the one before it spin for some milliseconds after their last
+job, on a core that is not theirs any more, and its own have gone to sleep.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Run = Callable[[], object]
+
+SETTLE = 0.015
+"""Seconds after which no thread of another contender spins any longer: OpenMP's do for up to ten milliseconds."""
+WARM = 0.005
+"""Seconds of untimed calls before a contender is timed."""
 
 RECORD = "CROTON_BENCHMARK_RECORD"
 """The environment variable that names a file to which results are also written, a JSON object a line."""
@@ -70,6 +76,15 @@ def repeats(run: Run, at_least: float) -> int:
     return count
 
 
+def settle(run: Run) -> None:
+    """Wait until the threads of others sleep, and wake those of this contender."""
+    time.sleep(SETTLE)
+    end = time.perf_counter() + WARM
+    run()
+    while time.perf_counter() < end:
+        run()
+
+
 def alternate(title: str, contenders: dict[str, Run], rounds: int = 15, at_least: float = 0.02) -> Result:
     """Time the contenders in turn. The first is the one that the others are divided by."""
     result = Result(title, {name: [] for name in contenders})
@@ -77,10 +92,11 @@ def alternate(title: str, contenders: dict[str, Run], rounds: int = 15, at_least
     order = list(contenders)
     shuffle = random.Random(0).shuffle
     for _ in range(rounds):
-        shuffle(order)  # else one of them always meets the threads that the one before it leaves spinning
+        shuffle(order)
         for name in order:
             run = contenders[name]
             count = counts[name]
+            settle(run)
             start = time.perf_counter()
             for _ in range(count):
                 run()

@@ -1,13 +1,10 @@
 """The peers, where they are installed, set to the number of threads a run asks for.
 
 Benchmarks run in an environment of their own: `pip install -e . jax pytensor torch==2.13.0`. A peer that is missing is left out and said so.
-Threads are set before the peers are imported, from `--threads` on the command line (XLA reads its setting only once).
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -15,26 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.environment import THREADS as THREADS
+from benchmarks.environment import main as main
+
 Run = Callable[[], object]
-
-
-def _threads() -> int:
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_known_args(sys.argv[1:])[0].threads
-
-
-THREADS = _threads()
-if THREADS == 1:
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, str(THREADS))
-if THREADS == 1 and hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # XLA keeps its own pool whatever the flag says
-os.environ.setdefault("CROTON_THREADS", str(THREADS))
-# A core type forced from outside holds back those who use OpenBLAS and nobody else.
-for _name in [name for name in os.environ if name.startswith("OPENBLAS_CORETYPE")]:
-    del os.environ[_name]
 
 
 def _optional(name: str) -> Any:
@@ -66,10 +47,3 @@ def close(found: object, wanted: object, tolerance: float = 1e-4) -> None:
     worst = float(np.abs(a - b).max(initial=0.0)) / scale
     if a.shape != b.shape or not worst <= tolerance:
         sys.exit(f"contenders disagree: shapes {a.shape} {b.shape}, largest relative difference {worst:.2e}")
-
-
-def main(run: Callable[..., object]) -> None:
-    """The command line of one benchmark file."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--threads", type=int, default=1)
-    run(threads=parser.parse_args().threads)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks import peers
+from benchmarks import environment
 from benchmarks.measure import note
 
 
@@ -106,4 +106,4 @@ def run(threads: int = 1) -> list[tuple[int, float]]:
 
 
 if __name__ == "__main__":
-    peers.main(run)
+    environment.main(run)

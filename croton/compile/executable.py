@@ -75,14 +75,14 @@ def executable(
     The `seconds` of what was found and not compiled are empty.
     """
     set_threads(config.threads)
-    key, shared = _key(inputs, results, replaced, structure, donated, budget)
-    stored = None if key is None else read(key)
-    seconds: dict[str, float] = {}
-    if stored is None:
-        with without_collector():
+    with without_collector():
+        key, shared = _key(inputs, results, replaced, structure, donated, budget)
+        stored = None if key is None else read(key)
+        seconds: dict[str, float] = {}
+        if stored is None:
             stored, seconds = _compiled(Job(inputs, results, replaced, structure, donated, budget), shared)
-        if key is not None:
-            write(key, stored)
+            if key is not None:
+                write(key, stored)
     return _loaded(stored, shared, seconds)
 
 
