@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,23 @@ def imports_of(path: Path) -> Iterator[tuple[str, ast.stmt]]:
                     yield node.module, node
 
 
+def file_of(name: str) -> Path | None:
+    """The file of a module."""
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return next((found for found in (path.with_suffix(".py"), path / "__init__.py") if found.exists()), None)
+
+
+def files_imported(path: Path) -> set[Path]:
+    """The files that a file imports; also those that it imports for type checkers only."""
+    found: set[Path | None] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update([file_of(alias.name) for alias in node.names if alias.name.split(".")[0] == "croton"])
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "croton":
+            found.update([file_of(f"{node.module}.{alias.name}") or file_of(node.module or "") for alias in node.names])
+    return {file for file in found if file is not None}
+
+
 def test_there_is_something_to_check() -> None:
     assert len(FILES) > 20
 
@@ -76,3 +94,18 @@ def test_no_import_hides_inside_a_function(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for inner in ast.walk(node):
                 assert not isinstance(inner, ast.Import | ast.ImportFrom), f"{path}:{inner.lineno}: import inside {node.name}"
+
+
+def test_no_two_files_know_each_other() -> None:
+    """An import for type checkers is one like any other: what names a type knows it."""
+    order = list(graphlib.TopologicalSorter({path: files_imported(path) for path in FILES}).static_order())
+    assert len(order) == len(FILES)
+    assert PACKAGE / "schedule" / "draft.py" in files_imported(PACKAGE / "schedule" / "contract.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_import_is_for_type_checkers_only(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            hidden = [inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)]
+            assert not hidden, f"{path}:{hidden[0]}: move what both files need below them, and import that"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from croton.algebra.add import add
 from croton.algebra.contract import contract, is_read
 from croton.algebra.cost import extent
+from croton.algebra.course import Course
 from croton.algebra.history import read_at
 from croton.algebra.loop import Core, Loop, results_of, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, walk
@@ -17,10 +18,6 @@ from croton.algebra.relation import select
 from croton.algebra.scalar import FUNCTIONS
 from croton.algebra.stand_in import open_nodes
 
-if TYPE_CHECKING:
-    from croton.algebra.recurrence import Recurrence
-
-
 WIDE = 256
 """Elements of a step that keep vectors busy."""
 
@@ -28,14 +25,14 @@ WIDE = 256
 class Extraction:
     """The core of carries that feed one another: what depends on none of them is outside, and given to the core as an element or a fixed value."""
 
-    def __init__(self, recurrence: Recurrence, together: Sequence[int], still: Sequence[int] = ()) -> None:
-        self.recurrence = recurrence
+    def __init__(self, course: Course, together: Sequence[int], still: Sequence[int] = ()) -> None:
+        self.course = course
         self.together = together
         self.still = still
         self.live = sum([1 << place for place in (*together, *still)])
-        if recurrence.whole:
-            self.live |= 1 << len(recurrence.nodes)
-        self.masks = recurrence.masks
+        if course.whole:
+            self.live |= 1 << len(course.nodes)
+        self.masks = course.masks
         self.memo: Memo = {}
         self.carries: list[Node] = []
         self.inner: list[Node] = []
@@ -46,18 +43,18 @@ class Extraction:
 
     def loop(self) -> Loop:
         """The loop that computes them."""
-        recurrence, step = self.recurrence, self.recurrence.step
+        course, step = self.course, self.course.step
         for number, place in enumerate(self.together):
-            axes = tuple(recurrence.axes[place])
-            node = slot("carry", number, [label.size for label in axes], recurrence.nodes[place].dtype)
+            axes = tuple(course.axes[place])
+            node = slot("carry", number, [label.size for label in axes], course.nodes[place].dtype)
             self.carries.append(node)
-            self.memo[recurrence.nodes[place]] = (axes, Use(node, axes))
+            self.memo[course.nodes[place]] = (axes, Use(node, axes))
         for place in self.still:
-            self.memo[recurrence.nodes[place]] = (tuple(recurrence.axes[place]), self._given(recurrence.inits[place]))
-        if recurrence.whole:
+            self.memo[course.nodes[place]] = (tuple(course.axes[place]), self._given(course.inits[place]))
+        if course.whole:
             self._take_elements()
-        news = [recurrence.news[place] for place in self.together]
-        self.wanted = [use.node for use in recurrence.wanted if use.node in recurrence.bound and not self.masks[use.node] & ~self.live]
+        news = [course.news[place] for place in self.together]
+        self.wanted = [use.node for use in course.wanted if use.node in course.bound and not self.masks[use.node] & ~self.live]
         self.inner = [node for node in open_nodes([*[use.node for use in news], *self.wanted]) if self._is_inside(node)]
         for node in self.inner:
             if node not in self.memo:
@@ -65,37 +62,37 @@ class Extraction:
         results = []
         for place, use in zip(self.together, news):
             found = self._argument(use)
-            position = {label: i for i, label in enumerate(recurrence.axes[place])}
+            position = {label: i for i, label in enumerate(course.axes[place])}
             results.append((found.node, tuple([position[label] for label in found.labels])))
         limit = None
-        if recurrence.limit is not None:
-            node = self._given(recurrence.limit).node
+        if course.limit is not None:
+            node = self._given(course.limit).node
             limit = next(number for number, (slot_node, _) in enumerate(self.fixed) if slot_node is node)
         core = Core(
             step.size,
-            recurrence.reverse,
+            course.reverse,
             tuple(self.carries),
             tuple([node for node, _ in self.elements]),
             tuple([node for node, _ in self.fixed]),
             tuple(results),
-            None if recurrence.stop is None else self.together.index(recurrence.stop),
+            None if course.stop is None else self.together.index(course.stop),
             limit,
-            recurrence.late,
+            course.late,
         )
         return self._with_own_labels(core)
 
     def _take_elements(self) -> None:
         """Elements as they are, instead of what is computed from them for all steps."""
-        recurrence = self.recurrence
-        for node in recurrence.elements:
-            if node in recurrence.masks:
-                axes, lifted = recurrence.memo[node]
+        course = self.course
+        for node in course.elements:
+            if node in course.masks:
+                axes, lifted = course.memo[node]
                 self.memo[node] = (axes, lifted if is_number(lifted.node) else self._given(lifted))
 
     def kept(self, loop: Loop) -> Memo:
         """The values of nodes of the core in all steps that are better kept than computed again."""
         kept: Memo = {}
-        if self.recurrence.whole:
+        if self.course.whole:
             return kept  # steps that are left out tap nothing
         for node in self.inner:
             labels, use = self.memo[node]
@@ -104,11 +101,11 @@ class Extraction:
         return kept
 
     def _with_own_labels(self, core: Core) -> Loop:
-        step = self.recurrence.step
+        step = self.course.step
         carry_axes, arguments = [], []
         for place in self.together:
-            own = {label: Label(label.size) for label in self.recurrence.axes[place]}
-            init = self.recurrence.inits[place]
+            own = {label: Label(label.size) for label in self.course.axes[place]}
+            init = self.course.inits[place]
             carry_axes.append(tuple(own.values()))
             arguments.append(Use(init.node, tuple([own[label] for label in init.labels])))
         axes_of: list[list[tuple[Label, ...]]] = [[], []]
@@ -126,7 +123,7 @@ class Extraction:
         labels = tuple([Label(size) for size in node.dims + node.sums])
         axes = labels[: len(node.dims)]
         uses = [Use(arg[0], tuple([labels[i] for i in arg[1]])) for arg in node.args]
-        parts = self._in_two(node, labels, uses) if node.kind == "contract" and not self.recurrence.whole else None
+        parts = self._in_two(node, labels, uses) if node.kind == "contract" and not self.course.whole else None
         if parts is not None:
             inside, outside = parts
             for inner in open_nodes([inside.node]):
@@ -173,7 +170,7 @@ class Extraction:
 
     def _shifted_outside(self, items: list[tuple[Use, Any]], sums: list[Label]) -> tuple[list[tuple[Use, Any]], list[Label]]:
         """The factors of a product, and what is summed, where a part of a value from outside is read: that part is a value from outside, too."""
-        if self.recurrence.whole:
+        if self.course.whole:
             return items, sums
         for relation, _ in [item for item in items if item[0].node.kind == "affine" and item[0].node.param[0] in ((1, -1), (-1, 1))]:
             for label in relation.labels:
@@ -199,10 +196,10 @@ class Extraction:
         if node.kind == "select":
             index, positions = node.args[0]
             return select(labels[0], self._from_outside(Use(index, tuple([labels[i] for i in positions]))))
-        return self._given(self.recurrence.lifted(use))
+        return self._given(self.course.lifted(use))
 
     def _given(self, lifted: Use) -> Use:
-        step = self.recurrence.step
+        step = self.course.step
         own = list(dict.fromkeys(lifted.labels))
         key = (lifted.node, tuple([own.index(label) for label in lifted.labels]), own.index(step) if step in own else -1)
         axes = tuple([label for label in own if label is not step])
@@ -216,7 +213,7 @@ class Extraction:
 
     def _is_wide(self, labels: set[Label]) -> bool:
         """Whether a step has so many elements that those of one step are computed as fast as those of all steps together."""
-        return math.prod([extent(label.size) for label in labels if label is not self.recurrence.step]) >= WIDE
+        return math.prod([extent(label.size) for label in labels if label is not self.course.step]) >= WIDE
 
     def _gathered(self, items: list[tuple[Use, object]], together: Callable[[list], Use]) -> list[tuple]:
         """Factors or terms as the core reads them. Those from outside make one value where that is no larger than the largest of them.
@@ -232,9 +229,9 @@ class Extraction:
             elif (not use.node.args and use.node.kind not in ("input", "constant")) or use.node.kind in RELATIONS:
                 found.append((self._from_outside(use), weight))
             else:
-                outside.append((set(self.recurrence.lifted(use).labels), use, weight))
+                outside.append((set(self.course.lifted(use).labels), use, weight))
         outside.sort(key=lambda item: -len(item[0]))
-        step = self.recurrence.step
+        step = self.course.step
         for labels, use, weight in outside:
             for wider, members in groups:
                 if labels <= wider and (step in labels or step not in wider or not self._is_wide(wider)):

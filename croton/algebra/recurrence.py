@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from croton.algebra.add import add
 from croton.algebra.call import AGAIN
+from croton.algebra.course import Course, keep
 from croton.algebra.extraction import Extraction, is_number
 from croton.algebra.history import Constant, Few, History, Late, Looped, Running
 from croton.algebra.loop import Loop, open_loop, part_of, results_of
@@ -61,26 +62,22 @@ class Recurrence:
         late: bool = False,
         wanted: Sequence[Use] = (),
     ) -> None:
-        self.step = step if step.ambient else Label(step.size, ambient=True)
-        self.reverse = reverse
-        self._aliases: dict[Label, Label] = {step: self.step}
+        own = step if step.ambient else Label(step.size, ambient=True)
+        course = self.course = Course(own, reverse, stop, limit is not None, late)
+        self._aliases: dict[Label, Label] = {step: own}
         self._own = {label for carry in carries for label in carry.axes} | {label for element in elements for label in element.axes}
-        self.memo: Memo = {}
         for node, (labels, use) in (known or {}).items():
-            self.memo[node] = (labels, Use(use.node, tuple([self._aliases.get(label, label) for label in use.labels])))
-        self.elements = [element.node for element in elements]
+            course.memo[node] = (labels, Use(use.node, tuple([self._aliases.get(label, label) for label in use.labels])))
+        course.elements = [element.node for element in elements]
         for element in elements:
-            self.memo[element.node] = (element.axes, self._inside(element.values))
-        self.inits = [self._inside(carry.init) for carry in carries]
+            course.memo[element.node] = (element.axes, self._inside(element.values))
+        course.inits = [self._inside(carry.init) for carry in carries]
+        course.limit = None if limit is None else self._inside(limit)
         self.loop: Loop | None = None
         self.histories: list[History | None] = [None] * len(carries)
-        self.stop = stop
-        self.limit = None if limit is None else self._inside(limit)
-        self.late = late
-        self.whole = stop is not None or limit is not None
         self._grow(carries)
-        self.wanted = rebuild([self._inside(use) for use in wanted], _keep, dict(self.grown), is_closed)
-        if isinstance(step.size, int) and step.size <= 1 and not self.whole:
+        course.wanted = rebuild([self._inside(use) for use in wanted], keep, dict(self.grown), is_closed)
+        if isinstance(step.size, int) and step.size <= 1 and not course.whole:
             self._without_loop(step.size)
             return
         self._solve()
@@ -89,7 +86,7 @@ class Recurrence:
 
     def lift(self, use: Use) -> Use:
         """The values in all steps of something that a step computes."""
-        return self._outside(self.lifted(rebuild([use], _keep, dict(self.grown), is_closed)[0]))
+        return self._outside(self.course.lifted(rebuild([use], keep, dict(self.grown), is_closed)[0]))
 
     def final(self, place: int) -> Use:
         """The value of a carry after the last step, at its axes and labels around."""
@@ -134,72 +131,72 @@ class Recurrence:
 
     def _grow(self, carries: Sequence[Carry]) -> None:
         """Carries that depend on labels around have them as axes."""
-        self.axes = [list(carry.axes) for carry in carries]
-        self.nodes = [carry.node for carry in carries]
+        self.course.axes = [list(carry.axes) for carry in carries]
+        self.course.nodes = [carry.node for carry in carries]
         originals = [self._inside(carry.new) for carry in carries]
-        self.news = originals
+        self.course.news = originals
         self.grown: Memo = {}
         # With the elements in place it shows what is around. Where all is inside, what they are made of does not show.
-        values = self.memo
-        if self.whole:
-            values = {node: (self.memo[node][0], self._veiled(self.memo[node][1])) for node in self.elements}
+        values = self.course.memo
+        if self.course.whole:
+            values = {node: (self.course.memo[node][0], self._veiled(self.course.memo[node][1])) for node in self.course.elements}
         while True:
-            shown = rebuild(self.news, _keep, dict(values), is_closed)
+            shown = rebuild(self.course.news, keep, dict(values), is_closed)
             more = False
-            for axes, init, new in zip(self.axes, self.inits, shown):
-                around = [label for label in (*init.labels, *new.labels) if label not in axes and label is not self.step]
+            for axes, init, new in zip(self.course.axes, self.course.inits, shown):
+                around = [label for label in (*init.labels, *new.labels) if label not in axes and label is not self.course.step]
                 if around:
                     axes.extend(dict.fromkeys(around))
                     more = True
             if not more:
                 return
-            for place, (carry, axes) in enumerate(zip(carries, self.axes)):
+            for place, (carry, axes) in enumerate(zip(carries, self.course.axes)):
                 if len(axes) > len(carry.axes):
                     use = mark(axes, carry.node)
-                    self.nodes[place] = use.node
+                    self.course.nodes[place] = use.node
                     self.grown[carry.node] = (carry.axes, use)
-            self.news = rebuild(originals, _keep, dict(self.grown), is_closed)
+            self.course.news = rebuild(originals, keep, dict(self.grown), is_closed)
 
     def _veiled(self, use: Use) -> Use:
         """A value as a step sees it."""
         if is_number(use.node):
             return use
-        return mark(list(dict.fromkeys([label for label in use.labels if label is not self.step])), use.node)
+        return mark(list(dict.fromkeys([label for label in use.labels if label is not self.course.step])), use.node)
 
     # ---- taking apart --------------------------------------------------------------------------------------------
 
     def _without_loop(self, length: int) -> None:
-        for place, node in enumerate(self.nodes):
-            self.memo[node] = (tuple(self.axes[place]), self.inits[place])
-        for place in range(len(self.nodes)):
-            self.histories[place] = Few(*self._begun(place), self.lifted(self.news[place]) if length else None)
+        for place, node in enumerate(self.course.nodes):
+            self.course.memo[node] = (tuple(self.course.axes[place]), self.course.inits[place])
+        for place in range(len(self.course.nodes)):
+            self.histories[place] = Few(*self._begun(place), self.course.lifted(self.course.news[place]) if length else None)
 
     def _solve(self) -> None:
-        count = len(self.nodes)
-        places = {node: place for place, node in enumerate(self.nodes)}
-        if self.whole:
+        count = len(self.course.nodes)
+        places = {node: place for place, node in enumerate(self.course.nodes)}
+        if self.course.whole:
             # What only depends on elements is not computed either for steps that are left out.
-            places.update(dict.fromkeys(self.elements, count))
+            places.update(dict.fromkeys(self.course.elements, count))
         masks: dict[Node, int] = {}
-        nodes = open_nodes([use.node for use in (*self.news, *self.wanted)])
+        nodes = open_nodes([use.node for use in (*self.course.news, *self.course.wanted)])
         for node in nodes:
             mask = 1 << places[node] if node in places else 0
             for arg in node.args:
                 mask |= masks.get(arg[0], 0)
             masks[node] = mask
-        self.masks = masks
-        self.bound = computed_again(nodes, masks)
-        feeds = [masks.get(use.node, 0) for use in self.news]
+        self.course.masks = masks
+        self.course.bound = computed_again(nodes, masks)
+        feeds = [masks.get(use.node, 0) for use in self.course.news]
         reach = list(feeds)
-        for place, use in enumerate(self.news):
-            if use.node in self.bound:
+        for place, use in enumerate(self.course.news):
+            if use.node in self.course.bound:
                 # It is made in the loop that makes what it depends on.
                 reach = [mask | 1 << place if feeds[place] >> other & 1 else mask for other, mask in enumerate(reach)]
         for via in range(count):
             for place in range(count):
                 if reach[place] >> via & 1:
                     reach[place] |= reach[via]
-        if self.whole:
+        if self.course.whole:
             self._loop(list(range(count)))
             return
         pending = list(range(count))
@@ -215,12 +212,12 @@ class Recurrence:
         history: History | None = None
         if alone and self._is_still(place):
             history = Constant(*self._begun(place))
-        elif alone and not feeds[place] >> place & 1 and self.news[place].node not in self.bound:
-            history = Late(*self._begun(place), self.lifted(self.news[place]))
+        elif alone and not feeds[place] >> place & 1 and self.course.news[place].node not in self.course.bound:
+            history = Late(*self._begun(place), self.course.lifted(self.course.news[place]))
         elif alone:
             term = self._summand(place)
             if term is not None:
-                history = Running(*self._begun(place), self.lifted(term))
+                history = Running(*self._begun(place), self.course.lifted(term))
         if history is not None:
             self._settle(place, history)
             return
@@ -228,59 +225,52 @@ class Recurrence:
 
     def _loop(self, together: list[int]) -> None:
         # Where a condition decides, all is inside of the loop, so that what it does not want is not computed; what never changes is fixed.
-        still = [place for place in together if self.whole and self._is_still(place)]
+        still = [place for place in together if self.course.whole and self._is_still(place)]
         moving = [place for place in together if place not in still]
         if not moving:
             for place in still:
                 self._settle(place, Constant(*self._begun(place)))
             return
-        extraction = Extraction(self, moving, still)
+        extraction = Extraction(self.course, moving, still)
         loop = self.loop = extraction.loop()
-        self.memo.update(extraction.kept(loop))
+        self.course.memo.update(extraction.kept(loop))
         for place in still:
             self._settle(place, Constant(*self._begun(place)))
         for number, place in enumerate(moving):
-            history = Looped(*self._begun(place), loop, number, self.axes[place])
+            history = Looped(*self._begun(place), loop, number, self.course.axes[place])
             self._settle(place, history)
-            node, labels = self.news[place]
-            whole = len(loop.core.results[number][1]) == len(self.axes[place])
-            if whole and len(set(labels)) == len(labels) and node not in self.nodes:
-                self.memo[node] = (labels, history.after())
+            node, labels = self.course.news[place]
+            whole = len(loop.core.results[number][1]) == len(self.course.axes[place])
+            if whole and len(set(labels)) == len(labels) and node not in self.course.nodes:
+                self.course.memo[node] = (labels, history.after())
 
     def _begun(self, place: int) -> tuple[Label, bool, Use]:
-        return self.step, self.reverse, self.inits[place]
+        return self.course.step, self.course.reverse, self.course.inits[place]
 
     def _is_still(self, place: int) -> bool:
         """Whether no step changes a carry."""
-        return self.news[place] == Use(self.nodes[place], tuple(self.axes[place]))
+        return self.course.news[place] == Use(self.course.nodes[place], tuple(self.course.axes[place]))
 
     def _settle(self, place: int, history: History) -> None:
         self.histories[place] = history
-        self.memo[self.nodes[place]] = (tuple(self.axes[place]), history.before())
+        self.course.memo[self.course.nodes[place]] = (tuple(self.course.axes[place]), history.before())
 
     def _summand(self, place: int) -> Use | None:
         """What is added to a carry in every step, where that is all that is done to it."""
-        node, labels = self.news[place]
+        node, labels = self.course.news[place]
         if node.kind != "add":
             return None
-        itself, axes = self.nodes[place], tuple(self.axes[place])
+        itself, axes = self.course.nodes[place], tuple(self.course.axes[place])
         rest, found = [], 0
         for child, positions, coef in node.args:
             use = Use(child, tuple([labels[i] for i in positions]))
             if child is itself and use.labels == axes and coef == ONE:
                 found += 1
-            elif self.masks.get(child, 0) >> place & 1 or child in self.bound:
+            elif self.course.masks.get(child, 0) >> place & 1 or child in self.course.bound:
                 return None
             else:
                 rest.append((use, coef))
         return add(rest, node.dtype) if found == 1 else None
-
-    def lifted(self, use: Use) -> Use:
-        return rebuild([use], _keep, self.memo, is_closed)[0]
-
-
-def _keep(*_: object) -> None:
-    return None
 
 
 def computed_again(nodes: Sequence[Node], masks: Mapping[Node, int]) -> set[Node]:

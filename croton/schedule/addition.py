@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from croton.algebra.coefficient import multiply
 from croton.algebra.node import ONE, Coef, Node
 from croton.dtypes import DType, bool_
 from croton.schedule.contract import sole_product
+from croton.schedule.draft import Draft
 from croton.schedule.pieces import lower_pieces
 from croton.schedule.step import BodyBuilder, Operands, Source
 from croton.schedule.update import updated
 from croton.sizes import Size
 
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
-
-def lower_add(lowering: Lowering, node: Node) -> Source:
+def lower_add(draft: Draft, node: Node) -> Source:
     """A sum of terms: products are accumulated onto what the others add up to."""
-    pieces = lower_pieces(lowering, node)
+    pieces = lower_pieces(draft, node)
     if pieces is not None:
         return pieces
     rank, dtype = len(node.dims), node.dtype
-    if node in lowering.replaced and lowering.uses[node] == 1:
-        total = updated(lowering, node)
+    if node in draft.replaced and draft.uses[node] == 1:
+        total = updated(draft, node)
         if total is not None:
             return total
     products: list[tuple[tuple[Size, ...], Operands, Coef]] = []
     rest = []
     for child, labels, coef in node.args:
-        sole = sole_product(lowering, child, labels) if len(labels) == rank and len(node.args) > 1 else None
+        sole = sole_product(draft, child, labels) if len(labels) == rank and len(node.args) > 1 else None
         if sole is None:
             rest.append((child, labels, coef))
         else:
@@ -43,19 +40,19 @@ def lower_add(lowering: Lowering, node: Node) -> Source:
     total = None
     if rest:
         body = BodyBuilder()
-        total = lowering.emit(node.dims, rank, None, body.finish(_sum(lowering, body, rest, dtype)), own=bool(products))
+        total = draft.emit(node.dims, rank, None, body.finish(_sum(draft, body, rest, dtype)), own=bool(products))
     for dims, operands, coef in products:
         operands = operands._replace(alpha=multiply(operands.alpha, coef), accumulate=total)
-        total = lowering.product(dims, rank, dtype, operands, own=True)
+        total = draft.product(dims, rank, dtype, operands, own=True)
     assert total is not None, "a sum has terms"
     return total
 
 
-def _sum(lowering: Lowering, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
+def _sum(draft: Draft, body: BodyBuilder, terms: Sequence[tuple], dtype: DType) -> int:
     if len(terms) > 1 and all(coef.number < 0 for _, _, coef in terms):
         # the opposite of a sum: what the two have in common is computed once
         opposite = [(child, labels, multiply(coef, Coef(-1))) for child, labels, coef in terms]
-        return body.call("neg", dtype, _sum(lowering, body, opposite, dtype))
+        return body.call("neg", dtype, _sum(draft, body, opposite, dtype))
     # numbers last and wide terms first, so that equal sums of different graphs are equal text
     ordered = sorted(terms, key=lambda term: (_is_number(term[0]), -len(term[1])))
     result = -1
@@ -64,7 +61,7 @@ def _sum(lowering: Lowering, body: BodyBuilder, terms: Sequence[tuple], dtype: D
         if _is_number(child):
             read = body.coef(dtype, multiply(child.param, coef))
         else:
-            read = lowering.read(body, lowering.source(child), labels)
+            read = draft.read(body, draft.source(child), labels)
             if child.dtype is bool_:
                 read = body.call("where", dtype, read, body.coef(dtype, coef), body.const(dtype, 0))
             elif coef == (-1, ()):

@@ -9,12 +9,13 @@ from croton.algebra.constant import array_of
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
 from croton.schedule.arena import Slot, arrange, flattened, shifted
+from croton.schedule.draft import Draft
 from croton.schedule.emit import Emitted
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
 from croton.schedule.layout import choose_layouts
 from croton.schedule.loop import LoopDetail
-from croton.schedule.lower import Lowering
+from croton.schedule.lower import lower
 from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall
 from croton.schedule.product import legalise, packed_bytes, shape_of
@@ -39,23 +40,23 @@ def build_plan(
     `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
     """
     donated = donated or {}
-    lowering = Lowering(outputs, donated)
-    fuse_products(lowering.steps, lowering.kept())
-    steps = inline_free(lowering.steps, lowering.kept())
+    draft = lower(outputs, donated)
+    fuse_products(draft.steps, draft.kept())
+    steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
-    plan = _in_memory(lowering, steps, donated)
+    plan = _in_memory(draft, steps, donated)
     return replace(plan, arena=arrange(plan.slots))
 
 
-def _in_memory(lowering: Lowering, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> Plan:
+def _in_memory(draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> Plan:
     """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same.
 
     Nothing is said yet of where in the arena its slots lie.
     """
     steps = legalise(steps)
-    groups = recompute(fuse(steps), lowering.kept())
-    plan = _Assembly(lowering, groups, donated, often).plan()
-    _let_go([*lowering.steps, *steps, *[member.step for group in groups for member in group.members]])
+    groups = recompute(fuse(steps), draft.kept())
+    plan = _Assembly(draft, groups, donated, often).plan()
+    _let_go([*draft.steps, *steps, *[member.step for group in groups for member in group.members]])
     return plan
 
 
@@ -69,8 +70,8 @@ def _let_go(steps: Sequence[Step]) -> None:
 class _Assembly:
     """Groups to calls, and values to memory."""
 
-    def __init__(self, lowering: Lowering, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool) -> None:
-        self.lowering = lowering
+    def __init__(self, draft: Draft, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool) -> None:
+        self.draft = draft
         self.often = often
         self.donated = donated
         self.kernels: dict[Kernel, int] = {}
@@ -81,8 +82,8 @@ class _Assembly:
         self.flops: dict[tuple[int, tuple[Size, ...]], Size] = {}
         self.traffic: dict[tuple[tuple[tuple[Size, ...], int], ...], Size] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
-        self.checks: list[tuple[Value, Size, tuple, Size]] = lowering.checks
-        stored = set(lowering.outputs)
+        self.checks: list[tuple[Value, Size, tuple, Size]] = draft.checks
+        stored = set(draft.outputs)
         stored.update([memory_of(check[0]) for check in self.checks])
         for group in groups:
             for member in group.members:
@@ -120,14 +121,14 @@ class _Assembly:
         """The program of a step of a loop, with the kernels of this plan."""
         detail: LoopDetail = step.detail
         length = detail.core.length
-        body = _in_memory(detail.body.lowering, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
+        body = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
         return renumbered_kernels(body, numbers)
 
     def plan(self) -> Plan:
         """The plan."""
-        lowering = self.lowering
-        memory = plan_memory(self.uses, lowering.outputs, self.donated, lowering.inputs, self.taken, self._settled())
+        draft = self.draft
+        memory = plan_memory(self.uses, draft.outputs, self.donated, draft.inputs, self.taken, self._settled())
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory
@@ -153,9 +154,9 @@ class _Assembly:
         checks = [BoundsCheck(self._number(value), bound, origins, low) for value, bound, origins, low in self.checks]
         if checks:
             calls = self._with_checks(calls, checks)
-        inputs = {key: self._number(value) for key, value in lowering.inputs.items()}
-        outputs = tuple([self._number(value) for value in lowering.outputs])
-        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs, begins[-1], lowering.again)
+        inputs = {key: self._number(value) for key, value in draft.inputs.items()}
+        outputs = tuple([self._number(value) for value in draft.outputs])
+        return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs, begins[-1], draft.again)
 
     def _settled(self) -> int:
         """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from croton.algebra.coefficient import multiply
 from croton.algebra.node import RELATIONS, Node
+from croton.schedule.draft import Draft
 from croton.schedule.factors import Factor, multiplied
 from croton.schedule.relation import lower_relations, prefers_mask
 from croton.schedule.running import prefix_sum
@@ -14,48 +14,45 @@ from croton.schedule.step import BodyBuilder, Operands, Source, Value
 from croton.schedule.summation import summed
 from croton.sizes import Size
 
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
-
-def lower_contract(lowering: Lowering, node: Node) -> Source:
+def lower_contract(draft: Draft, node: Node) -> Source:
     """A product of factors, summed or not, related or not."""
     if not node.args:
         return node
     if any(arg[0].kind in RELATIONS for arg in node.args):
-        running = prefix_sum(lowering, node, [(lowering.source(a[0]), a[1], a[2]) for a in node.args])
+        running = prefix_sum(draft, node, [(draft.source(a[0]), a[1], a[2]) for a in node.args])
         if running is not None:
             return running
-        if not prefers_mask(lowering, node):
-            return lower_relations(lowering, node)
+        if not prefers_mask(draft, node):
+            return lower_relations(draft, node)
     rank = len(node.dims)
     dims = node.dims + node.sums
-    factors: list[Factor] = [(lowering.source(a[0]), a[1], a[2]) for a in node.args]
+    factors: list[Factor] = [(draft.source(a[0]), a[1], a[2]) for a in node.args]
     if not node.sums:
-        return _pointwise(lowering, node, factors)
-    return summed(lowering, dims, rank, factors, node.param, node.dtype)
+        return _pointwise(draft, node, factors)
+    return summed(draft, dims, rank, factors, node.param, node.dtype)
 
 
-def _pointwise(lowering: Lowering, node: Node, factors: list[Factor]) -> Source:
+def _pointwise(draft: Draft, node: Node, factors: list[Factor]) -> Source:
     rank = len(node.dims)
-    sole = sole_product(lowering, node.args[0][0], node.args[0][1]) if len(factors) == 1 and factors[0][2] == 1 else None
+    sole = sole_product(draft, node.args[0][0], node.args[0][1]) if len(factors) == 1 and factors[0][2] == 1 else None
     if sole is not None:
         dims, operands = sole
-        return lowering.product(dims, rank, node.dtype, operands._replace(alpha=multiply(operands.alpha, node.param)))
+        return draft.product(dims, rank, node.dtype, operands._replace(alpha=multiply(operands.alpha, node.param)))
     body = BodyBuilder()
-    return lowering.emit(node.dims, rank, None, body.finish(multiplied(lowering, body, factors, node.param, node.dtype)))
+    return draft.emit(node.dims, rank, None, body.finish(multiplied(draft, body, factors, node.param, node.dtype)))
 
 
-def sole_product(lowering: Lowering, node: Node, labels: Sequence[int]) -> tuple[tuple[Size, ...], Operands] | None:
+def sole_product(draft: Draft, node: Node, labels: Sequence[int]) -> tuple[tuple[Size, ...], Operands] | None:
     """The matrix product that a node is, read at all labels of its reader: its sizes and operands by those.
 
     None if something else uses it too, or it accumulates.
     """
-    value = lowering.source(node)
+    value = draft.source(node)
     step = value.step if isinstance(value, Value) else None
     if step is None or step.kind != "product" or step.detail.accumulate is not None:
         return None
-    if lowering.uses[node] != 1 or lowering.claims[step.out] != 1 or sorted(labels) != list(range(step.rank)):
+    if draft.uses[node] != 1 or draft.claims[step.out] != 1 or sorted(labels) != list(range(step.rank)):
         return None
     place = [*labels, *range(step.rank, len(step.dims))]
     dims = list(step.dims)

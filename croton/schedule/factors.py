@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType, bool_
+from croton.schedule.draft import Draft
 from croton.schedule.step import BodyBuilder, Source
-
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
 Factor = tuple[Source, tuple[int, ...], int]
 """A source, the labels that it is read at, and its power."""
 
 
-def multiplied(lowering: Lowering, body: BodyBuilder, factors: Sequence[Factor], coef: Coef, dtype: DType) -> int:
+def multiplied(draft: Draft, body: BodyBuilder, factors: Sequence[Factor], coef: Coef, dtype: DType) -> int:
     """The product of the factors at their labels."""
     over: list[int] = []
     under: list[int] = []
@@ -25,7 +22,7 @@ def multiplied(lowering: Lowering, body: BodyBuilder, factors: Sequence[Factor],
     below: set[int] = set()
     composite = False
     for source, labels, power in factors:
-        read = lowering.read(body, source, labels)
+        read = draft.read(body, source, labels)
         if source.dtype is bool_:
             guards.append(read)
         else:

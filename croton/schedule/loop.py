@@ -9,18 +9,16 @@ A step runs often, what is around it once: it chooses how its carries, its eleme
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from croton.algebra.loop import Core, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
+from croton.schedule.draft import Draft
 from croton.schedule.layout import Order, choose_layouts, likely_order
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
-from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Step, Value, behind
+from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Source, Step, Value, behind
 from croton.sizes import Size
-
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering, Source
 
 
 class Stacked(NamedTuple):
@@ -46,13 +44,13 @@ class Given:
     order    how the input is stored then, in its axes; None where the step may choose
     """
 
-    def __init__(self, lowering: Lowering, use: Use, axes: tuple[Label, ...], step: Label | None) -> None:
+    def __init__(self, draft: Draft, use: Use, axes: tuple[Label, ...], step: Label | None) -> None:
         self.use = use
         self.axes = axes
         self.step = step
         self.value: Value | None = None
         self.order: Order | None = None
-        source = lowering.source(use.node)
+        source = draft.source(use.node)
         if type(source) is not Value or set(use.labels) != set(self.labels) or len(use.labels) != len(self.labels):
             return
         stored_as = behind(source)
@@ -81,7 +79,7 @@ class Given:
         stored = [self.use.labels[axis] for axis in likely_order(self.value)]
         return tuple([self.axes.index(label) for label in stored if label is not self.step])
 
-    def array(self, lowering: Lowering, order: Order) -> Value:
+    def array(self, draft: Draft, order: Order) -> Value:
         """The array whose rows are stored in an order: the value itself if it is or can be stored so, else a copy."""
         if self.step is not None:
             order = _rows(order)
@@ -95,8 +93,8 @@ class Given:
                 return self.value
         body = BodyBuilder()
         places = {axis: place for place, axis in enumerate(labels)}
-        result = lowering.read(body, lowering.source(use.node), tuple([places[label] for label in use.labels]))
-        value = lowering.emit(tuple([axis.size for axis in labels]), len(labels), None, body.finish(result), own=True)
+        result = draft.read(body, draft.source(use.node), tuple([places[label] for label in use.labels]))
+        value = draft.emit(tuple([axis.size for axis in labels]), len(labels), None, body.finish(result), own=True)
         value.order = order
         return value
 
@@ -104,13 +102,13 @@ class Given:
 class Body(NamedTuple):
     """What a step does: steps on values that have an order to be stored in."""
 
-    lowering: Lowering
+    draft: Draft
     steps: list[Step]
 
     def output_order(self, place: int) -> Order:
         """The order in which an output is stored, in its axes."""
-        axes = self.lowering.output_axes[place]
-        return tuple([axes[axis] for axis in self.lowering.outputs[place].order])
+        axes = self.draft.output_axes[place]
+        return tuple([axes[axis] for axis in self.draft.outputs[place].order])
 
 
 class LoopDetail(NamedTuple):
@@ -145,7 +143,7 @@ class LoopDetail(NamedTuple):
         return [*kept, *[value for carry in self.rotating for value in (carry.last, carry.other)], *[value for _, value in self.taps], *steps]
 
 
-def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[Node, Source]:
+def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, Source]:
     """One step for all parts of a loop that are wanted, and the value of each."""
     loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
     core = loop.core
@@ -157,17 +155,17 @@ def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[No
         own = tuple([Label(size) for size in part.node.dims])
         outputs.append(Operand(own, Use(part.node, own)))
     given = {
-        "carry": [Given(lowering, use, axes, None) for use, axes in zip(loop.inits, loop.carry_axes)],
-        "element": [Given(lowering, use, axes, loop.step) for use, axes in zip(loop.sequences, loop.element_axes)],
-        "fixed": [Given(lowering, use, axes, None) for use, axes in zip(loop.fixed, loop.fixed_axes)],
+        "carry": [Given(draft, use, axes, None) for use, axes in zip(loop.inits, loop.carry_axes)],
+        "element": [Given(draft, use, axes, loop.step) for use, axes in zip(loop.sequences, loop.element_axes)],
+        "fixed": [Given(draft, use, axes, None) for use, axes in zip(loop.fixed, loop.fixed_axes)],
     }
-    body = _body(lowering, outputs, given)
+    body = _body(draft, outputs, given)
     sources: dict[Node, Source] = {}
     stacked: list[Stacked] = []
     rotating: list[Rotating] = []
     for place, carry in enumerate(core.carries):
         order = body.output_order(place)
-        first = given["carry"][place].array(lowering, order)
+        first = given["carry"][place].array(draft, order)
         all_of_it = [part for part in wanted if part.place == place and part.kind == "states"]
         last_of_it = [part for part in wanted if part.place == place and part.kind == "final"]
         if all_of_it:
@@ -188,9 +186,9 @@ def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[No
         taps.append((place, rows))
         sources[wanted[part]] = rows
     # A rewritten core may no longer read all that it is given.
-    read = body.lowering.inputs
+    read = body.draft.inputs
     elements, fixed = [
-        tuple([(place, entry.array(lowering, read[Slot(role, place)].order)) for place, entry in enumerate(given[role]) if Slot(role, place) in read])
+        tuple([(place, entry.array(draft, read[Slot(role, place)].order)) for place, entry in enumerate(given[role]) if Slot(role, place) in read])
         for role in ("element", "fixed")
     ]
     steps = [_fresh((), member, ()) for part, member in wanted.items() if part.kind == "steps"]
@@ -199,22 +197,22 @@ def lower_loop(lowering: Lowering, node: Node, parts: Sequence[Node]) -> dict[No
     if core.limit is not None:
         known = dict(fixed)
         if core.limit not in known:
-            known[core.limit] = given["fixed"][core.limit].array(lowering, ())
+            known[core.limit] = given["fixed"][core.limit].array(draft, ())
         fixed, limit = tuple(known.items()), known[core.limit]
     detail = LoopDetail(core, body, tuple(stacked), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
     made = detail.makes()
-    step = Step(made[0], "loop", (), None, (), detail, lowering.origin)
-    lowering.add(step)
+    step = Step(made[0], "loop", (), None, (), detail, draft.origin)
+    draft.add(step)
     for value in made:
         value.step = step
     return sources
 
 
-def _body(lowering: Lowering, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]]) -> Body:
+def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]]) -> Body:
     """What a step does, all of it with an order to be stored in."""
     slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
     orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
-    inner = type(lowering)(outputs, orders=orders, placed=False)
+    inner = draft.rules.graph(outputs, orders)
     fuse_products(inner.steps, inner.kept())
     body = Body(inner, inline_free(inner.steps, inner.kept()))
     alike = []

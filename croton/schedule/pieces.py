@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from croton.algebra.coefficient import multiply
 from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
 from croton.dtypes import bool_
+from croton.schedule.draft import Draft
 from croton.schedule.factors import multiplied
 from croton.schedule.step import BodyBuilder, Position, Step, Value
 from croton.sizes import Size
-
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
 
 class Term(NamedTuple):
@@ -30,31 +28,31 @@ class Term(NamedTuple):
     coef: Coef
 
 
-def lower_pieces(lowering: Lowering, node: Node) -> Value | None:
+def lower_pieces(draft: Draft, node: Node) -> Value | None:
     """The value of a sum whose terms fill it side by side along one axis; None if they do not, or if they are better read where they lie."""
-    if len(node.args) < 2 or node.dtype is bool_ or node in lowering.replaced:
+    if len(node.args) < 2 or node.dtype is bool_ or node in draft.replaced:
         return None
     terms: list[Term] = []
     for child, labels, coef in node.args:
-        term = _term(child, labels, coef) if child.kind == "contract" and lowering.uses[child] == 1 else None
+        term = _term(child, labels, coef) if child.kind == "contract" and draft.uses[child] == 1 else None
         if term is None or (terms and term.axis != terms[0].axis):
             return None
         terms.append(term)
     axis = terms[0].axis
     ordered = _side_by_side(terms, node.dims[axis])
-    if ordered is None or not any(_is_work(lowering, term) for term in ordered):
+    if ordered is None or not any(_is_work(draft, term) for term in ordered):
         return None
     whole = Value(node.dims, node.dtype)
     pieces = []
     for term in ordered:
         body = BodyBuilder()
-        factors = [(lowering.lowered(factor), labels, power) for factor, labels, power in term.factors]
-        result = multiplied(lowering, body, factors, term.coef, node.dtype)
+        factors = [(draft.lowered(factor), labels, power) for factor, labels, power in term.factors]
+        result = multiplied(draft, body, factors, term.coef, node.dtype)
         dims = (*node.dims[:axis], term.extent, *node.dims[axis + 1 :])
-        piece = lowering.emit(dims, len(dims), None, body.finish(result), own=True)
+        piece = draft.emit(dims, len(dims), None, body.finish(result), own=True)
         piece.view, piece.inside = whole, (axis, term.start)
         pieces.append(piece)
-    lowering.add(Step(whole, "joined", node.dims, None, (), tuple(pieces), lowering.origin))
+    draft.add(Step(whole, "joined", node.dims, None, (), tuple(pieces), draft.origin))
     return whole
 
 
@@ -98,14 +96,14 @@ def _side_by_side(terms: Sequence[Term], extent: Size) -> list[Term] | None:
     return ordered if len(ordered) == len(terms) and position == extent else None
 
 
-def _is_work(lowering: Lowering, term: Term) -> bool:
+def _is_work(draft: Draft, term: Term) -> bool:
     """Whether a term is more than an array that lies somewhere else, which its readers may as well read there."""
     if len(term.factors) != 1:
         return True
     ((factor, _, power),) = term.factors
-    source = lowering.lowered(factor)
+    source = draft.lowered(factor)
     step = source.step if type(source) is Value else None
-    return power != 1 or (step is not None and step.kind == "map" and lowering.uses.get(factor, 1) == 1)
+    return power != 1 or (step is not None and step.kind == "map" and draft.uses.get(factor, 1) == 1)
 
 
 def located(value: Value, index: tuple) -> tuple[Value, tuple]:

@@ -16,13 +16,14 @@ from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
 from croton.dtypes import DType, bool_, int64
 from croton.kernel.functions import unit
+from croton.schedule.draft import Draft
 from croton.schedule.factors import multiplied
 from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
 from croton.schedule.summation import summed
 from croton.sizes import Size, product
 
 
-def prefers_mask(lowering: Any, node: Node) -> bool:
+def prefers_mask(draft: Draft, node: Node) -> bool:
     """Whether a read at an index is better a comparison inside a pass: what is read is made anyway for every label, by a kernel.
 
     That is so where a value that a kernel makes is picked from along one label and shares the index's labels, as in x[b, y[b]].
@@ -38,19 +39,19 @@ def prefers_mask(lowering: Any, node: Node) -> bool:
     for arg in node.args:
         if arg[0].kind == "select" or label not in arg[1]:
             continue
-        source = lowering.source(arg[0])
+        source = draft.source(arg[0])
         if type(source) is not Value or source.step is None or source.step.kind != "map" or not others.issubset(arg[1]):
             return False
     return True
 
 
-def lower_relations(lowering: Any, node: Node) -> Value:
+def lower_relations(draft: Draft, node: Node) -> Value:
     """The value of a Contract that has relations."""
     solved = solve(node)
-    return _Lowering(lowering, node, solved).value()
+    return _Relation(draft, node, solved).value()
 
 
-def lower_scattered_reduction(lowering: Any, node: Node) -> Value | None:
+def lower_scattered_reduction(draft: Draft, node: Node) -> Value | None:
     """The value of a max, min or prod of where(selects, x, unit): x reduced into where the indices say. None where it is nothing of the kind.
 
     Element by element it would compare every index with every position.
@@ -69,22 +70,22 @@ def lower_scattered_reduction(lowering: Any, node: Node) -> Value | None:
         return None
     # `identity` keeps what x is made of from being taken for a part of the product.
     whole = intern("map", value.dims, value.dtype, ((value, tuple(range(len(value.dims)))),), "identity")
-    lowering.stand_in(whole, lowering.source(value))
+    draft.stand_in(whole, draft.source(value))
     factors = [(select, tuple([labels[i] for i in positions]), 1) for select, positions in selects]
     product = intern("contract", node.dims, node.dtype, (*factors, (whole, tuple([labels[i] for i in at]), 1)), ONE, node.sums)
     solved = solve(product)
     if solved.plain or solved.predicates or solved.repeat or set(solved.loop) != set(solved.kept):
         return None
-    return _Lowering(lowering, product, solved, node.param).copied()
+    return _Relation(draft, product, solved, node.param).copied()
 
 
 REDUCED_INTO = ("max", "min", "prod")
 
 
-class _Lowering:
-    def __init__(self, lowering: Any, node: Node, solved: Solved, function: str | None = None) -> None:
+class _Relation:
+    def __init__(self, draft: Draft, node: Node, solved: Solved, function: str | None = None) -> None:
         self.function = function or ("any" if node.dtype is bool_ else "sum")
-        self.lowering = lowering
+        self.draft = draft
         self.node = node
         self.solved = solved
         self.coef: Coef = node.param
@@ -94,22 +95,22 @@ class _Lowering:
         self.checked = {check.argument for check in solved.checks}
         for check in solved.checks:
             select = node.args[check.argument][0]
-            lowering.check_bounds(select.args[0][0], check.extent)
+            draft.check_bounds(select.args[0][0], check.extent)
 
     def value(self) -> Value:
         copied = self.copied()
         source = self._same_memory()
         if source is not None:
-            return self.lowering.view(source, copied)
+            return self.draft.view(source, copied)
         walked = self._walked()
-        return copied if walked is None else self.lowering.view(walked[0], copied, walked[1])
+        return copied if walked is None else self.draft.view(walked[0], copied, walked[1])
 
     def _walked(self) -> tuple[Value, tuple[int, ...]] | None:
         """A value whose memory the node goes through from the beginning, and its axes from the slowest one; None if it does not, or computes something."""
         solved = self.solved
         if len(solved.factors) != 1 or solved.factors[0].power != 1 or self.coef != ONE or solved.repeat or solved.predicates:
             return None
-        source = self.lowering.source(self.node.args[solved.factors[0].argument][0])
+        source = self.draft.source(self.node.args[solved.factors[0].argument][0])
         axes = _labels_of(solved.output)
         if type(source) is not Value or source.dtype is not self.node.dtype or axes is None or set(axes) != set(solved.loop) or len(set(axes)) < len(axes):
             return None
@@ -123,7 +124,7 @@ class _Lowering:
             return None
         if solved.predicates or set(solved.kept) != set(solved.loop) or any(isinstance(d, Gather) for d in solved.definitions):
             return None
-        source = self.lowering.source(self.node.args[solved.factors[0].argument][0])
+        source = self.draft.source(self.node.args[solved.factors[0].argument][0])
         if type(source) is not Value or source.dtype is not self.node.dtype or not (solved.plain or (solved.covers and solved.injective)):
             return None
         if product(source.dims) != product(self.node.dims):
@@ -186,15 +187,15 @@ class _Lowering:
                 factors.append(self._term(predicate, place))
         if solved.plain:
             if inner:
-                return summed(self.lowering, dims, rank, factors, self.coef, dtype, solved.order.tree)
+                return summed(self.draft, dims, rank, factors, self.coef, dtype, solved.order.tree)
             body = BodyBuilder()
-            return self.lowering.emit(dims, rank, None, body.finish(multiplied(self.lowering, body, factors, self.coef, dtype)))
+            return self.draft.emit(dims, rank, None, body.finish(multiplied(self.draft, body, factors, self.coef, dtype)))
         coef = self.coef
         if inner:
-            core = summed(self.lowering, dims, rank, factors, coef, dtype, solved.order.tree)
+            core = summed(self.draft, dims, rank, factors, coef, dtype, solved.order.tree)
             factors, coef = [(core, tuple(range(rank)), 1)], Coef(1)
         place = {label: place[label] for label in kept}
-        if self.function not in ("sum", "any") or self.node in self.lowering.added:
+        if self.function not in ("sum", "any") or self.node in self.draft.added:
             return self._scatter(dims[:rank], factors, coef, dtype, place)
         if self._meets_single_rows():
             return self._masked(factors, coef, dtype, place)
@@ -204,7 +205,7 @@ class _Lowering:
 
     def _factor(self, argument: int, at: Sequence[Row], power: int, guards: Sequence[Predicate], place: dict[int, int]) -> tuple:
         """A data factor as a source over loop labels."""
-        source = self.lowering.source(self.node.args[argument][0])
+        source = self.draft.source(self.node.args[argument][0])
         plain = _labels_of(at)
         if not guards and plain is not None and all(label in place for label in plain):
             return (source, tuple([place[label] for label in plain]), power)
@@ -213,7 +214,7 @@ class _Lowering:
             if order is not None:
                 return (self._view(source, at, order), tuple([place[label] for label in order]), power)
         if type(source) is Inline and (plain is None or any(label in self.definitions for label in plain)):
-            source = self.lowering.materialised(source, self.node.args[argument][0].dims)
+            source = self.draft.materialised(source, self.node.args[argument][0].dims)
         labels: dict[int, int] = {}
         body = BodyBuilder()
         guard = self._all(body, guards, labels)
@@ -243,7 +244,7 @@ class _Lowering:
         body = BodyBuilder()
         read = self._read(body, source, at, -1, labels)
         dims = tuple([self.solved.sizes[label] for label in order])
-        return self.lowering.view(source, self.lowering.emit(dims, len(dims), None, body.finish(read)))
+        return self.draft.view(source, self.draft.emit(dims, len(dims), None, body.finish(read)))
 
     def _term(self, predicate: Predicate, place: dict[int, int]) -> tuple:
         """A predicate as a factor of its own."""
@@ -257,22 +258,22 @@ class _Lowering:
         if type(source) is not Value:
             plain = _labels_of(at)
             if plain is not None and all(label not in self.definitions for label in plain):
-                read = self.lowering.read(body, source, [self._loop(label, labels) for label in plain])
+                read = self.draft.read(body, source, [self._loop(label, labels) for label in plain])
                 return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
             if source.kind == "iota":
                 read = self._number(body, at[0], labels)
                 return read if guard < 0 else body.call("where", int64, guard, read, body.const(int64, 0))
             if source.kind == "contract":
-                read = self.lowering.read(body, source, ())
+                read = self.draft.read(body, source, ())
                 return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
-            source = self.lowering.materialised(source)
+            source = self.draft.materialised(source)
         index = tuple([self._position(body, row, labels) for row in at])
         for gather in self._unchecked(at):
             # a computed index may be checked only after the kernel that computes it, which may read here: it must not fault
             size = self.node.args[gather.argument][0].dims[0]
             place = self._defined(body, gather.label, labels)
             above = body.call("ge", bool_, place, body.const(int64, 0))
-            within = body.call("logical_and", bool_, above, body.call("lt", bool_, place, self.lowering.size(body, size)))
+            within = body.call("logical_and", bool_, above, body.call("lt", bool_, place, self.draft.size(body, size)))
             guard = within if guard < 0 else body.call("logical_and", bool_, guard, within)
         return body.load(source, index, guard)
 
@@ -285,7 +286,7 @@ class _Lowering:
             if isinstance(definition, Digit):
                 pending += definition.row[0]
             elif definition is not None and definition.argument in self.checked:
-                source = self.lowering.source(self.node.args[definition.argument][0].args[0][0])
+                source = self.draft.source(self.node.args[definition.argument][0].args[0][0])
                 if type(source) is not Value or source.home is None:
                     found[definition.label] = definition
         return list(found.values())
@@ -310,7 +311,7 @@ class _Lowering:
         definition = self.definitions[label]
         if isinstance(definition, Gather):
             select = self.node.args[definition.argument][0]
-            index = self.lowering.source(select.args[0][0])
+            index = self.draft.source(select.args[0][0])
             guard = self._all(body, [self.solved.predicates[number] for number in definition.guards], labels)
             # the select may read the axes of the index in another order
             read = self._read(body, index, definition.at, guard, labels)
@@ -320,9 +321,9 @@ class _Lowering:
     def _digit(self, body: BodyBuilder, digit: Digit, labels: dict[int, int]) -> int:
         number = self._number(body, digit.row, labels)
         if digit.divisor != 1:
-            number = body.call("floor_divide", int64, number, self.lowering.size(body, digit.divisor))
+            number = body.call("floor_divide", int64, number, self.draft.size(body, digit.divisor))
         if digit.modulus is not None:
-            number = body.call("remainder", int64, number, self.lowering.size(body, digit.modulus))
+            number = body.call("remainder", int64, number, self.draft.size(body, digit.modulus))
         return number
 
     def _number(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int:
@@ -331,11 +332,11 @@ class _Lowering:
         for label, coefficient in row[0].items():
             term = self._defined(body, label, labels) if label in self.definitions else body.index(self._loop(label, labels))
             if coefficient != 1:
-                term = body.call("mul", int64, term, self.lowering.size(body, coefficient))
+                term = body.call("mul", int64, term, self.draft.size(body, coefficient))
             total = term if total < 0 else body.call("add", int64, total, term)
         if total < 0:
-            return self.lowering.size(body, row[1])
-        return total if row[1] == 0 else body.call("add", int64, total, self.lowering.size(body, row[1]))
+            return self.draft.size(body, row[1])
+        return total if row[1] == 0 else body.call("add", int64, total, self.draft.size(body, row[1]))
 
     def _holds(self, body: BodyBuilder, predicate: Predicate, labels: dict[int, int]) -> int:
         if not predicate.row[0] and isinstance(predicate.row[1], int):
@@ -371,11 +372,11 @@ class _Lowering:
         moved = {place[label]: axes[label] for label in place}
         body = BodyBuilder()
         inside = [(source, tuple([moved[label] for label in labels]), power) for source, labels, power in factors]
-        result = multiplied(self.lowering, body, inside, coef, dtype)
+        result = multiplied(self.draft, body, inside, coef, dtype)
         condition = -1
         for axis, row in enumerate(self.solved.output):
             if not row[0]:
-                here = body.call("eq", bool_, body.index(axis), self.lowering.size(body, row[1]))
+                here = body.call("eq", bool_, body.index(axis), self.draft.size(body, row[1]))
                 condition = here if condition < 0 else body.call("logical_and", bool_, condition, here)
         guard = self._all(body, self._own_predicates(place), {label: axes[label] for label in place})
         if guard >= 0:
@@ -384,7 +385,7 @@ class _Lowering:
             result = body.call("logical_and", bool_, condition, result)
         elif condition >= 0:
             result = body.call("where", dtype, condition, result, body.const(dtype, 0))
-        return self.lowering.emit(self.node.dims, len(self.node.dims), None, body.finish(result))
+        return self.draft.emit(self.node.dims, len(self.node.dims), None, body.finish(result))
 
     def _own_predicates(self, place: dict[int, int]) -> list[Predicate]:
         """The predicates that say which elements are written."""
@@ -399,15 +400,15 @@ class _Lowering:
         value = self._scatter(dims, [factor for factor in factors if factor not in same], Coef(1), dtype, place)
         body = BodyBuilder()
         rank = len(self.node.dims)
-        scaled = multiplied(self.lowering, body, [(value, tuple(range(rank)), 1), *same], coef, dtype)
-        return self.lowering.emit(self.node.dims, rank, None, body.finish(scaled))
+        scaled = multiplied(self.draft, body, [(value, tuple(range(rank)), 1), *same], coef, dtype)
+        return self.draft.emit(self.node.dims, rank, None, body.finish(scaled))
 
     def _scatter(self, dims: tuple[Size, ...], factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
         """The value of a product that is written at computed positions."""
         solved = self.solved
         body = BodyBuilder()
         labels = dict(place)
-        result = multiplied(self.lowering, body, factors, coef, dtype)
+        result = multiplied(self.draft, body, factors, coef, dtype)
         guard = self._all(body, self._own_predicates(place), labels)
         index = tuple([self._position(body, row, labels) for row in solved.output])
         if len(labels) != len(place):
@@ -415,7 +416,7 @@ class _Lowering:
         value = Value(self.node.dims, dtype)
         op = None if solved.injective else self.function
         detail = Scatter(result, index, guard, op, None, None if solved.covers else self.function)
-        self.lowering.add(Step(value, "scatter", dims, op, tuple(body.instructions), detail, self.lowering.origin))
+        self.draft.add(Step(value, "scatter", dims, op, tuple(body.instructions), detail, self.draft.origin))
         return value
 
     def _reach(self, predicate: Predicate) -> set[int]:

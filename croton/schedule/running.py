@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from croton.algebra.node import RELATIONS, Node
 from croton.dtypes import bool_
+from croton.schedule.draft import Draft
 from croton.schedule.factors import Factor, multiplied
 from croton.schedule.step import Body, BodyBuilder, Position, Scan, Source, Step, Value, plain_labels
 from croton.sizes import Size
 
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
-
-def lower_cumulate(lowering: Lowering, node: Node) -> Source:
+def lower_cumulate(draft: Draft, node: Node) -> Source:
     """A running prod, max or min."""
     function, along, reverse, exclusive = node.param
     child, labels = node.args[0][:2]
     body = BodyBuilder()
-    summand = body.finish(lowering.read(body, lowering.source(child), labels))
-    return scan(lowering, node.dims, summand, function, along, reverse, exclusive)
+    summand = body.finish(draft.read(body, draft.source(child), labels))
+    return scan(draft, node.dims, summand, function, along, reverse, exclusive)
 
 
-def scan(lowering: Lowering, dims: tuple[Size, ...], summand: Body, op: str, along: int, reverse: bool, exclusive: bool) -> Value:
+def scan(draft: Draft, dims: tuple[Size, ...], summand: Body, op: str, along: int, reverse: bool, exclusive: bool) -> Value:
     """The running reduction of a body along one of its labels."""
     key = ("scan", dims, summand, op, along, reverse, exclusive)
-    found = lowering.known.get(key)
+    found = draft.known.get(key)
     if found is not None:
         return found
     index: list[int | Position] = list(range(len(dims)))
@@ -34,17 +30,17 @@ def scan(lowering: Lowering, dims: tuple[Size, ...], summand: Body, op: str, alo
         index[along] = Position(((along, -1),), dims[along] - 1)
         if any(i[0] == "index" or (i[0] == "load" and not plain_labels(i[3])) for i in summand):
             body = BodyBuilder()
-            body.load(lowering.emit(dims, len(dims), None, summand), tuple(range(len(dims))))
+            body.load(draft.emit(dims, len(dims), None, summand), tuple(range(len(dims))))
             summand = tuple(body.instructions)
         body = BodyBuilder()
         body.splice(summand, index)
         summand = tuple(body.instructions)
-    found = lowering.known[key] = Value(dims, summand[-1][1])
-    lowering.add(Step(found, "scan", dims, op, summand, Scan(op, along, tuple(index), exclusive), lowering.origin))
+    found = draft.known[key] = Value(dims, summand[-1][1])
+    draft.add(Step(found, "scan", dims, op, summand, Scan(op, along, tuple(index), exclusive), draft.origin))
     return found
 
 
-def prefix_sum(lowering: Lowering, node: Node, factors: list[Factor]) -> Value | None:
+def prefix_sum(draft: Draft, node: Node, factors: list[Factor]) -> Value | None:
     """A sum under [s <= t] with nothing else that depends on t is a running sum, None otherwise."""
     if len(node.sums) != 1:
         return None
@@ -64,7 +60,7 @@ def prefix_sum(lowering: Lowering, node: Node, factors: list[Factor]) -> Value |
     places[rank] = along
     body = BodyBuilder()
     moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in data]
-    summand = body.finish(multiplied(lowering, body, moved, node.param, node.dtype))
+    summand = body.finish(multiplied(draft, body, moved, node.param, node.dtype))
     # t - s >= 0 runs forward
     reverse = coefficients[labels.index(along)] == -1
-    return scan(lowering, node.dims, summand, "sum", along, reverse, constant == -1)
+    return scan(draft, node.dims, summand, "sum", along, reverse, constant == -1)

@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from croton.algebra.cost import Tree, extent, pairs_of, search
 from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType, bool_, float32, float64
+from croton.schedule.draft import Draft
 from croton.schedule.factors import Factor, multiplied
 from croton.schedule.step import BodyBuilder, Operands, Value, plain_labels
 from croton.sizes import Size
-
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
 LEAST_PRODUCT = 16
 """Products whose sides are at least this are the library's."""
@@ -30,7 +27,7 @@ SMALL_SIDE, LEAST_VOLUME = 4, 1000
 
 
 def summed(
-    lowering: Lowering, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType, tree: Tree | None = None
+    draft: Draft, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType, tree: Tree | None = None
 ) -> Value:
     """coef * the sum over the labels from `rank` on of the product of the factors, in the order of a tree over them if one is given."""
     items: list[list[Factor]] = [[factor] for factor in factors]
@@ -48,7 +45,7 @@ def summed(
         for number in range(len(items)):
             gone = sorted([label for label in labels[number] if label >= rank and count[label] == 1])
             if gone:
-                items[number] = [_reduction(lowering, dims, items[number], None, gone, ONE, dtype)]
+                items[number] = [_reduction(draft, dims, items[number], None, gone, ONE, dtype)]
                 labels[number] = set(items[number][0][1])
     last = len(pairs) - 1
     for number, (left, right) in enumerate(pairs):
@@ -62,19 +59,19 @@ def summed(
             continue
         scale = coef if number == last else ONE
         applied = number == last
-        items.append([_reduction(lowering, dims, items[left], items[right], gone, scale, dtype)])
+        items.append([_reduction(draft, dims, items[left], items[right], gone, scale, dtype)])
         labels.append(set(items[-1][0][1]))
     result = items[-1]
     if len(factors) == 1:
-        result, applied = [_reduction(lowering, dims, result, None, list(range(rank, len(dims))), coef, dtype)], True
+        result, applied = [_reduction(draft, dims, result, None, list(range(rank, len(dims))), coef, dtype)], True
     if (applied or coef == ONE) and len(result) == 1 and result[0][1:] == (tuple(range(rank)), 1) and type(result[0][0]) is Value:
         return result[0][0]
     body = BodyBuilder()
-    return lowering.emit(dims[:rank], rank, None, body.finish(multiplied(lowering, body, result, ONE if applied else coef, dtype)))
+    return draft.emit(dims[:rank], rank, None, body.finish(multiplied(draft, body, result, ONE if applied else coef, dtype)))
 
 
 def _reduction(
-    lowering: Lowering, dims: tuple[Size, ...], left: list[Factor], right: list[Factor] | None, gone: list[int], coef: Coef, dtype: DType
+    draft: Draft, dims: tuple[Size, ...], left: list[Factor], right: list[Factor] | None, gone: list[int], coef: Coef, dtype: DType
 ) -> Factor:
     """The factor that a sum of products leaves."""
     mine = {label for factor in left for label in factor[1]}
@@ -84,21 +81,21 @@ def _reduction(
     own = tuple([dims[label] for label in places])
     rank = len(kept)
     if right is not None and dtype in (float32, float64) and _is_product(dims, left, right, gone, dtype):
-        first, first_labels = _operand(lowering, dims, left, dtype)
-        second, second_labels = _operand(lowering, dims, right, dtype)
+        first, first_labels = _operand(draft, dims, left, dtype)
+        second, second_labels = _operand(draft, dims, right, dtype)
         first_labels = tuple([places[label] for label in first_labels])
         second_labels = tuple([places[label] for label in second_labels])
         twins = tuple([(places[one], places[two]) for one, two in _twins(dims, left, right, mine - others, others - mine)])
-        value = lowering.product(own, rank, dtype, Operands(first, first_labels, second, second_labels, coef, None, twins))
+        value = draft.product(own, rank, dtype, Operands(first, first_labels, second, second_labels, coef, None, twins))
         return (value, tuple(kept), 1)
     body = BodyBuilder()
     factors = left if right is None else left + right
     moved = [(source, tuple([places[label] for label in labels]), power) for source, labels, power in factors]
-    value = lowering.emit(own, rank, "any" if dtype is bool_ else "sum", body.finish(multiplied(lowering, body, moved, ONE, dtype)))
+    value = draft.emit(own, rank, "any" if dtype is bool_ else "sum", body.finish(multiplied(draft, body, moved, ONE, dtype)))
     if coef != ONE:
         body = BodyBuilder()
-        scaled = multiplied(lowering, body, [(value, tuple(range(rank)), 1)], coef, dtype)
-        value = lowering.emit(own[:rank], rank, None, body.finish(scaled))
+        scaled = multiplied(draft, body, [(value, tuple(range(rank)), 1)], coef, dtype)
+        value = draft.emit(own[:rank], rank, None, body.finish(scaled))
     return (value, tuple(kept), 1)
 
 
@@ -166,7 +163,7 @@ def _matched(twin: dict[int, int], labels: tuple[int, ...], others: tuple[int, .
     return len(set(twin.values())) == len(twin)
 
 
-def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], dtype: DType) -> tuple[Value, tuple[int, ...]]:
+def _operand(draft: Draft, dims: tuple[Size, ...], factors: list[Factor], dtype: DType) -> tuple[Value, tuple[int, ...]]:
     """An array for a side of a matrix product."""
     if _lies(factors, dtype):
         source, at, _ = factors[0]
@@ -177,5 +174,5 @@ def _operand(lowering: Lowering, dims: tuple[Size, ...], factors: list[Factor], 
     places = {label: place for place, label in enumerate(labels)}
     body = BodyBuilder()
     moved = [(source, tuple([places[label] for label in at]), power) for source, at, power in factors]
-    result = multiplied(lowering, body, moved, ONE, dtype)
-    return lowering.emit(tuple([dims[label] for label in labels]), len(labels), None, body.finish(result)), tuple(labels)
+    result = multiplied(draft, body, moved, ONE, dtype)
+    return draft.emit(tuple([dims[label] for label in labels]), len(labels), None, body.finish(result)), tuple(labels)

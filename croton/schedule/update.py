@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from croton.algebra.coefficient import multiply
 from croton.algebra.node import ONE, Coef, Node
 from croton.dtypes import bool_
 from croton.schedule.contract import sole_product
+from croton.schedule.draft import Draft
 from croton.schedule.step import SHARING, BodyBuilder, Scatter, Step, Value, arguments_of, moved, renumbered
 
-if TYPE_CHECKING:
-    from croton.schedule.lower import Lowering
 
-
-def updated(lowering: Lowering, node: Node) -> Value | None:
+def updated(draft: Draft, node: Node) -> Value | None:
     """A donated input plus scatters or products that are used once: they are added into its memory, after all that reads it."""
-    key, operand = lowering.replaced[node]
+    key, operand = draft.replaced[node]
     base: Value | None = None
     others = []
     for child, labels, coef in node.args:
@@ -24,47 +20,47 @@ def updated(lowering: Lowering, node: Node) -> Value | None:
             axes = [axis for axis in operand.axes if axis.size != 1]
             if [operand.use.labels[label] for label in labels] != axes:
                 return None
-            base = lowering.inputs[key]
+            base = draft.inputs[key]
         else:
             others.append((child, labels, coef))
     if base is None or len(others) != 1:
         return None
     child, labels, coef = others[0]
-    value = lowering.source(child)
-    if type(value) is not Value or value.step is None or lowering.uses[child] != 1 or len(labels) != len(node.dims):
+    value = draft.source(child)
+    if type(value) is not Value or value.step is None or draft.uses[child] != 1 or len(labels) != len(node.dims):
         return None
-    if value.step.kind == "scatter" and value.step.detail.op in (None, "sum") and lowering.claims.get(value, 1) == 1:
-        return _scattered_into(lowering, base, value.step, labels, coef, node)
-    sole = sole_product(lowering, child, labels)
+    if value.step.kind == "scatter" and value.step.detail.op in (None, "sum") and draft.claims.get(value, 1) == 1:
+        return _scattered_into(draft, base, value.step, labels, coef, node)
+    sole = sole_product(draft, child, labels)
     if sole is not None:
         dims, operands = sole
-        if not (is_donated(lowering, operands.left) or is_donated(lowering, operands.right)):
+        if not (is_donated(draft, operands.left) or is_donated(draft, operands.right)):
             operands = operands._replace(alpha=multiply(operands.alpha, coef), accumulate=base)
-            found = lowering.product(dims, len(node.dims), node.dtype, operands, own=True)
-            lowering.steps[-1].last = True
+            found = draft.product(dims, len(node.dims), node.dtype, operands, own=True)
+            draft.steps[-1].last = True
             return found
     return None
 
 
-def is_donated(lowering: Lowering, value: Value) -> bool:
+def is_donated(draft: Draft, value: Value) -> bool:
     """Whether a value is a donated input, or may be read where one lies."""
     while value.step is not None and value.step.kind in SHARING:
         value = value.step.detail[0]
-    return value.home is not None and value.home[0] == "input" and value.home[1] in lowering.donated
+    return value.home is not None and value.home[0] == "input" and value.home[1] in draft.donated
 
 
-def _scattered_into(lowering: Lowering, base: Value, step: Step, labels: tuple[int, ...], coef: Coef, node: Node) -> Value | None:
+def _scattered_into(draft: Draft, base: Value, step: Step, labels: tuple[int, ...], coef: Coef, node: Node) -> Value | None:
     detail = step.detail
     body = BodyBuilder()
     numbers: list[int] = []
     for instruction in step.body:
         numbers.append(body.add(renumbered(instruction, numbers, None)))
     result = numbers[detail.result]
-    if any(i[0] == "load" and is_donated(lowering, i[2]) for i in step.body):
+    if any(i[0] == "load" and is_donated(draft, i[2]) for i in step.body):
         # what is added must be known before any donated memory is written
         apart = BodyBuilder()
         same = apart.splice(step.body[: detail.result + 1], range(len(step.dims)))
-        value = lowering.emit(step.dims, len(step.dims), None, apart.finish(same), own=True)
+        value = draft.emit(step.dims, len(step.dims), None, apart.finish(same), own=True)
         result = body.load(value, tuple(range(len(step.dims))))
         kept = {argument for entry in detail.at if type(entry) is not int for term, _ in entry.terms if term < 0 for argument in (~term,)}
         if detail.guard >= 0:
@@ -73,7 +69,7 @@ def _scattered_into(lowering: Lowering, base: Value, step: Step, labels: tuple[i
         for number in range(len(step.body) - 1, -1, -1):
             if number in needed:
                 needed.update(arguments_of(step.body[number]))
-        if any(step.body[number][0] == "load" and is_donated(lowering, step.body[number][2]) for number in needed):
+        if any(step.body[number][0] == "load" and is_donated(draft, step.body[number][2]) for number in needed):
             return None
         body = BodyBuilder()
         numbers = [-1] * len(step.body)
@@ -93,6 +89,6 @@ def _scattered_into(lowering: Lowering, base: Value, step: Step, labels: tuple[i
         index[label] = moved(detail.at[axis], numbers, None)
     found = Value(node.dims, node.dtype)
     into = Scatter(result, tuple(index), guard, "sum", base, None)
-    lowering.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, lowering.origin))
-    lowering.steps[-1].last = True
+    draft.add(Step(found, "scatter", step.dims, "sum", tuple(body.instructions), into, draft.origin))
+    draft.steps[-1].last = True
     return found
