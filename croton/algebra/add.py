@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from croton.algebra.coefficient import multiply, of_number, wrapped
+from croton.algebra.coefficient import among, multiply, of_number, wrapped
 from croton.algebra.constant import zero
 from croton.algebra.contract import may_not_cancel, normalise
 from croton.algebra.mapping import map_
@@ -38,6 +38,7 @@ def add(terms: Iterable[tuple[Use, Coef | int | float]], dtype: DType | None = N
 
 def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
     collected: dict[tuple[Node, tuple[Label, ...], tuple], int | float] = {}
+    axes = {label.size for use, _ in work for label in use.labels}
     work.reverse()
     while work:
         use, coef = work.pop()
@@ -59,6 +60,8 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
                 continue
             if node.dtype is bool_ and node.kind == "contract" and not node.args:
                 node = intern("contract", (), dtype, (), ONE)
+        if coef.sizes:
+            coef = among(coef, axes)
         key = (node, labels, coef.sizes)
         found = collected.get(key)
         if found is not None and found + coef.number == 0 and may_not_cancel(node):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterable
 
 from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType
-from croton.sizes import Poly, Size, order_key
+from croton.sizes import Least, Poly, Size, greatest, order_key
 
 
 def multiply(a: Coef, b: Coef) -> Coef:
@@ -21,7 +23,34 @@ def multiply(a: Coef, b: Coef) -> Coef:
     exponents = dict(a.sizes)
     for size, exponent in b.sizes:
         exponents[size] = exponents.get(size, 0) + exponent
-    return Coef(_one_nan(number), _sorted(exponents))
+    return Coef(_one_nan(number), _sorted(_met(exponents)))
+
+
+def among(coef: Coef, sizes: Iterable[Size]) -> Coef:
+    """The coefficient of a value that has axes of these sizes: 1/n is 1/max(n, 1) where n is one of them, since without it there is no element.
+
+    So the 1/n stays finite wherever it is taken to: the gradient of a mean over no examples adds up to 0, not to 0 * (1/0). The
+    mean itself, which has no axis of size n, is NaN.
+    """
+    sizes = list(sizes)
+    if not math.isfinite(coef.number) and 0 in sizes:
+        return Coef(0.0)
+    if not any(exponent < 0 for _, exponent in coef.sizes):
+        return coef
+    present = {part for size in sizes if not isinstance(size, int) for part in (size, *_factors(size))}
+    if not any(exponent < 0 and size in present for size, exponent in coef.sizes):
+        return coef
+    exponents: dict[Size, int] = {}
+    for size, exponent in coef.sizes:
+        if exponent < 0 and size in present:
+            size = greatest(size, 1)
+        exponents[size] = exponents.get(size, 0) + exponent
+    return Coef(coef.number, _sorted(_met(exponents)))
+
+
+def unguarded(size: Size) -> Size:
+    """n for max(n, 1); any other size is itself."""
+    return size if isinstance(size, int) else _at_least_one(size) or size
 
 
 def power(a: Coef, exponent: int) -> Coef:
@@ -34,6 +63,8 @@ def power(a: Coef, exponent: int) -> Coef:
         number = math.inf
     except OverflowError:
         number = math.inf if a.number > 0 or exponent % 2 == 0 else -math.inf
+    if exponent < 0 and a.sizes:
+        return Coef(number, _sorted(_met({size: e * exponent for size, e in a.sizes})))
     return Coef(number, tuple((size, e * exponent) for size, e in a.sizes))
 
 
@@ -44,12 +75,10 @@ def of_size(size: Size, exponent: int = 1) -> Coef:
     if len(size.terms) > 1:
         return Coef(1, ((size, exponent),))
     # A product of unknowns comes apart, so that 1/(b t) and 1/b 1/t are one coefficient.
-    ((atoms, number),) = size.terms
     exponents: dict[Size, int] = {}
-    for atom in atoms:
-        single = Poly((((atom,), 1),))
+    for single in _factors(size):
         exponents[single] = exponents.get(single, 0) + exponent
-    return Coef(power(Coef(number), exponent).number, _sorted(exponents))
+    return Coef(power(Coef(size.terms[0][1]), exponent).number, _sorted(exponents))
 
 
 def of_number(number: bool | int | float | Coef, dtype: DType) -> Coef:
@@ -73,6 +102,35 @@ def wrapped(number: int, dtype: DType) -> int:
     if dtype.kind == "u":
         return number & (2 * half - 1)
     return ((number + half) & (2 * half - 1)) - half
+
+
+def _factors(size: Poly) -> list[Poly]:
+    """The unknowns that a size is the product of; none where it is a sum."""
+    return [Poly((((atom,), 1),)) for atom in size.terms[0][0]] if len(size.terms) == 1 else []
+
+
+def _met(exponents: dict[Size, int]) -> dict[Size, int]:
+    """n cancels 1/max(n, 1), and 1/n takes it up."""
+    for guarded, exponent in list(exponents.items()):
+        plain = None if isinstance(guarded, int) else _at_least_one(guarded)
+        if plain is None or not exponent:
+            continue
+        other = exponents.get(plain, 0)
+        # A guarded size above the line is the size: what it multiplies has no element where they differ.
+        taken = exponent if exponent > 0 or other < 0 else max(exponent, -other)
+        exponents[plain] = other + taken
+        exponents[guarded] = exponent - taken
+    return exponents
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _at_least_one(size: Poly) -> Size | None:
+    """n where a size is max(n, 1), which is n + 1 - min(n, 1)."""
+    for atoms, number in size.terms:
+        if number == -1 and len(atoms) == 1 and isinstance(atoms[0], Least) and 1 in (atoms[0].left, atoms[0].right):
+            plain = atoms[0].right if atoms[0].left == 1 else atoms[0].left
+            return plain if greatest(plain, 1) == size else None
+    return None
 
 
 def _one_nan(number: int | float) -> int | float:

@@ -8,6 +8,7 @@ the product is 0, whatever the other factors are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 
 from croton.algebra.coefficient import multiply, of_number, of_size, power
@@ -61,7 +62,7 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
     """`contract` for callers that know their labels are right. `sums` is consumed."""
     while True:
         merged, coef, related = _flatten(factors, coef, sums, dtype)
-        if coef.number == 0:
+        if coef.number == 0 or (not math.isfinite(coef.number) and any(label.size == 0 for label in out)):
             return zero(dtype)
         if related:
             simpler = System(merged, out, sums).simplify()

@@ -12,7 +12,7 @@ from typing import Any
 
 from croton.algebra.add import add
 from croton.algebra.call import arguments_of, first_result, results_of
-from croton.algebra.coefficient import multiply
+from croton.algebra.coefficient import among, multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
 from croton.algebra.loop import loop_key
@@ -195,7 +195,8 @@ def _contract(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) 
         factors += [other for position, other in enumerate(uses) if position != place]
         if exponent != 1:
             factors.append((use, exponent - 1))
-        sweep.pull(use, factors, multiply(node.param, Coef(float(exponent))), labels)
+        coef = multiply(node.param, Coef(float(exponent)))
+        sweep.pull(use, factors, among(coef, [label.size for label in use.labels]), labels)
 
 
 def _add(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> None:

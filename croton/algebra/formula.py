@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from croton.algebra.coefficient import unguarded
 from croton.algebra.constant import array_of
 from croton.algebra.lettering import Lettering
 from croton.algebra.node import Coef, Node, Operand, Use
 from croton.algebra.print import coefficient, is_number, row
 from croton.algebra.seal import is_delta
+from croton.sizes import Size
 
 LONGEST = 160
 """A longer part gets a name and a line of its own."""
@@ -126,8 +128,9 @@ class _Latex:
         top = " ".join(above)
         return rf"\frac{{{top or 1}}}{{{' '.join(below)}}}" if below else top
 
-    def _power_of(self, size: object, exponent: int) -> str:
-        text = str(size) if str(size).isidentifier() else f"({size})"
+    def _power_of(self, size: Size, exponent: int) -> str:
+        name = str(unguarded(size))
+        text = name if name.isidentifier() else f"({name})"
         return text if exponent == 1 else f"{text}^{{{exponent}}}"
 
     def bracket(self, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from croton.algebra.coefficient import unguarded
 from croton.algebra.constant import array_of
 from croton.algebra.lettering import Lettering
 from croton.algebra.node import Coef, Node, Use
@@ -66,7 +67,7 @@ def coefficient(coef: Coef) -> str:
     parts = []
     if coef.number != 1 or not coef.sizes:
         parts.append(f"{coef.number:g}" if isinstance(coef.number, float) else str(coef.number))
-    parts += [f"({size})" + (f"^{exponent}" if exponent != 1 else "") for size, exponent in coef.sizes]
+    parts += [f"({unguarded(size)})" + (f"^{exponent}" if exponent != 1 else "") for size, exponent in coef.sizes]
     return "" if parts == ["1"] else " ".join(parts)
 
 

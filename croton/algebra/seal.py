@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
+from croton.algebra.coefficient import among
 from croton.algebra.node import RELATIONS, Label, Node, Use, intern
 from croton.dtypes import DType
 
@@ -35,7 +36,10 @@ def seal(kind: str, dtype: DType, args: Sequence[tuple], param: Any = None, summ
         for position, label in enumerate(inner):
             number[label] = shift + position
     positions = tuple((arg[0], tuple([number[label] for label in arg[1]]), *arg[2:]) for arg in args)
-    node = intern(kind, tuple([label.size for label in out]), dtype, positions, param, tuple([label.size for label in inner]))
+    dims = tuple([label.size for label in out])
+    if kind == "contract" and param.sizes:
+        param = among(param, dims)
+    node = intern(kind, dims, dtype, positions, param, tuple([label.size for label in inner]))
     return Use(node, tuple(out))
 
 

@@ -6,7 +6,7 @@ own: they are worked out in the algebra and interpreted there, node by node, wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from croton.sizes import Poly, Size, Symbol, symbols
 from croton.sizes import evaluate as size_value
 from croton.transforms.loop_nodes import RESULTS, surroundings
 from croton.transforms.lower import REQUESTS, lower
+from croton.transforms.unify import Check
 from croton.util.errors import ArgumentError, ShapeError
 from croton.util.structure import flatten, unflatten
 
@@ -36,7 +37,7 @@ def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
         if node.op in REQUESTS or node.op in RESULTS:
             environment.arrays[node] = environment.interpret(node)
             continue
-        environment.check(node)
+        environment.check(node, [Check(left, right, node.line) for left, right in node.constraints])
         arrays = [environment.arrays[x] for x in node.inputs]
         with np.errstate(all="ignore"):
             result = np.asarray(node.op.reference(arrays, environment.params(node.params)))
@@ -76,12 +77,12 @@ class _Environment:
                 if len(names) == 1 and size == names[0].size and names[0] not in self.sizes:
                     self.sizes[names[0]] = extent
 
-    def check(self, node: Expr) -> None:
-        """Sizes that the node wants equal are equal."""
-        for left, right in node.constraints:
+    def check(self, node: Expr, checks: Iterable[Check]) -> None:
+        """Sizes that the node, or what is inside of it, wants equal are equal."""
+        for left, right, line in checks:
             a, b = self.size(left), self.size(right)
             if a != b:
-                raise ShapeError(f"{node.op.name if node.op else node}: {describe(left, right, a, b)}", node.line)
+                raise ShapeError(f"{node.op.name if node.op else node}: {describe(left, right, a, b)}", line)
 
     def size(self, size: Size) -> int:
         return size_value(size, self.sizes)
@@ -97,5 +98,6 @@ class _Environment:
     def interpret(self, node: Expr) -> np.ndarray:
         """The value of a derivative, a loop or a vectorised function by the NumPy meaning of the algebra."""
         lowered = lower([node])
+        self.check(node, lowered.checks)
         (value,) = algebra.interpret(lowered.outputs, {leaf.id: self.arrays[leaf] for leaf in lowered.leaves}, self.sizes)
         return value
