@@ -292,6 +292,8 @@ problem(
     spellings={
         **{name: lambda a, name=name: [(g**2).mean(0) - g.mean(0) ** 2 for g in per_example(a, name)] for name in EXAMPLES},
         "products": lambda a: [(g * g).mean(0) - cr.square(g.sum(0) / a.b) for g in per_example(a, "jacobian")],
+        "deviations": lambda a: [((g - g.mean(0)) ** 2).mean(0) for g in per_example(a, "jacobian")],
+        "var": lambda a: [g.var(0) for g in per_example(a, "vmap of grad")],
     },
     by_hand=lambda a: [(i**2).T @ (d**2) / a.b - (i.T @ d / a.b) ** 2 for i, d in net_backward(a)],
     flops=lambda s: net_flops(s) + 2 * weights_flops(s) + s.b * (s.d + 2 * (s.h + s.k) + s.q) + 4 * weights(s),

@@ -22,12 +22,12 @@ class Course:
     wanted         values that will be asked for in all steps
     memo           values of nodes in all steps, at `step`
     stop, limit    the carry that says whether there is another step, and how many there may be; with either all is `whole`: nothing is outside of the loop.
-                   Steps that are left out are the last ones, or the first ones if `late`
+                   Steps that are left out are the last ones, or the first ones if `late`; a loop that is `seldom` gone through is not counted
     """
 
-    def __init__(self, step: Label, reverse: bool, stop: int | None, limited: bool, late: bool) -> None:
+    def __init__(self, step: Label, reverse: bool, stop: int | None, limited: bool, late: bool, seldom: bool) -> None:
         self.step, self.reverse = step, reverse
-        self.stop, self.late = stop, late
+        self.stop, self.late, self.seldom = stop, late, seldom
         self.whole = stop is not None or limited
         self.limit: Use | None = None
         self.nodes: list[Node] = []

@@ -78,6 +78,7 @@ class Extraction:
             None if course.stop is None else self.together.index(course.stop),
             limit,
             course.late,
+            course.seldom,
         )
         return self._with_own_labels(core)
 

@@ -44,6 +44,7 @@ class Core(NamedTuple):
     stop      a bool carry, or None: once it is false everywhere, no step changes anything
     limit     a fixed value, an int64, or None: all but the first steps, so many, change nothing; or all but the last ones if `late`.
               Such a loop goes back over one that has ended early
+    seldom    whether it is likely that no step is done: what it computes is the way out of something that rarely fails
     """
 
     length: Size
@@ -55,6 +56,7 @@ class Core(NamedTuple):
     stop: int | None = None
     limit: int | None = None
     late: bool = False
+    seldom: bool = False
 
 
 class Part(NamedTuple):

@@ -8,8 +8,9 @@ is; with what its terms have in common taken out (R9). Everything not said here,
 What may change is rounding, and three policies say how far. `strict` rewrites nothing: programs stay as written, up to the constructors' normal
 form. `default` re-associates, which cannot cancel more than before; centres, which cancels less; and distributes where a relation in a
 term removes a sum (as in the derivative of a softmax) or all terms are known not to be negative; and squares sums of a few terms (those of
-a window in a window) where that saves much. `aggressive` also distributes where terms of different
-sign are taken apart, which may cancel: squared distances as differences of squares, the norm of a sum of outer products by its Gram matrices.
+a window in a window) where that saves much; and multiplies out squares of deviations, with a check of the result (`checked`). `aggressive` also
+distributes where terms of different sign are taken apart, which may cancel: squared distances as differences of squares, the norm of a sum of outer
+products by its Gram matrices.
 Each application is in the list of decisions.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
+from croton.algebra.checked import checked, expand, is_checked, scaled
 from croton.algebra.coefficient import multiply
 from croton.algebra.collide import collected
 from croton.algebra.common import take_out
@@ -30,6 +32,7 @@ from croton.algebra.loop import bodies_of, with_body
 from croton.algebra.nest import nested
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
+from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
@@ -44,6 +47,12 @@ LEAST_GAIN = 1.25
 
 GREAT_GAIN = 8.0
 """A rewrite that may cancel among a few terms is done by default if it saves this factor."""
+
+CHECKED_GAIN = 2.0
+"""A square is multiplied out with a check if that saves this factor: what was written may be needed as well."""
+
+LEAST_CHECKED = 1 << 16
+"""So much must what was written cost for a check to be worth its calls."""
 
 MOST_PASSES = 3
 
@@ -147,6 +156,10 @@ class _Optimiser:
         else:
             result = self._settled(construct(node, labels, uses))
         made = result.node
+        if made.kind == "contract" and len(made.args) == 1 and is_checked(made.args[0][0]) and made.args[0][2] == 1 and self.readers[node.args[0][0]] == 1:
+            inner, positions, _ = made.args[0]
+            result = scaled(Use(inner, tuple([result.labels[i] for i in positions])), made.param)
+            made = result.node
         if made.kind == "contract" and made.args and not made.dtype.is_bool:
             result = self._cheapest(node, result)
         elif made.kind == "add":
@@ -195,6 +208,7 @@ class _Optimiser:
         forms += [form for opened in (Form("", atomic, SAFE), *forms[:1]) for form in _running(opened)]
         forms += [Form("collect rows that meet", use, SAFE) for use in [collected(atomic)] if use is not None]
         forms += [form for base in (Form("", atomic, SAFE), *forms) for form in self._distributed(base, shares)]
+        forms += self._checked(atomic, shares)
         forms += [Form(_named(base.rule, "sum a part first"), use, base.gain) for base in (Form("", atomic, SAFE), *forms) for use in nested(base.use)]
         if not forms:
             self._keep_whole(shares)
@@ -211,7 +225,7 @@ class _Optimiser:
             self._keep_whole(shares)
             return atomic
         self.opened.update(shares)
-        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.gain > SAFE else ""), origin, before, least))
+        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.gain > SAFE and best.gain != CHECKED_GAIN else ""), origin, before, least))
         return best.use
 
     def _keep_whole(self, shares: dict[Node, float]) -> None:
@@ -294,6 +308,14 @@ class _Optimiser:
                 forms.append(Form(f"{name} + open", add([(piece, 1) for piece in better], dtype), gain))
         return forms
 
+    def _checked(self, atomic: Use, shares: dict[Node, float]) -> list[Form]:
+        """A square of a sum multiplied out, with a check that this has not cancelled."""
+        found = expand(atomic) if self.policy == DEFAULT and cost(atomic.node) >= LEAST_CHECKED else None
+        if found is None:
+            return []
+        better = [self._best_opening(piece, shares) for piece in found.pieces]
+        return [Form("expand the square, checked", checked(atomic, pieces, found.squares), CHECKED_GAIN) for pieces in _different(found.pieces, better)]
+
     def _best_opening(self, piece: Use, shares: dict[Node, float]) -> Use:
         node = piece.node
         if node.kind == "contract" and not node.sums and len(node.args) == 1 and node.args[0][2] == 1:
@@ -306,6 +328,10 @@ class _Optimiser:
             return piece
         forms = [form.use for form in _opened(piece, shares)]
         return min([piece, *forms], key=lambda use: amount(self._bill(use.node, shares)))
+
+
+def _different(*choices: list[Use]) -> list[list[Use]]:
+    return [choice for place, choice in enumerate(choices) if choice not in choices[:place]]
 
 
 def _is_tied(node: Node) -> bool:

@@ -138,6 +138,8 @@ def prefix_of(node: Node) -> Prefix | None:
 
 def steps_of(core: Core) -> int:
     """How often a loop is likely to go round."""
+    if core.seldom:
+        return 0
     return extent(core.length) if core.stop is None else min(extent(core.length), LIKELY_STEPS)
 
 

@@ -61,9 +61,10 @@ class Recurrence:
         limit: Use | None = None,
         late: bool = False,
         wanted: Sequence[Use] = (),
+        seldom: bool = False,
     ) -> None:
         own = step if step.ambient else Label(step.size, ambient=True)
-        course = self.course = Course(own, reverse, stop, limit is not None, late)
+        course = self.course = Course(own, reverse, stop, limit is not None, late, seldom)
         self._aliases: dict[Label, Label] = {step: own}
         self._own = {label for carry in carries for label in carry.axes} | {label for element in elements for label in element.axes}
         for node, (labels, use) in (known or {}).items():
@@ -295,7 +296,8 @@ def loop_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
     given = [*zip(loop.core.elements, loop.element_axes, loop.sequences), *zip(loop.core.fixed, loop.fixed_axes, loop.fixed)]
     limit = None if loop.core.limit is None else loop.fixed[loop.core.limit]
     wanted = [] if part.node is None else [Use(part.node, tuple(axes[1:]))]
-    again = Recurrence(loop.step, carries, [Element(*entry) for entry in given], loop.core.reverse, None, loop.core.stop, limit, loop.core.late, wanted)
+    core, elements = loop.core, [Element(*entry) for entry in given]
+    again = Recurrence(loop.step, carries, elements, core.reverse, None, core.stop, limit, core.late, wanted, core.seldom)
     if part.kind == "states":
         return again.states(part.place, axes[0])
     if part.kind == "final":

@@ -127,6 +127,8 @@ def _loop(call: LoopCall) -> Entry:
     kernels = sum(isinstance(inner, KernelCall) for inner in call.body.calls)
     each = f"{kernels} kernels and {len(call.body.calls) - kernels} other calls"
     lines = tuple(line for line in call.origins if line is not None)
+    if call.seldom:
+        return Entry("loop", f"only if the check fails: {each} (not counted)", (), -1, 0, 0, lines)
     if call.length == UNLIMITED:
         return Entry("loop", f"loop while a condition holds, each step {each} (one step is counted)", (), -1, call.flops, call.bytes, lines)
     most = "at most " if call.stop >= 0 or call.limit >= 0 else ""

@@ -33,7 +33,8 @@ def price_of(plan: Plan) -> Price:
         current, times = stack.pop()
         for call in current.calls:
             if isinstance(call, LoopCall):
-                stack.append((call.body, times * call.counted))
+                if not call.seldom:
+                    stack.append((call.body, times * call.counted))
                 continue
             if isinstance(call, ProductCall):
                 fused.append((product(call.shape.batch) * times, LAUNCH_PRODUCT))

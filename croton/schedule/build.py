@@ -203,6 +203,7 @@ class _Assembly:
             detail.core.late,
             -1 if detail.steps is None else number(detail.steps),
             origins,
+            detail.core.seldom,
         )
 
     def _library_call(self, step: Step, origins: tuple) -> Call:

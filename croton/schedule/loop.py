@@ -30,7 +30,7 @@ class Stacked(NamedTuple):
 
 
 class Rotating(NamedTuple):
-    """A carry of which the last value is wanted, if any: two arrays in turn."""
+    """A carry of which the last value is wanted, if any: two arrays in turn. Where there is one step, which does not read it, all are one memory."""
 
     place: int
     first: Value
@@ -79,12 +79,12 @@ class Given:
         stored = [self.use.labels[axis] for axis in likely_order(self.value)]
         return tuple([self.axes.index(label) for label in stored if label is not self.step])
 
-    def array(self, draft: Draft, order: Order) -> Value:
-        """The array whose rows are stored in an order: the value itself if it is or can be stored so, else a copy."""
+    def array(self, draft: Draft, order: Order, own: bool = False) -> Value:
+        """The array whose rows are stored in an order: the value itself if it is or can be stored so, else a copy; its own one, if it will be written again."""
         if self.step is not None:
             order = _rows(order)
         labels, use = self.labels, self.use
-        if self.value is not None:
+        if self.value is not None and not own:
             wanted = tuple([use.labels.index(labels[axis]) for axis in order])
             stored_as = behind(self.value)
             if stored_as.order is UNDECIDED and self.order is None:
@@ -165,8 +165,9 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
     rotating: list[Rotating] = []
     for place, carry in enumerate(core.carries):
         order = body.output_order(place)
-        first = given["carry"][place].array(draft, order)
         all_of_it = [part for part in wanted if part.place == place and part.kind == "states"]
+        replaced = core.length == 1 and not all_of_it and place != core.stop and Slot("carry", place) not in body.draft.inputs
+        first = given["carry"][place].array(draft, order, own=replaced)
         last_of_it = [part for part in wanted if part.place == place and part.kind == "final"]
         if all_of_it:
             rows = _fresh((core.length + 1, *carry.dims), carry, _rows(order))
@@ -176,6 +177,9 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
                 sources[wanted[last_of_it[0]]] = _row(rows, 0 if core.reverse else core.length)
             continue
         pair = _fresh(carry.dims, carry, order), _fresh(carry.dims, carry, order)
+        if replaced:
+            pair = pair[0], pair[0]
+            pair[0].donor = first
         rotating.append(Rotating(place, first, *pair))
         if last_of_it:
             sources[wanted[last_of_it[0]]] = pair[0]

@@ -111,6 +111,7 @@ class LoopCall:
     limit      a fixed value that says how many steps are done, or -1: the last ones if `late`; rows of others are what was there before
     steps      a value that gets the number of steps that were done, or -1
     stop       a carry that ends the loop once it is false everywhere, or -1: what later steps would write is what the last one has left
+    seldom     whether it is likely that no step is done
     """
 
     length: Size
@@ -127,6 +128,7 @@ class LoopCall:
     late: bool
     steps: int
     origins: tuple[Any, ...]
+    seldom: bool = False
 
     @property
     def flops(self) -> Size:
@@ -139,6 +141,8 @@ class LoopCall:
     @property
     def counted(self) -> Size:
         """How many steps to count: one where nobody knows."""
+        if self.seldom:
+            return 0
         return 1 if self.length == UNLIMITED else self.length
 
 

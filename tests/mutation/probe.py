@@ -84,6 +84,22 @@ def programs(cr: Any) -> Iterator[tuple[str, Any, Any]]:
     yield "softmax", cr.jacobian(cr.softmax(v), v), ((v,), _softmax_jacobian(c))
 
 
+def _variances(cr: Any, value: Any) -> str | None:
+    """Squares worth multiplying out, of values that vary, that hardly do, and whose squares are infinite."""
+    generator = np.random.default_rng(2)
+    s, t, m = cr.tensor("s", shape=(40, 50)), cr.tensor("t", shape=(40, 60)), cr.tensor("m", shape=(50, 60))
+    squares = 0.25 * ((cr.einsum("ia,ic->iac", s, t) - m) ** 2).sum(0)
+    for name, around, width, scale in (("varied", 0.0, 1.0, 1.0), ("nearly alike", 1.0, 1e-6, 1.0), ("alike", 1.0, 1e-9, 1.0), ("infinite", 1.0, 1e-9, 1e80)):
+        p, q = [around + width * generator.standard_normal((40, count)) for count in (50, 60)]
+        p[:, 5:], q[:, 5:] = (p[:, 5:], q[:, 5:]) if name in ("varied", "infinite") else (generator.random((40, size)) for size in (45, 55))
+        p, q = p * scale, q * scale
+        each = p[:, :, None] * q[:, None]
+        found = value(squares, {"s": p, "t": q, "m": each.mean(0)})
+        if not np.allclose(found, 0.25 * ((each - each.mean(0)) ** 2).sum(0), rtol=1e-5, atol=0):
+            return f"squares of deviations that are {name}"
+    return None
+
+
 def _softmax_jacobian(c: np.ndarray) -> np.ndarray:
     e = np.exp(c - c.max())
     s = e / e.sum()
@@ -132,6 +148,9 @@ def main() -> str | None:
     norms = value(((0.5 * cr.einsum("btd,bto->bdo", t, u)) ** 2).sum(axis=(1, 2)), {"t": p, "u": r})
     if not np.allclose(norms, ((0.5 * np.einsum("btd,bto->bdo", p, r)) ** 2).sum((1, 2))):
         return "norms of gradients of examples"
+    wrong = _variances(cr, value)
+    if wrong:
+        return wrong
     # an index that leaves its array raises, also where it is an affine function of a position
     try:
         value(cr.take(q, cr.arange(3) + 1), {"q": np.ones(3)})

@@ -36,6 +36,14 @@ PLANTED = {
         "coef = multiply(coef, power(node.param, exponent))\n                for child",
         "coef = multiply(coef, node.param)\n                for child",
     ),
+    "an expanded square has each mixed term once": ("checked", "ONE if one == other else Coef(2)", "ONE"),
+    "an expanded square has no weight": ("checked", "coef = multiply(node.param, weight)", "coef = node.param"),
+    "terms may cancel altogether": ("checked", "LEAST_SHARE = 1 / 16", "LEAST_SHARE = 0.0"),
+    "all elements must be lost": ("checked", 'reduce("any", lost, lost.labels)', 'reduce("all", lost, lost.labels)'),
+    "infinite squares are good enough": ("checked", 'scalar("logical_not", scalar("ge", total, bound))', 'scalar("lt", total, bound)'),
+    "what is left is compared with the mixed terms": ("checked", "for piece in pieces[:squares]]", "for piece in pieces[squares:]]"),
+    "a number is multiplied on one way only": ("checked", "core=loop.core._replace(results=results), arguments", "arguments"),
+    "a number is multiplied on the other way only": ("checked", "arguments=(start, *rest)", "arguments=(first, *rest)"),
 }
 
 
