@@ -13,7 +13,7 @@ import numpy as np
 
 from croton.algebra.loop import Slot
 from croton.algebra.node import Coef
-from croton.compile.routines import Placement, named
+from croton.compile.routines import Placement
 from croton.dtypes import DType
 from croton.kernel.parallelise import after_parallel, parallel_loop
 from croton.runtime.calls.bounds import Check
@@ -79,12 +79,12 @@ class Interface(NamedTuple):
 
 
 class Assembled(NamedTuple):
-    """A program, the constant arrays that it reads as shared variables after the real ones, the routines that it calls by name and params, and the
+    """A program, the constant arrays that it reads as shared variables after the real ones, the routines that it calls, and the
     results that its last calls copy."""
 
     program: Program
     constants: tuple[np.ndarray, ...]
-    routines: tuple[tuple[Any, Any], ...]
+    routines: tuple[tuple[Any, Placement], ...]
     copied: tuple[int, ...]
 
 
@@ -181,7 +181,7 @@ class _Assembly:
         self.sizes = sizes
         self.constants: list[np.ndarray] = []
         self.constant_index: dict[int, int] = {}
-        self.routines: list[tuple[Any, Any]] = []
+        self.routines: list[tuple[Any, Placement]] = []
         self.input_index = {leaf.key: i for i, leaf in enumerate(interface.inputs)}
         self.shared_index = {leaf.key: i for i, leaf in enumerate(interface.shared)}
         self.returned = sum(result.shared < 0 for result in interface.results)
@@ -349,7 +349,7 @@ class _Calls:
             return Check(value.dtype.name, self.pointer(call.value), index(count), index(call.low), index(call.bound), error())
         assert isinstance(call, RoutineCall)
         routines = self.assembly.routines
-        routines.append(named(call.routine, self._placement(call)))
+        routines.append((call.routine, self._placement(call)))
         arrays = []
         for place in (*call.inputs, *call.outputs):
             value = self.plan.values[place]

@@ -9,10 +9,10 @@ import numpy as np
 
 from croton.compile.account import Account
 from croton.compile.choose import Choosing
-from croton.compile.fingerprint import Unkeyed, fingerprint
+from croton.compile.fingerprint import Fingerprint, Unkeyed, fingerprint
 from croton.compile.job import Job
 from croton.compile.pipeline import run, without_collector
-from croton.compile.routines import routine
+from croton.compile.routines import code, kept
 from croton.compile.store import Part, Stored, read, write
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.walk import walk
@@ -76,33 +76,32 @@ def executable(
     """
     set_threads(config.threads)
     with without_collector():
-        key, shared = _key(inputs, results, replaced, structure, donated, budget)
-        stored = None if key is None else read(key)
+        found = _fingerprint(inputs, results, replaced, structure, donated, budget)
+        stored = None if found.key is None else read(found.key)
         seconds: dict[str, float] = {}
         if stored is None:
-            stored, seconds = _compiled(Job(inputs, results, replaced, structure, donated, budget), shared)
-            if key is not None:
-                write(key, stored)
-    return _loaded(stored, shared, seconds)
+            stored, seconds = _compiled(Job(inputs, results, replaced, structure, donated, budget), found)
+            if found.key is not None:
+                write(found.key, stored)
+    return _loaded(stored, found, seconds)
 
 
-def _key(
+def _fingerprint(
     inputs: Sequence[Input],
     results: Sequence[Expr],
     replaced: Sequence[SharedVariable | None],
     structure: str,
     donated: Sequence[Input],
     budget: int,
-) -> tuple[str | None, list[Any]]:
-    """The key, None for what has none, and the shared variables in the order of the key."""
+) -> Fingerprint:
+    """What the program is kept by."""
     variables = [variable for variable in replaced if variable is not None]
     positions = [_position(inputs, leaf) for leaf in donated]
     settings = (structure, [variable is not None for variable in replaced], positions, config.algebra, config.flush_subnormals, budget)
     try:
-        key, shared, _ = fingerprint(inputs, [*results, *variables], settings)
+        return fingerprint(inputs, [*results, *variables], settings)
     except Unkeyed:
-        return None, [node for node in walk([*results, *variables]) if isinstance(node, SharedVariable)]
-    return key, shared
+        return Fingerprint(None, [node for node in walk([*results, *variables]) if isinstance(node, SharedVariable)], [])
 
 
 def _position(inputs: Sequence[Input], leaf: Input) -> int:
@@ -110,28 +109,29 @@ def _position(inputs: Sequence[Input], leaf: Input) -> int:
     return next(i for i, other in enumerate(inputs) if other is leaf)
 
 
-def _compiled(job: Job, shared: Sequence[Expr]) -> tuple[Stored, dict[str, float]]:
+def _compiled(job: Job, found: Fingerprint) -> tuple[Stored, dict[str, float]]:
     """What is kept of a compilation, and the seconds of its passes; all else is forgotten."""
     run(job)
-    order = {variable: i for i, variable in enumerate(shared)}
+    order = {variable: i for i, variable in enumerate(found.shared)}
     places = tuple(order[variable] for variable in job.shared)
     numbers = {kernel: i for i, kernel in enumerate(job.kernels)}
     parts = []
     for one in job.programs:
         program, constants, routines, _ = one.assembled
-        parts.append(Part(program, constants, routines, places, one.account, tuple([numbers[kernel] for kernel in one.plan.kernels])))
+        called = tuple([(kept(routine, found.foreign), placement) for routine, placement in routines])
+        parts.append(Part(program, constants, called, places, one.account, tuple([numbers[kernel] for kernel in one.plan.kernels])))
     return Stored(tuple(parts), job.choosing, job.object_code), job.seconds
 
 
-def _loaded(stored: Stored, shared: Sequence[Any], seconds: dict[str, float]) -> Executable:
-    code = load_object(stored.object_code) if any(part.kernels for part in stored.parts) else None
-    first, *others = [_loaded_part(part, code, shared, seconds) for part in stored.parts]
+def _loaded(stored: Stored, found: Fingerprint, seconds: dict[str, float]) -> Executable:
+    loaded = load_object(stored.object_code) if any(part.kernels for part in stored.parts) else None
+    first, *others = [_loaded_part(part, loaded, found, seconds) for part in stored.parts]
     return first._replace(others=tuple(others), choosing=stored.choosing)
 
 
-def _loaded_part(part: Part, code: Code | None, shared: Sequence[Any], seconds: dict[str, float]) -> Executable:
+def _loaded_part(part: Part, loaded: Code | None, found: Fingerprint, seconds: dict[str, float]) -> Executable:
     # An array that was pickled has a dtype object of its own; the entry compares dtypes by identity with NumPy's.
-    cells = [shared[place].cell for place in part.shared] + [[array.view(np.dtype(array.dtype.str))] for array in part.constants]
-    kernels = () if code is None else tuple([code.address(f"k{i}") for i in part.kernels])
-    routines = tuple(routine(name, params) for name, params in part.routines)
-    return Executable(part.program, kernels, tuple(cells), routines, () if code is None else (code,), Limits(), part.account, seconds)
+    cells = [found.shared[place].cell for place in part.shared] + [[array.view(np.dtype(array.dtype.str))] for array in part.constants]
+    kernels = () if loaded is None else tuple([loaded.address(f"k{i}") for i in part.kernels])
+    routines = tuple([code(called.routine(found.foreign), placement) for called, placement in part.routines])
+    return Executable(part.program, kernels, tuple(cells), routines, () if loaded is None else (loaded,), Limits(), part.account, seconds)

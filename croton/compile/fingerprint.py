@@ -1,30 +1,46 @@
 """A key for a graph: two graphs with one fingerprint compile to the same program, in this process or another.
 
 Unknown sizes are numbered in the order they are met, so that a graph built again (whose sizes have other names) has the same key. The
-user's lines take part, because the program carries them.
+user's lines take part, because the program carries them. The user's own routines are numbered likewise: what a program is depends on what they give and
+on which of them are the same, not on what they do, and whoever loads it has them at hand.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from croton.dtypes import DType
-from croton.expr.expr import Constant, Expr, Input
+from croton.expr.expr import Constant, Expr, Input, SharedVariable
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, substitute, symbol, symbols
 from croton.transforms.custom import Rule
+from croton.transforms.routine import Foreign
+
+Function = Callable[..., Any]
+
+
+class Fingerprint(NamedTuple):
+    """The key of a graph, and what a program with that key refers to by number: leaves that are no inputs (shared variables), and the user's routines.
+
+    The key is None for a graph that has none: its program is not kept.
+    """
+
+    key: str | None
+    shared: list[SharedVariable]
+    foreign: list[Function]
 
 
 class _Names:
-    """Canonical names for sizes."""
+    """Canonical names for sizes, and numbers for the user's routines."""
 
-    __slots__ = ("mapping", "texts")
+    __slots__ = ("foreign", "mapping", "texts")
 
     def __init__(self) -> None:
         self.mapping: dict[Symbol, Size] = {}
         self.texts: dict[Size, str] = {}
+        self.foreign: dict[Function, int] = {}
 
     def text(self, size: Size) -> str:
         if isinstance(size, int):
@@ -41,6 +57,9 @@ class _Names:
         """A param as text; what has no text of its own is refused, since a key must not depend on an address."""
         if isinstance(param, Poly):
             return self.text(param)
+        if isinstance(param, Foreign):
+            number = self.foreign.setdefault(param.function, len(self.foreign))
+            return f"routine:{number} {param.name!r} {self.token(param.results)}"
         if isinstance(param, tuple):
             return "(" + ",".join([self.token(item) for item in param]) + ")"
         if param is None or isinstance(param, bool | int | float | str | DType | bytes):
@@ -57,22 +76,24 @@ class _Names:
         if not known.issuperset(rule.symbols):
             raise Unkeyed("a pullback that names a size which no argument has")
         shape = [leaf is None for leaf in (*rule.cotangents, *rule.gradients)]
-        return f"rule:{fingerprint(leaves, gradients, [rule.results, *shape])[0]}"
+        found = fingerprint(leaves, gradients, [rule.results, *shape])
+        called = [self.foreign.setdefault(function, len(self.foreign)) for function in found.foreign]
+        return f"rule:{found.key} {called}"
 
 
 class Unkeyed(Exception):
     """The graph holds something that has no key; it is compiled, and not cached."""
 
 
-def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Sequence[Any]) -> tuple[str, list[Expr], list[Symbol]]:
-    """The key, the leaves that are no inputs in a canonical order (shared variables), and the symbols in canonical order.
+def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Sequence[Any]) -> Fingerprint:
+    """The key of a graph. Raises Unkeyed where it has none.
 
     `settings` is whatever else the program depends on: the configuration, how results are returned, which variables are updated.
     """
     names = _Names()
     digest = hashlib.sha256()
     number: dict[Expr, int] = {}
-    shared: list[Expr] = []
+    shared: list[SharedVariable] = []
     position = {leaf: i for i, leaf in enumerate(inputs)}
 
     def shape(node: Expr) -> str:
@@ -95,9 +116,10 @@ def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Seque
         elif isinstance(node, Input):
             parts.append(f"free {node.name!r}")
         else:
+            assert isinstance(node, SharedVariable)
             parts.append(f"shared {len(shared)} {node.name!r} {node.dtype.name}[{shape(node)}] {node.line}")
             shared.append(node)
         number[node] = len(number)
     parts.append(",".join([str(number[x]) for x in outputs]))
     digest.update("\n".join(parts).encode())
-    return digest.hexdigest(), shared, list(names.mapping)
+    return Fingerprint(digest.hexdigest(), shared, list(names.foreign))

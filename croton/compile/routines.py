@@ -1,14 +1,18 @@
-"""Library routines that programs call: whole arrays in, and the last of the arrays given is filled with the result."""
+"""Routines that programs call, of a library or of the user: whole arrays in, and the last of the arrays given is filled with the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from croton.algebra.call import Routine
+from croton.compile.fingerprint import Function
+from croton.dtypes import DType
 from croton.schedule.routine import argsort_routine
+from croton.sizes import Size
+from croton.transforms.routine import Foreign, Run
 from croton.util.errors import ShapeError
 
 Code = Callable[..., None]
@@ -27,20 +31,44 @@ class Placement(NamedTuple):
     order: tuple[int, ...]
 
 
+class Called(NamedTuple):
+    """A routine that another process can make again from its name and what tells it apart."""
+
+    name: str
+    identity: Any
+
+    def routine(self, foreign: Sequence[Function]) -> Routine:
+        return LIBRARY[self.name](self.identity)
+
+
+class CalledForeign(NamedTuple):
+    """A routine of the user's own: which function it is of those that the graph calls, how it prints, what it gives, and the axes around it."""
+
+    number: int
+    name: str
+    results: tuple[tuple[DType, tuple[Size, ...]], ...]
+    around: int
+    mapped: tuple[tuple[int, ...], ...]
+
+    def routine(self, foreign: Sequence[Function]) -> Routine:
+        return Run(Foreign(foreign[self.number], self.name, self.results), self.around, self.mapped).routine()
+
+
 LIBRARY: dict[str, Callable[..., Routine]] = {"argsort": argsort_routine}
-"""Routines that another process can make again from their name and what tells them apart, so that programs with them are kept on disk."""
 
 
-def named(routine: Routine, placement: Placement) -> tuple[Any, Any]:
-    """A routine and its placement as a program keeps them: by name where it can."""
-    if routine.name in LIBRARY and LIBRARY[routine.name](routine.identity[1]) == routine:
-        return (routine.name, routine.identity[1]), placement
-    return routine, placement
+def kept(routine: Routine, foreign: list[Function]) -> Called | CalledForeign:
+    """A routine as a program keeps it, with nothing of the user's: a function of his is a number in the list, and put there if it is not in it."""
+    run = routine.identity[1]
+    if not isinstance(run, Run):
+        return Called(routine.name, run)
+    if run.foreign.function not in foreign:
+        foreign.append(run.foreign.function)
+    return CalledForeign(foreign.index(run.foreign.function), run.foreign.name, run.foreign.results, run.around, run.mapped)
 
 
-def routine(kept: Any, placement: Placement) -> Code:
-    """The code of a routine that a program keeps."""
-    found = kept if isinstance(kept, Routine) else LIBRARY[kept[0]](kept[1])
+def code(found: Routine, placement: Placement) -> Code:
+    """The code of a routine, for the memory of a program."""
     place, inputs, order = placement
 
     def run(*arrays: np.ndarray) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import pickle
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from croton.compile.account import Account
 from croton.compile.choose import Choosing
+from croton.compile.routines import Called, CalledForeign, Placement
 from croton.runtime import objectcache
 from croton.runtime.program import Program
 from croton.util.config import config
@@ -30,7 +31,7 @@ class Part(NamedTuple):
 
     program: Program
     constants: tuple[np.ndarray, ...]
-    routines: tuple[tuple[Any, Any], ...]
+    routines: tuple[tuple[Called | CalledForeign, Placement], ...]
     shared: tuple[int, ...]
     account: Account
     kernels: tuple[int, ...]
@@ -77,11 +78,7 @@ def write(key: str, stored: Stored) -> None:
             del _programs[next(iter(_programs))]
     if objectcache.directory() is None:
         return
-    try:
-        data = pickle.dumps(stored, protocol=pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return  # a routine of the user's own has no name that another process knows
-    objectcache.put("program", key, data)
+    objectcache.put("program", key, pickle.dumps(stored, protocol=pickle.HIGHEST_PROTOCOL))
 
 
 def forget() -> None:

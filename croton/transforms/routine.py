@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -71,21 +70,11 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     given = [Operand((*labels, *operand.axes), operand.use) for labels, operand in zip(own, operands)]
     results = [((*around, *[Label(size) for size in shape]), dtype) for dtype, shape in foreign.results]
     mapped = tuple([tuple([around.index(label) for label in labels]) for labels in own])
-    found = call(_routine(_Run(foreign, len(around), mapped)), given, results)[place]
+    found = call(Run(foreign, len(around), mapped).routine(), given, results)[place]
     return Operand(found.axes[len(around) :], found.use)
 
 
-def _routine(run: _Run) -> Routine:
-    return Routine(f"{run.foreign.name} (Python)", run.__call__, None, run, functools.partial(_lifted, run))
-
-
-def _lifted(run: _Run, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:
-    """The same with more axes around it."""
-    every = tuple([(*new, *[count + i for i in old]) for new, old in zip(mapped, run.mapped)])
-    return _routine(run._replace(around=run.around + count, mapped=every))
-
-
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """The function on whole arrays; with `around` axes in front of the results, once for each place along them.
 
     `mapped` says for each argument which of these axes it has, in front.
@@ -94,6 +83,15 @@ class _Run(NamedTuple):
     foreign: Foreign
     around: int
     mapped: tuple[tuple[int, ...], ...]
+
+    def routine(self) -> Routine:
+        """The call of it; the run is what makes two such calls equal."""
+        return Routine(f"{self.foreign.name} (Python)", self.__call__, None, self, self.lifted)
+
+    def lifted(self, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:
+        """The same with more axes around it."""
+        every = tuple([(*new, *[count + i for i in old]) for new, old in zip(mapped, self.mapped)])
+        return self._replace(around=self.around + count, mapped=every).routine()
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         if not self.around:

@@ -243,13 +243,88 @@ def test_pullbacks_of_the_user_are_part_of_the_key() -> None:
     np.testing.assert_array_equal(f(np.zeros(2)), [3, 3])
 
 
-def test_code_of_the_user_has_no_key(folder: Path) -> None:
-    """Two functions of one name may be different code."""
-    found = []
+def test_code_of_the_user_is_bound_where_a_program_is_loaded(folder: Path) -> None:
+    """Two functions of one name may be different code: they share a program, and each runs its own."""
+    found, made = [], []
     for function in (np.sin, np.cos):
         x = cr.vector("x")
         f = cr.function([x], cr.routine(function, lambda x: x, name="same")(x))
-        assert compiled(f)
+        made.append(compiled(f))
         found.append(f(np.zeros(1)).item())
-    assert found == [0, 1]
-    assert programs(folder) == 0
+        store.forget()  # what is on disk knows none of them
+    assert found == [0, 1] and made == [True, False]
+    assert programs(folder) == 1
+
+
+def two_routines(first: Any, second: Any) -> cr.Function:
+    x = cr.vector("x")
+    return cr.function([x], cr.routine(first, lambda x: x, name="f")(x) - 2 * cr.routine(second, lambda x: x, name="f")(x))
+
+
+def test_which_routines_are_the_same_is_part_of_the_key() -> None:
+    """Equal calls are made once; so a program for one routine twice is not one for two."""
+    one, two = np.zeros_like, np.ones_like
+    same, other = two_routines(two, two), two_routines(two, one)
+    assert compiled(same) and compiled(other)
+    swapped = two_routines(one, two)
+    assert not compiled(swapped)
+    assert [f(np.zeros(1)).item() for f in (same, other, swapped)] == [-1, 1, -2]
+    assert not compiled(two_routines(one, one))
+
+
+def test_what_a_routine_gives_is_part_of_the_key() -> None:
+    for like in (lambda x: x, lambda x: x.astype("float32"), lambda x: x[:1]):
+        x = cr.vector("x", (3,))
+        assert compiled(cr.function([x], cr.routine(np.sin, like, name="f")(x)))
+
+
+def mapped(function: Any) -> cr.Function:
+    X = cr.matrix("X")
+    f = cr.routine(function, lambda v: v.sum(), name="f")
+    rows = cr.vmap(f)(X)
+    return cr.function([X], [rows, cr.scan(lambda h, v: (h + f(v), None), 0.0, X)[0]])
+
+
+def test_routines_for_each_element_and_in_loops_are_kept() -> None:
+    assert compiled(mapped(np.sum))
+    f = mapped(np.prod)
+    assert not compiled(f)
+    rows, total = f(np.array([[2.0, 3.0], [4.0, 5.0]]))
+    assert rows.tolist() == [6.0, 20.0] and total == 26.0
+
+
+def slope(function: Any, weight: Any) -> cr.Function:
+    """The derivative calls a routine that the value does not."""
+    x = cr.vector("x")
+    f = cr.routine(np.sin, lambda x: x, vjp=lambda args, y, g: (g * cr.routine(weight, lambda v: v, name="w")(cr.routine(function, lambda v: v)(args[0])),))
+    return cr.function([x], cr.grad(f(x).sum(), x))
+
+
+def test_routines_in_pullbacks_are_kept() -> None:
+    first = slope(np.cos, np.negative)
+    assert compiled(first)
+    store.forget()
+    second = slope(np.cos, np.square)
+    assert not compiled(second)
+    x = np.array([0.5, 1.0])
+    np.testing.assert_allclose(first(x), -np.cos(x))
+    np.testing.assert_allclose(second(x), np.cos(x) ** 2)
+
+
+WITH_ROUTINE = """
+import json
+import numpy as np
+import croton as cr
+
+if __name__ == "__main__":
+    x = cr.vector("x")
+    f = cr.function([x], cr.routine(lambda a: a * FACTOR, lambda x: x, name="scaled")(cr.exp(x)))
+    print(json.dumps([len(f.program.seconds), f(np.zeros(2)).tolist()]))
+"""
+
+
+def test_another_process_binds_its_own_routines(folder: Path) -> None:
+    first = ended(started(folder, WITH_ROUTINE.replace("FACTOR", "2")))
+    second = ended(started(folder, WITH_ROUTINE.replace("FACTOR", "3")))
+    assert first[0] > 0 and second[0] == 0
+    assert [first[1], second[1]] == [[2.0, 2.0], [3.0, 3.0]]
