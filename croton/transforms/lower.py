@@ -6,7 +6,8 @@ unstable formula cannot be repaired afterwards.
 
 A derivative with respect to an intermediate value needs that value to stay a node of its own. So what lies between the value and the output is lowered once
 more with the value anchored by `identity`, a function that nothing looks through; the anchor is taken away from the derivative as soon as it is there, and
-everything meets in one normal form.
+everything meets in one normal form. A value may be the same along an axis of its array (zeros, a broadcast); its elements are variables of their own all the
+same, so below the anchor zeros are added that do depend on the axis, `Spread`, which go with the anchor.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, substitute
 from croton.transforms.loop_nodes import LOOPS, check_closed
 from croton.transforms.recurrence import Loops
-from croton.transforms.release import release
+from croton.transforms.release import Spread, release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.transforms.unify import Check, unify
 from croton.transforms.vmap import COLLECT, LANE
@@ -74,6 +75,7 @@ class _Lowering:
         self.mapped: dict[tuple[int, Size], Label] = {}
         self.requests = _group(order)
         self.anchored: frozenset[Expr] = frozenset()
+        self.spread: dict[Expr, Node] = {}
         self.loops = Loops(self.operands, sizes, self.order)
 
     def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
@@ -113,8 +115,17 @@ class _Lowering:
                 inputs = [self.operands[x] for x in node.inputs]
                 self.operands[node] = node.op.meaning(inputs, self.params(node.params))
             if node in self.anchored:
-                operand = self.operands[node]
-                self.operands[node] = Operand(operand.axes, algebra.scalar("identity", operand.use))
+                self.operands[node] = self.anchor(node, self.operands[node])
+
+    def anchor(self, node: Expr, operand: Operand) -> Operand:
+        """The value as a node of its own, with an element for each element of its array."""
+        use = operand.use
+        same = [axis for axis in operand.axes if axis.size != 1 and axis not in use.labels]
+        if same:
+            zeros = algebra.input_(Spread(node.id), same, node.dtype)
+            self.spread[node] = zeros.node
+            use = algebra.add([(use, 1), (zeros, 1)])
+        return Operand(operand.axes, algebra.scalar("identity", use))
 
     def leaf(self, node: Expr) -> Operand:
         if isinstance(node, Constant):
@@ -173,7 +184,8 @@ class _Question:
         uses = stabilise([operand.use for operand in operands + self.variables])
         self.outputs = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
         self.wrt = [use.node for use in uses[len(operands) :]]
-        self.anchors = frozenset(node for w, node in zip(variables, self.wrt) if w not in lowering.anchored and node.kind == "map")
+        anchors = [node for w, node in zip(variables, self.wrt) if w not in lowering.anchored and node.kind == "map"]
+        self.anchors = frozenset([*anchors, *(context.spread[w] for w in hidden if w in context.spread)])
 
     def put(self, node: Expr, seeds: Sequence[Label], derivative: Operand) -> None:
         """Answer a request: the axes are the seeds and then those of the variable. The anchors of this question have served."""

@@ -121,3 +121,32 @@ def test_wrong_requests_are_refused_with_words(network) -> None:
         cr.vjp(h, b, np.ones(3))
     with pytest.raises(KindError, match="structure"):
         cr.vjp([h, z], b, np.ones((4, 3)))
+
+
+def test_elements_of_a_value_that_is_the_same_along_an_axis_are_variables_of_their_own() -> None:
+    s, x, m = cr.scalar("s"), cr.vector("x"), cr.matrix("m")
+    values = {s: 2.0, x: np.array([1.0, 2.0, 3.0]), m: RNG.standard_normal((4, 3))}
+    same, outer, nothing = cr.broadcast_to(s, (3,)), x[:, None] + cr.zeros((3, 2)), cr.zeros(3)
+    np.testing.assert_allclose(cr.grad((same**2).sum() + (same * x).sum(), same).eval(values), [5, 6, 7])
+    np.testing.assert_allclose(cr.grad((outer**2).sum(), outer).eval(values), [[2, 2], [4, 4], [6, 6]])
+    np.testing.assert_allclose(cr.jacobian((nothing + 1) ** 2 * x, nothing).eval(values), np.diag([2, 4, 6]))
+    np.testing.assert_allclose(cr.hessian((nothing**2 * x).sum(), nothing).eval(values), np.diag([2, 4, 6]))
+    np.testing.assert_allclose(cr.jvp((nothing + 1) ** 2 * x, nothing, x).eval(values), [2, 8, 18])
+    np.testing.assert_allclose(cr.vmap(lambda e: cr.grad((cr.broadcast_to(e, (2,)) ** 2).sum(), e))(x).eval(values), [4, 8, 12])
+    # what it is computed from gets the whole derivative, as it does beside any other intermediate value
+    cost = (same**2 * x).sum()
+    both = [g.eval(values) for g in cr.grad(cost, [s, same])]
+    np.testing.assert_allclose(both[0], 24)
+    np.testing.assert_allclose(both[1], [4, 8, 12])
+
+    # the first state of a loop, and descent that begins at zeros
+    start = cr.vector("start")
+    last = lambda h: cr.scan(lambda h, row: (cr.tanh(h + row), None), h, m)[0] @ x
+    np.testing.assert_allclose(
+        cr.grad(last(nothing), nothing).eval(values), cr.grad(last(start), start).eval({**values, start: np.zeros(3)}), rtol=1e-12
+    )
+    w, by_hand = cr.zeros(3), np.zeros(3)
+    for _ in range(3):
+        w = w - 0.1 * cr.grad(((w - x) ** 2).sum(), w)
+        by_hand = by_hand - 0.2 * (by_hand - values[x])
+    np.testing.assert_allclose(w.eval(values), by_hand)
