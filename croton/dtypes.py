@@ -8,7 +8,9 @@ from croton.util.errors import DTypeError
 
 
 class DType:
-    """An element type. There is one object for each, compared by identity."""
+    """An element type. There is one object for each, so that `is` compares them; `==` also takes what names a dtype elsewhere: NumPy's dtypes and
+    types, Python's, strings. NumPy reads it as the dtype that it is, `np.zeros(3, x.dtype)`.
+    """
 
     __slots__ = ("bits", "itemsize", "kind", "name", "numpy")
 
@@ -21,6 +23,23 @@ class DType:
 
     def __repr__(self) -> str:
         return self.name
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DType) or other is None:
+            return self is other
+        try:
+            return self.numpy == np.dtype(other)  # type: ignore[call-overload]
+        except TypeError:
+            return NotImplemented
+
+    __hash__ = object.__hash__
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy's dtype, where NumPy looks for it."""
+        return self.numpy
+
+    __numpy_dtype__ = dtype
 
     def __reduce__(self) -> tuple:
         return (dtype, (self.name,))
@@ -63,5 +82,6 @@ def dtype(name: object) -> DType:
         found = None
     if found is None:
         known = ", ".join(_NAMES)
-        raise DTypeError(f"no arrays of dtype {name!r}; the dtypes are {known}")
+        more = "; a shape of several sizes is one argument, as zeros((3, 4))" if isinstance(name, int) else ""
+        raise DTypeError(f"no arrays of dtype {name!r}; the dtypes are {known}{more}")
     return found

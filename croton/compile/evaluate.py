@@ -10,7 +10,7 @@ import numpy as np
 from croton.compile.function import function
 from croton.expr.expr import Expr, Input, install
 from croton.expr.walk import leaves
-from croton.util.errors import ArgumentError
+from croton.util.errors import ArgumentError, KindError
 
 
 def evaluate(expr: Expr, values: Mapping[Expr, Any] | None = None) -> np.ndarray:
@@ -28,6 +28,11 @@ def evaluate(expr: Expr, values: Mapping[Expr, Any] | None = None) -> np.ndarray
 
 
 def _as_array(expr: Expr, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    if any(isinstance(leaf, Input) for leaf in leaves([expr])):
+        raise KindError(
+            f"NumPy wants the values of {expr!r}, which depends on inputs and has none while the graph is built; use the function of croton "
+            "that says the same (stack, concatenate, where), cr.asarray(array)[index] to look up entries of an array, or eval({input: value}) for the value"
+        )
     value = evaluate(expr)
     return value if dtype is None else value.astype(dtype)
 

@@ -13,6 +13,7 @@ from croton.dtypes import DType, bool_, dtype, float32, float64, int64, uint64
 from croton.expr.expr import Constant, Expr, apply, constant
 from croton.expr.op import Op
 from croton.expr.types import TensorType
+from croton.ops.size_number import SizeNumber
 from croton.sizes import Poly, Size
 from croton.util.arrays import read_array
 from croton.util.config import config
@@ -87,6 +88,8 @@ def asarray(value: Any, dtype: object = None) -> Expr:
         return value if dtype is None else astype(value, dtype)
     if isinstance(value, Poly):
         return size(value, int64 if dtype is None else dtype)
+    if isinstance(value, SizeNumber):
+        return astype(value.expr, config.float_dtype if dtype is None else dtype)
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         value = _numbers(value)
         if value.dtype == float64.numpy:
@@ -97,9 +100,11 @@ def asarray(value: Any, dtype: object = None) -> Expr:
 
 
 def _numbers(value: Any) -> np.ndarray:
-    if isinstance(value, (list, tuple)) and any(isinstance(x, Expr) for x in value):
-        raise KindError("a list that holds expressions is not an array; join them with stack or concatenate")
-    array = read_array(value, "numbers are wanted")
+    if isinstance(value, (list, tuple)) and any(isinstance(x, (Expr, Poly, SizeNumber)) for x in value):
+        raise KindError("a list that holds expressions or sizes is not an array; join them with stack or concatenate")
+    if value is None:
+        raise KindError("an array or a number is wanted, got None; `x is None` asks whether there is one")
+    array = read_array(value, "an array")
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"numbers are wanted, got {type(value).__name__} {value!r} of dtype {array.dtype}")
     return array
@@ -124,8 +129,8 @@ def stop_gradient(x: Any) -> Expr:
     return apply(STOP_GRADIENT, (asarray(x),))
 
 
-_WEAK = (bool, int, float, Poly)
-_STAND_IN = {bool: False, int: 0, float: 0.0, Poly: 0}
+_WEAK = (bool, int, float, Poly, SizeNumber)
+_STAND_IN = {bool: False, int: 0, float: 0.0, Poly: 0, SizeNumber: 0.0}
 _results: dict[tuple, DType] = {}
 
 
@@ -159,8 +164,8 @@ def converted(value: Any, wanted: DType) -> Expr:
     """An expression, Python number or size as an expression of the dtype. An integer that does not fit is an error, as in NumPy."""
     if isinstance(value, Expr):
         return value if value.type.dtype is wanted else astype(value, wanted)
-    if isinstance(value, Poly):
-        return size(value, wanted)
+    if isinstance(value, (Poly, SizeNumber)):
+        return asarray(value, wanted)
     if type(value) is int and wanted.is_integer:
         limits = np.iinfo(wanted.numpy)
         if not limits.min <= value <= limits.max:

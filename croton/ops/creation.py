@@ -72,13 +72,14 @@ OPERATIONS = [IOTA, EYE, TRI]
 
 
 def tensor(name: str | None = None, shape: Sequence[int | str | Size | None] = (), dtype: object = None) -> Input:
-    """A symbolic input. Each entry of the shape is an integer, None for an unknown size, or a string that names an unknown size.
+    """A symbolic input. Each entry of the shape is an integer, None for an unknown size, or a string that names an unknown size; one entry is one axis.
 
     Inputs that name the same size have it in common, which is checked when a function is called.
     """
     if name is not None and not isinstance(name, str):
         raise KindError(f"tensor: the first argument is a name, got {name!r}; give the shape as tensor(name, shape=...)")
-    sizes = tuple([_declared(size, f"{name or 'x'}.{axis}") for axis, size in enumerate(shape)])
+    entries = shape if isinstance(shape, (tuple, list)) else (shape,)
+    sizes = tuple([_declared(size, f"{name or 'x'}.{axis}") for axis, size in enumerate(entries)])
     return input(TensorType(dtype_of(config.float_dtype if dtype is None else dtype), sizes), name)
 
 
@@ -114,8 +115,9 @@ def tensor4(name: str | None = None, shape: Sequence[Any] = (None,) * 4, dtype: 
 
 
 def _of_rank(rank: int, name: str | None, shape: Sequence[Any], dtype: object) -> Input:
-    if len(shape) != rank:
-        raise ShapeError(f"a shape of {rank} sizes is wanted, got {tuple(shape)}; tensor(name, shape) takes any number")
+    entries = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if len(entries) != rank:
+        raise ShapeError(f"a shape of {rank} sizes is wanted, got {tuple(entries)}; tensor(name, shape) takes any number")
     return tensor(name, shape, dtype)
 
 

@@ -84,7 +84,10 @@ OPERATIONS = [CONCATENATE]
 
 
 def _list(arrays: Any, what: str) -> list[Any]:
-    if isinstance(arrays, Expr) or not isinstance(arrays, (tuple, list)):
+    if not isinstance(arrays, (tuple, list)):
+        arrays = asarray(arrays)
+        if arrays.ndim and not isinstance(arrays.shape[0], int):
+            raise ShapeError(f"{what} takes a list or tuple of arrays, {what}([x, y]), got one array, {arrays!r}, whose first axis has an unknown size")
         arrays = unstack(arrays)
     if not arrays:
         raise ArgumentError(f"{what} takes at least one array, got an empty sequence")

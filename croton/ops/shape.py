@@ -19,7 +19,7 @@ from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
 from croton.ops.casting import asarray
 from croton.ops.linalg import diagonal
 from croton.ops.reading import Row, read
-from croton.sizes import Size, quotient
+from croton.sizes import Poly, Size, quotient
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -151,7 +151,7 @@ def reshape(x: Any, shape: Any) -> Expr:
 
 
 def _is_minus_one(size: Any) -> bool:
-    return not isinstance(size, Expr) and hasattr(type(size), "__index__") and operator.index(size) == -1
+    return not isinstance(size, (Expr, Poly)) and hasattr(type(size), "__index__") and operator.index(size) == -1
 
 
 def _left_over(x: Expr, sizes: Sequence[Size], given: tuple) -> Size:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from croton.expr.expr import Expr, install
 from croton.expr.print import describe
 from croton.ops import (
@@ -27,7 +29,9 @@ from croton.ops import (
 )
 from croton.ops.broadcasting import show
 from croton.ops.indexing import index
-from croton.ops.numpy_protocol import array_ufunc
+from croton.ops.numpy_protocol import array_function, array_ufunc
+from croton.ops.size_number import SizeNumber
+from croton.sizes import Poly
 from croton.util.errors import KindError
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -77,6 +81,39 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
     return lambda x, y: function(y, x)
 
 
+def _size_number(size: Poly | SizeNumber | float) -> SizeNumber:
+    return size if isinstance(size, SizeNumber) else SizeNumber(casting.asarray(size, "float64"))
+
+
+def _of_size_numbers(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    # Numbers of Python and sizes stay numbers that adapt to arrays; arrays of any kind make it an expression.
+    def operator(x: SizeNumber, y: Any) -> Any:
+        if isinstance(y, np.generic) or not isinstance(y, (int, float, Poly, SizeNumber)):
+            return NotImplemented if isinstance(y, Expr) else function(x, y)
+        found = function(x.expr, _size_number(y).expr)
+        return SizeNumber(found) if found.dtype.is_float else found
+
+    return operator
+
+
+def _install_size_numbers() -> None:
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
+        setattr(SizeNumber, f"__{name}__", _of_size_numbers(_BINARY[name]))
+        setattr(SizeNumber, f"__r{name}__", _of_size_numbers(_reflected(_BINARY[name])))
+    for name, comparison in _COMPARISONS.items():
+        setattr(SizeNumber, f"__{name}__", _of_size_numbers(comparison))
+    others: dict[str, Callable[..., Any]] = {
+        "pow": _of_size_numbers(_power),
+        "rpow": _of_size_numbers(_reflected(_power)),
+        "neg": lambda x: SizeNumber(arithmetic.negative(x.expr)),
+        "abs": lambda x: SizeNumber(arithmetic.abs(x.expr)),
+        "repr": lambda x: f"<a number made of sizes: {describe(x.expr)}>",
+    }
+    for name, method in others.items():
+        setattr(SizeNumber, f"__{name}__", method)
+    Poly.number = staticmethod(_size_number)
+
+
 def _length(x: Expr) -> int:
     if not x.shape:
         raise KindError("an array without axes has no length")
@@ -93,7 +130,7 @@ def _reduction(function: Callable[..., Expr]) -> Callable[..., Expr]:
     def method(x: Expr, axis: Any = None, keepdims: bool = False) -> Expr:
         return function(x, axis=axis, keepdims=keepdims)
 
-    method.__doc__ = function.__doc__
+    method.__name__, method.__qualname__, method.__doc__ = function.__name__, function.__name__, function.__doc__
     return method
 
 
@@ -101,7 +138,7 @@ def _summing(function: Callable[..., Expr]) -> Callable[..., Expr]:
     def method(x: Expr, axis: Any = None, dtype: object = None, keepdims: bool = False) -> Expr:
         return function(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
-    method.__doc__ = function.__doc__
+    method.__name__, method.__qualname__, method.__doc__ = function.__name__, function.__name__, function.__doc__
     return method
 
 
@@ -120,6 +157,7 @@ def _reshape(x: Expr, *sizes: Any) -> Expr:
 
 def install_operators() -> None:
     """Give expressions their operators and methods."""
+    _install_size_numbers()
     for name, function in _BINARY.items():
         install(f"__{name}__", lambda x, y, f=function: f(x, y))
         install(f"__r{name}__", _reflected(function))
@@ -134,6 +172,7 @@ def install_operators() -> None:
     install("__iter__", _iterate)
     install("__str__", describe)
     install("__array_ufunc__", array_ufunc)
+    install("__array_function__", array_function)
     install("T", property(axes.transpose))
     install("mT", property(axes.matrix_transpose))
     for name in ("sum", "prod", "mean"):

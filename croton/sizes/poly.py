@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import weakref
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from croton.util.errors import KindError
 
 
 class Symbol:
@@ -89,9 +92,15 @@ Monomial = tuple[Atom, ...]
 
 
 class Poly:
-    """A polynomial that is not constant: terms (atoms, coefficient) in canonical order, no coefficient 0."""
+    """A polynomial that is not constant: terms (atoms, coefficient) in canonical order, no coefficient 0.
+
+    Arithmetic with integers and sizes gives sizes. What is beyond them (`1 / n`, `n**0.5`, `n > 3`) is that of `number(n)`, which
+    a layer above installs.
+    """
 
     __slots__ = ("_hash", "terms")
+
+    number: ClassVar[Callable[[Any], Any] | None] = None
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
@@ -156,10 +165,41 @@ class Poly:
         return other - quotient(other, self) * self
 
     def __pow__(self, exponent: int) -> Size:
+        if _integer(exponent) is None or exponent < 0:
+            return _beyond(operator.pow, self, exponent)
         result: Size = 1
         for _ in range(exponent):
             result = result * self
         return result
+
+    def __rpow__(self, base: Any) -> Any:
+        return _beyond(_reflected(operator.pow), self, base)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _beyond(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _beyond(_reflected(operator.truediv), self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return _beyond(operator.lt, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _beyond(operator.le, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _beyond(operator.gt, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _beyond(operator.ge, self, other)
+
+    def _no_number(self, *_: Any) -> Any:
+        raise KindError(
+            f"the size {self} is not known while the graph is built, so it is no Python number; compute with it as it is "
+            "(n / 2, n**0.5), use cr.sqrt and the like for math's functions, or declare the axis with an integer"
+        )
+
+    __float__ = __int__ = __index__ = _no_number
 
 
 Size = int | Poly
@@ -339,7 +379,9 @@ def _combine(left: Poly, right: Size, sign: int) -> Size:
         right_terms = right.terms
     else:
         converted = _integer(right)
-        return NotImplemented if converted is None else _combine(left, converted, sign)
+        if converted is None:
+            return _beyond(operator.add if sign == 1 else operator.sub, left, right)
+        return _combine(left, converted, sign)
     terms = dict(left.terms)
     for monomial, coefficient in right_terms:
         terms[monomial] = terms.get(monomial, 0) + sign * coefficient
@@ -358,7 +400,17 @@ def _multiplied(left: Poly, right: Poly) -> Size:
 
 def _times_integer(left: Poly, right: object) -> Size:
     converted = _integer(right)
-    return NotImplemented if converted is None else left * converted
+    return _beyond(operator.mul, left, right) if converted is None else left * converted
+
+
+def _beyond(operation: Callable[[Any, Any], Any], left: Poly, right: Any) -> Any:
+    """An operation that gives no size, on the number that a size is. Arrays of any kind answer it themselves."""
+    number = Poly.number
+    return operation(number(left), right) if number is not None and isinstance(right, (int, float, Poly)) else NotImplemented
+
+
+def _reflected(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda x, y: operation(y, x)
 
 
 def _integer(value: object) -> int | None:

@@ -13,7 +13,7 @@ from croton.ops.logic import where
 from croton.transforms.loop_nodes import CARRY
 from croton.transforms.taps import Taps
 from croton.util.errors import DTypeError, KindError, ShapeError
-from croton.util.structure import Structure, flatten, map_structure, unflatten
+from croton.util.structure import Structure, flatten, text, unflatten
 
 
 class Until:
@@ -75,7 +75,7 @@ class Body(NamedTuple):
             result, ends = result[:2], result[2]
         elif not isinstance(result, tuple) or len(result) != 2:
             raise KindError(
-                f"{self.name}: the body returns a pair (carry, y), got {type(result).__name__}; "
+                f"{self.name}: the body returns a pair (carry, y), got {'an expression' if isinstance(result, Expr) else type(result).__name__}; "
                 "return (carry, None) where there is no y, and (carry, y, until(condition)) to end the loop early"
             )
         carry, ys = result
@@ -83,30 +83,12 @@ class Body(NamedTuple):
         if found != self.structure:
             more = "; a carry with taps is returned as its one new value" if any(leaf is not None for leaf in self.tapped) else ""
             raise KindError(
-                f"{self.name}: the body returns the carry in the structure it came in, wanted {_shown(self.structure)}, got {_shown(found)}{more}"
+                f"{self.name}: the body returns the carry in the structure it came in, wanted {text(self.structure)}, got {text(found)}{more}"
             )
         return Traced(carries, [[asarray(leaf), *group[:-1]] for leaf, group in zip(leaves, seen)], ys, ends)
 
     def _cut_off(self, carry: Expr) -> Expr:
         return carry if self.cut is None or not carry.dtype.is_float else where(self.cut, stop_gradient(carry), carry)
-
-
-def _shown(structure: Structure) -> str:
-    count = 0
-
-    def named() -> str:
-        nonlocal count
-        count += 1
-        return f"c{count}"
-
-    return repr(map_structure(lambda _: _Name(named()), unflatten(structure, iter(lambda: None, 0)))) if structure is not None else "None"
-
-
-class _Name(str):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 def adopted_value(value: Expr, given: Any, new: Expr) -> Expr:

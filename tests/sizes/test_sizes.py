@@ -158,11 +158,15 @@ def test_collapse_to_integers() -> None:
     assert n**2 == n * n and n**0 == 1
 
 
-def test_floats_are_refused() -> None:
-    with pytest.raises(TypeError):
-        n + 1.5
-    with pytest.raises(TypeError):
-        n * 1.5
+def test_floats_make_no_sizes(monkeypatch) -> None:
+    operations = [lambda: n + 1.5, lambda: n * 1.5, lambda: n / 2, lambda: 1 / n, lambda: n**0.5, lambda: n**-1, lambda: n < 3]
+    monkeypatch.setattr(Poly, "number", None)
+    for operation in operations:
+        with pytest.raises(TypeError):
+            operation()
+    # what they are is a layer above's to say
+    monkeypatch.setattr(Poly, "number", staticmethod(lambda size: 10))
+    assert [operation() for operation in operations] == [11.5, 15.0, 5.0, 0.1, 10**0.5, 0.1, False]
 
 
 def test_symbols_are_interned_by_name() -> None:
