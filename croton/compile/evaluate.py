@@ -9,7 +9,8 @@ import numpy as np
 
 from croton.compile.function import function
 from croton.expr.expr import Expr, Input, install
-from croton.expr.walk import leaves
+from croton.expr.walk import leaves, walk
+from croton.sizes import Poly, Symbol, symbols
 from croton.util.errors import ArgumentError, KindError
 
 
@@ -20,11 +21,24 @@ def evaluate(expr: Expr, values: Mapping[Expr, Any] | None = None) -> np.ndarray
     """
     inputs = [leaf for leaf in leaves([expr]) if isinstance(leaf, Input)]
     given = dict(values or {})
+    # Of some inputs only the sizes are read.
+    unknown = _symbols(expr) - {symbol for leaf in inputs for size in leaf.shape for symbol in symbols(size)}
+    inputs += [leaf for leaf in given if isinstance(leaf, Input) and any(symbol in unknown for size in leaf.shape for symbol in symbols(size))]
     missing = [leaf for leaf in inputs if leaf not in given]
     if missing:
         names = ", ".join(map(repr, missing))
         raise ArgumentError(f"the value depends on inputs that are not given: {names}; pass eval({{input: value, ...}})")
     return function(inputs, expr, name="eval")(*[given[leaf] for leaf in inputs])
+
+
+def _symbols(expr: Expr) -> set[Symbol]:
+    """The unknown sizes that a graph mentions."""
+    found: set[Symbol] = set()
+    for node in walk([expr]):
+        for size in (*node.shape, *node.params):
+            if isinstance(size, Poly):
+                found.update(symbols(size))
+    return found
 
 
 def _as_array(expr: Expr, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -15,6 +15,7 @@ from croton.expr.expr import Expr, Input, SharedVariable, apply, input
 from croton.expr.expr import shared as new_shared
 from croton.expr.op import Op
 from croton.expr.types import TensorType
+from croton.expr.walk import leaves
 from croton.ops.arguments import shape_of, size_of
 from croton.ops.arithmetic import add, divide, multiply, subtract
 from croton.ops.axes import expand_dims
@@ -124,10 +125,15 @@ def _of_rank(rank: int, name: str | None, shape: Sequence[Any], dtype: object) -
 def shared(value: Any, name: str | None = None, dtype: object = None, shape: Sequence[Any] | None = None) -> SharedVariable:
     """An array that lives between calls, with its first value: functions read it, and updates write it.
 
-    Its shape stays that of the value unless `shape` says otherwise: there None or a name is an unknown size, as for `tensor`.
+    Its shape stays that of the value unless `shape` says otherwise: there None or a name is an unknown size, as for `tensor`. An expression of no inputs
+    (`cr.zeros((3, 4))`, a random key) is computed.
     """
     if isinstance(value, Expr):
-        raise KindError(f"shared: the first value is an array or a number, got the expression {value!r}; compute it first with eval()")
+        if any(isinstance(leaf, Input) for leaf in leaves([value])):
+            raise KindError(
+                f"shared: the first value is an array or a number, got {value!r}, which depends on inputs; compute it first with eval({{input: value}})"
+            )
+        value = np.asarray(value)
     array = asarray(value, dtype).value  # type: ignore[attr-defined]
     if shape is None:
         return new_shared(array, name, array.shape)

@@ -9,6 +9,7 @@ import numpy as np
 
 from croton.dtypes import dtype, int64, uint32, uint64
 from croton.expr.expr import Expr
+from croton.ops.arguments import size_of
 from croton.ops.casting import asarray, astype
 from croton.ops.creation import arange
 from croton.ops.indexing import index
@@ -34,11 +35,13 @@ def key(seed: Any) -> Expr:
     return stack([astype(wide >> asarray(32, dtype=uint64), uint32), astype(wide, uint32)])
 
 
-def split(parent: Any, count: int = 2) -> list[Expr]:
-    """`count` keys that share nothing with each other or with the parent, which is not used again."""
-    x, y = threefry(words(parent), _counter((count,)))
-    pairs = stack([x, y], axis=1)
-    return [index(pairs, i) for i in range(count)]
+def split(parent: Any, count: Any = 2) -> Expr:
+    """`count` keys that share nothing with each other or with the parent, which is not used again: the rows of an array (count, 2).
+
+    `first, second = split(key)` takes them apart; the array goes into `scan`, `vmap` and `map` as it is, one key a step. The count may be a symbolic size.
+    """
+    x, y = threefry(words(parent), _counter((size_of(count, "split"),)))
+    return stack([x, y], axis=1)
 
 
 def fold_in(parent: Any, data: Any) -> Expr:

@@ -1,4 +1,4 @@
-"""Gradients, Jacobians, Hessians and products with them, of expressions with respect to expressions.
+"""Gradients, Jacobians, Hessians and products with them, of expressions with respect to expressions, and of functions.
 
 Each result is a node of the graph that asks for a derivative; it is worked out when the graph is compiled. Asking for one gradient at a time and
 asking for all of them at once makes the same nodes.
@@ -6,6 +6,7 @@ asking for all of them at once makes the same nodes.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from croton.expr.expr import Expr, apply
 from croton.expr.walk import walk
 from croton.ops.casting import asarray
 from croton.ops.creation import ones_like, zeros, zeros_like
+from croton.transforms.functions import argument, deeper, is_function, of_function
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.util.errors import DTypeError, GradientError, KindError, ShapeError
 from croton.util.structure import flatten, unflatten
@@ -21,14 +23,30 @@ from croton.util.structure import flatten, unflatten
 DISCONNECTED = ("raise", "warn", "zero")
 
 
-def grad(cost: Expr | None, wrt: Any, *, known_grads: Mapping[Expr, Any] | None = None, disconnected: str = "raise") -> Any:
+def grad(
+    cost: Any,
+    wrt: Any = 0,
+    *,
+    known_grads: Mapping[Expr, Any] | None = None,
+    disconnected: str = "raise",
+    has_aux: bool = False,
+) -> Any:
     """The gradient of a scalar cost with respect to one expression or to a list, tuple or dict of them, in the same structure.
+
+        gradients = cr.grad(cost, [W, b])               # of an expression
+        gradients = cr.grad(loss)(params, x, y)         # of a function, with respect to its first argument
 
     Each gradient has the shape and dtype of its variable. `wrt` may hold inputs, shared variables and intermediate values of the cost.
     `known_grads` maps expressions to gradients that are already known for them: with `cost=None` the result is their pullback, with a cost the two are
     added. `disconnected` says what happens to a variable that the cost does not depend on: "raise" a GradientError (the default), "warn", or give "zero".
     Where two elements tie in a maximum, each gets an equal share; the gradient of a norm at 0 is 0.
+
+    Of a function, `wrt` is the position of the argument, or a tuple of positions for a tuple of gradients, and the result is a function of the same
+    arguments, which may be nested structures. What the function reads from outside counts as constant. With `has_aux` the function returns a pair
+    (cost, anything), and the result is (gradient, anything).
     """
+    if is_function(cost):
+        return of_function(cost, wrt, has_aux, lambda value, variables: grad(value, variables, known_grads=known_grads, disconnected=disconnected))
     outputs, cotangents = [], []
     if cost is not None:
         cost = _output(cost, "cost")
@@ -46,9 +64,25 @@ def grad(cost: Expr | None, wrt: Any, *, known_grads: Mapping[Expr, Any] | None 
     return _pull(outputs, cotangents, wrt, disconnected)
 
 
-def value_and_grad(cost: Expr, wrt: Any, *, disconnected: str = "raise") -> tuple[Expr, Any]:
-    """The cost and its gradient: `(cost, grad(cost, wrt))`."""
+def value_and_grad(cost: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool = False) -> Any:
+    """The cost and its gradient: `(cost, grad(cost, wrt))`.
+
+    Of a function, a function that returns them: `cost, gradients = cr.value_and_grad(loss)(params, x, y)`; with `has_aux`, for a function that returns
+    (cost, anything), it returns ((cost, anything), gradients). See `grad`.
+    """
+    if is_function(cost):
+        both = of_function(cost, wrt, has_aux, lambda value, variables: value_and_grad(value, variables, disconnected=disconnected))
+        return _aux_beside_cost(both) if has_aux else both
     return cost, grad(cost, wrt, disconnected=disconnected)
+
+
+def _aux_beside_cost(function: Any) -> Any:
+    @functools.wraps(function)
+    def reordered(*args: Any, **options: Any) -> Any:
+        (value, gradients), beside = function(*args, **options)
+        return (value, beside), gradients
+
+    return reordered
 
 
 def vjp(y: Any, wrt: Any, cotangents: Any, *, disconnected: str = "raise") -> Any:
@@ -56,6 +90,8 @@ def vjp(y: Any, wrt: Any, cotangents: Any, *, disconnected: str = "raise") -> An
 
     `y` and `cotangents` are an expression or the same structure of them, each cotangent of its output's shape.
     """
+    if is_function(y):
+        raise KindError("vjp takes expressions, not a function: y = f(x), then vjp(y, x, cotangent)")
     outputs, structure = flatten(y)
     given, other = flatten(cotangents)
     if structure != other:
@@ -65,7 +101,15 @@ def vjp(y: Any, wrt: Any, cotangents: Any, *, disconnected: str = "raise") -> An
 
 
 def jvp(y: Any, wrt: Any, tangents: Any, *, disconnected: str = "raise") -> Any:
-    """The pushforward: the derivative of `y` as the variables move along the tangents, in the structure of `y`."""
+    """The pushforward: the derivative of `y` as the variables move along the tangents, in the structure of `y`.
+
+    Of a function, `wrt` are its arguments, a tuple: `y, dy = cr.jvp(f, (x, w), (dx, dw))` gives its value there and the derivative.
+    """
+    if is_function(y):
+        with deeper() as depth:
+            arguments = [argument(value, depth, place, f"argument {place}") for place, value in enumerate(_arguments(wrt, tangents))]
+            result = y(*arguments)
+        return result, jvp(result, arguments, list(tangents), disconnected=disconnected)
     variables, structure = flatten(wrt)
     given, other = flatten(tangents)
     if structure != other:
@@ -85,11 +129,14 @@ def jvp(y: Any, wrt: Any, tangents: Any, *, disconnected: str = "raise") -> Any:
     return unflatten(shape_of_y, results)
 
 
-def jacobian(y: Expr, wrt: Any, *, disconnected: str = "raise") -> Any:
+def jacobian(y: Any, wrt: Any = 0, *, disconnected: str = "raise") -> Any:
     """Every element of `y` differentiated: the axes of `y`, then those of the variable, for each variable of `wrt`.
 
-    The Jacobian is kept in factored form while it is used: `(J**2).sum()`, `J @ v` or a diagonal never build it.
+    The Jacobian is kept in factored form while it is used: `(J**2).sum()`, `J @ v` or a diagonal never build it. Of a function, `cr.jacobian(f)(x)`; see
+    `grad`.
     """
+    if is_function(y):
+        return of_function(y, wrt, False, lambda value, variables: jacobian(value, variables, disconnected=disconnected))
     output = _output(y, "output")
     variables, structure = flatten(wrt)
     variables = [_variable(w) for w in variables]
@@ -98,8 +145,13 @@ def jacobian(y: Expr, wrt: Any, *, disconnected: str = "raise") -> Any:
     return unflatten(structure, found)
 
 
-def hessian(cost: Expr, wrt: Any, *, disconnected: str = "raise") -> Any:
-    """The second derivatives of a scalar cost: for one variable an expression of its axes twice; for a structure, a structure of structures."""
+def hessian(cost: Any, wrt: Any = 0, *, disconnected: str = "raise") -> Any:
+    """The second derivatives of a scalar cost: for one variable an expression of its axes twice; for a structure, a structure of structures.
+
+    Of a function, `cr.hessian(f)(x)`; see `grad`.
+    """
+    if is_function(cost):
+        return of_function(cost, wrt, False, lambda value, variables: hessian(value, variables, disconnected=disconnected))
     variables, structure = flatten(wrt)
     gradients, _ = flatten(grad(cost, variables, disconnected=disconnected))
     # A cost that is linear in a variable has a Hessian of zeros, whatever is wanted of variables that it does not depend on.
@@ -113,6 +165,12 @@ def _pull(outputs: Sequence[Expr], cotangents: Sequence[Expr], wrt: Any, disconn
     kept = _connected(outputs, variables, disconnected)
     found = [apply(GRADIENT, (*outputs, *cotangents, w)) if k else zeros_like(w) for w, k in zip(variables, kept)]
     return unflatten(structure, found)
+
+
+def _arguments(wrt: Any, tangents: Any) -> Sequence[Any]:
+    if not isinstance(wrt, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(wrt) != len(tangents):
+        raise KindError("jvp of a function wants a tuple of arguments and one of tangents, an entry each: jvp(f, (x,), (dx,))")
+    return wrt
 
 
 def _connected(outputs: Sequence[Expr], variables: Sequence[Expr], disconnected: str) -> list[bool]:
@@ -157,7 +215,10 @@ def _output(value: Any, role: str) -> Expr:
 
 def _variable(value: Any) -> Expr:
     if not isinstance(value, Expr):
-        raise KindError(f"wrt: an expression is wanted (an input, a shared variable, an intermediate value), got {type(value).__name__}")
+        raise KindError(
+            f"wrt: an expression is wanted (an input, a shared variable, an intermediate value), got {type(value).__name__}; "
+            "say what to differentiate with respect to, grad(cost, x), or give a function, grad(f)(x)"
+        )
     if not value.dtype.is_float:
         raise DTypeError(f"wrt: only floating values can be differentiated with respect to, got dtype {value.dtype} of {value!r}")
     return value

@@ -160,3 +160,20 @@ def test_wrong_requests_are_refused_with_words() -> None:
         cr.random.stream(0.5)
     with pytest.raises(NotSupportedError, match="rate"):
         cr.random.poisson(KEY, 1e6)
+
+
+def test_split_keys_are_an_array_and_a_key_may_be_shared() -> None:
+    keys = cr.random.split(KEY, 5)
+    assert keys.shape == (5, 2)
+    _, drawn = cr.scan(lambda carry, key: (carry, cr.random.normal(key, (3,))), 0.0, keys)
+    np.testing.assert_allclose(drawn.eval(), [cr.random.normal(key, (3,)).eval() for key in keys])
+    x = cr.vector("x")
+    each = cr.vmap(lambda key: cr.random.uniform(key))(cr.random.split(KEY, x.shape[0]))
+    np.testing.assert_array_equal(each.eval({x: np.zeros(5)}), [cr.random.uniform(key).eval() for key in keys])
+
+    state = cr.shared(cr.random.key(3), name="state")
+    now, later = cr.random.split(state)
+    draw = cr.function([], cr.random.uniform(now, (4,)), updates={state: later})
+    assert len({*draw(), *draw()}) == 8
+    with np.testing.assert_raises(cr.KindError):
+        cr.shared(x)
