@@ -153,7 +153,7 @@ class Extraction:
     def _in_two(self, node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> tuple[Use, Use] | None:
         """A sum of products with a sum, of which some terms are from outside, as two: that of the others, and that of those."""
         moving = [(use, arg[2]) for use, arg in zip(uses, node.args) if self._is_inside(use.node)]
-        if not node.sums or len(moving) != 1 or moving[0][1] != 1 or moving[0][0].node.kind != "add":
+        if not node.sums or len(moving) != 1 or moving[0][1] != 1 or moving[0][0].node.kind != "add" or is_read(node):
             return None
         ((total, _),) = moving
         places = dict(zip(range(len(total.labels)), total.labels))
