@@ -13,20 +13,18 @@ from croton.schedule.draft import Draft
 from croton.schedule.emit import Emitted
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
+from croton.schedule.inward import take_inward
 from croton.schedule.layout import choose_layouts
 from croton.schedule.loop import LoopDetail
 from croton.schedule.lower import lower
 from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall
-from croton.schedule.product import legalise, packed_bytes, shape_of
+from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
 from croton.schedule.step import COSTS, Step, Value
 from croton.sizes import Size, product
-
-OFTEN = 4
-"""Steps of a loop from which on it pays to prepare what stays the same in all of them."""
 
 EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
 
@@ -40,7 +38,7 @@ def build_plan(
     `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
     """
     donated = donated or {}
-    draft = lower(outputs, donated)
+    draft = lower(take_inward(outputs), donated)
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from croton.algebra.loop import Core, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
 from croton.schedule.draft import Draft
+from croton.schedule.inward import take_inward
 from croton.schedule.layout import Order, choose_layouts, likely_order
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
@@ -216,7 +217,7 @@ def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence
     """What a step does, all of it with an order to be stored in."""
     slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
     orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
-    inner = draft.rules.graph(outputs, orders)
+    inner = draft.rules.graph(take_inward(outputs), orders)
     fuse_products(inner.steps, inner.kept())
     body = Body(inner, inline_free(inner.steps, inner.kept()))
     alike = []

@@ -133,6 +133,9 @@ def _merge_batch(shape: Shape) -> Shape:
     return shape._replace(batch=tuple(sizes), left=left, right=right, out=out)
 
 
+OFTEN = 4
+"""Steps of a loop from which on it pays to prepare what stays the same in all of them."""
+
 MOST_ROWS = 128
 """Rows of a product above which rearranging the other matrix costs little beside it."""
 
