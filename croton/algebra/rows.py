@@ -219,7 +219,7 @@ def equal_pairs(row: Row, sizes: Mapping[Name, Size]) -> list[tuple[Name, Name]]
     signs = {label: sign(c, known) for label, c in coefficients.items()}
     positive = [label for label in coefficients if signs[label] == 1]
     negative = [label for label in coefficients if signs[label] == -1]
-    if len(positive) != len(negative):
+    if len(positive) != len(negative) or len(positive) + len(negative) < len(coefficients):
         return None
     pairs: list[tuple[Name, Name]] = []
     for label in positive:

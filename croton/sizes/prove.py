@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable
 
-from croton.sizes.poly import Least, Poly, Quotient, Size, Symbol, smaller
+from croton.sizes.poly import Atom, Least, Poly, Quotient, Size, Symbol, smaller
 
 
 def nonnegative(size: Size, facts: Iterable[Size] = ()) -> bool:
@@ -71,14 +71,14 @@ def _prove(size: Poly, facts: tuple[Size, ...], depth: int) -> bool:
 
 
 def _is_lower_bound(fact: Poly) -> bool:
-    """Whether a fact says no more than the lower bound of a symbol."""
+    """Whether a fact says no more than the lower bound of an atom."""
     return len(fact.terms) == 2 and not fact.terms[1][0] and fact.terms[0][1] == 1 and len(fact.terms[0][0]) == 1 and fact.terms[1][1] < 0
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _lower_bounds(facts: tuple[Size, ...]) -> dict[Symbol, int]:
-    """Lower bounds of single symbols: c*n*m - d >= 0 with d >= 1 says that both are at least 1, and n - d that n is at least d."""
-    bounds: dict[Symbol, int] = {}
+def _lower_bounds(facts: tuple[Size, ...]) -> dict[Atom, int]:
+    """Lower bounds of single atoms: c*a - d >= 0 with d >= 1 says that a is at least d / c, and c*n*m - d that the symbols n and m are at least 1."""
+    bounds: dict[Atom, int] = {}
     for fact in facts:
         if isinstance(fact, int) or len(fact.terms) != 2 or fact.terms[1][0]:
             continue
@@ -86,19 +86,20 @@ def _lower_bounds(facts: tuple[Size, ...]) -> dict[Symbol, int]:
         if coefficient <= 0 or constant >= 0:
             continue
         for atom in monomial:
-            if isinstance(atom, Symbol):
-                least = -(constant // coefficient) if len(monomial) == 1 else 1
-                bounds[atom] = max(bounds.get(atom, 0), least)
+            if len(monomial) == 1:
+                bounds[atom] = max(bounds.get(atom, 0), -(constant // coefficient))
+            elif isinstance(atom, Symbol):
+                bounds[atom] = max(bounds.get(atom, 0), 1)
     return bounds
 
 
-def _coefficients_nonnegative(size: Poly, lower: dict[Symbol, int], facts: tuple[Size, ...], depth: int) -> bool:
-    """With every symbol written as its lower bound plus something >= 0, no coefficient is negative."""
+def _coefficients_nonnegative(size: Poly, lower: dict[Atom, int], facts: tuple[Size, ...], depth: int) -> bool:
+    """With every atom written as its lower bound plus something >= 0, no coefficient is negative."""
     shifted: dict[tuple, int] = {}
     for monomial, coefficient in size.terms:
         parts: list[tuple[tuple, int]] = [((), coefficient)]
         for atom in monomial:
-            if isinstance(atom, Symbol):
+            if isinstance(atom, Symbol) or atom in lower:
                 least = lower.get(atom, 0)
             elif _atom_nonnegative(atom, facts, depth):
                 least = 0

@@ -127,6 +127,8 @@ def test_equal_pairs() -> None:
     sizes = {"a": n, "b": n, "c": m, "d": m}
     assert R.equal_pairs(({"a": m, "b": -m, "c": 1, "d": -1}, 0), sizes) == [("a", "b"), ("c", "d")]
     assert R.equal_pairs(({"a": 1, "b": -1, "c": 1, "d": -1}, 0), {"a": 2, "b": 2, "c": 3, "d": 3}) is None
+    # n - m may be 0, and then the row says nothing about c and d
+    assert R.equal_pairs(({"a": 1, "b": -1, "c": n - m, "d": m - n}, 0), {"a": n, "b": n, "c": 3, "d": 3}) is None
 
 
 @settings(max_examples=400, deadline=None)
@@ -141,22 +143,59 @@ def test_a_reduced_system_counts_the_same(rows: list, ranges: list, sizes: dict,
     """For each value of the labels others see, the number of solutions is what it was."""
     seen = sorted(used | out)
 
-    def count(system: R.System) -> dict:
-        inner = {label: size for label, size in sizes.items() if label not in system.gone}
-        found: dict = {}
-        for at in points(inner):
-            holds = not system.empty and all(R.value(row, at) == 0 for row in system.rows)
-            holds = holds and all(R.value(row, at) >= 0 for row in system.ranges) and all(at[x] == at[y] for x, y in system.equal)
-            if holds:
-                key = tuple(at[label] for label in seen)
-                found[key] = found.get(key, 0) + 1
-        return found
-
     before = R.System(rows, ranges, [], set())
     after = R.reduce_system(rows, ranges, used, out, sizes)
     if after is not None:
         assert not after.gone & (used | out)
-        assert count(after) == count(before)
+        assert solutions(after, sizes, seen) == solutions(before, sizes, seen)
+
+
+h = n // 2
+known_only_at_the_call = st.sampled_from([1, -1, 2, -2, n, -n, h, -h, h + 1, n - 2])
+unknown_row = st.tuples(
+    st.one_of(
+        st.dictionaries(st.sampled_from(LABELS), known_only_at_the_call, max_size=3),
+        st.builds(lambda x, y: {"a": x, "b": -x, "c": y, "d": -y}, known_only_at_the_call, known_only_at_the_call),
+    ),
+    st.sampled_from([0, 0, 0, 1, -n, -3 * h, 1 - n]),
+)
+unknown_sizes = st.builds(lambda x, y: {"a": x, "b": x, "c": y, "d": y}, *[st.sampled_from([1, 3, n, h, h + 1])] * 2)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(unknown_row, min_size=1, max_size=3), unknown_sizes, st.sets(st.sampled_from(LABELS), max_size=2), st.sets(st.sampled_from(LABELS), max_size=2)
+)
+def test_a_reduced_system_of_unknown_sizes_counts_the_same_at_each_call(rows: list, sizes: dict, used: set, out: set) -> None:
+    after = R.reduce_system(rows, [], used, out, sizes)
+    if after is None:
+        return
+    before = R.System(rows, [], [], set())
+    for extent in range(6):
+        env = {"n": extent}
+        known = {label: evaluate(size, env) for label, size in sizes.items()}
+        seen = sorted(used | out)
+        assert solutions(_at(after, env), known, seen) == solutions(_at(before, env), known, seen)
+
+
+def _at(system: R.System, env: dict) -> R.System:
+    def known(rows: list) -> list:
+        return [({label: evaluate(c, env) for label, c in row[0].items()}, evaluate(row[1], env)) for row in rows]
+
+    return system._replace(rows=known(system.rows), ranges=known(system.ranges))
+
+
+def solutions(system: R.System, sizes: dict, seen: list) -> dict:
+    """How many solutions there are for each value of the labels that are seen."""
+    inner = {label: size for label, size in sizes.items() if label not in system.gone}
+    found: dict = {}
+    for at in points(inner):
+        holds = not system.empty and all(R.value(row, at) == 0 for row in system.rows)
+        holds = holds and all(R.value(row, at) >= 0 for row in system.ranges) and all(at[x] == at[y] for x, y in system.equal)
+        if holds:
+            key = tuple(at[label] for label in seen)
+            found[key] = found.get(key, 0) + 1
+    return found
 
 
 def test_a_split_of_a_merge_is_two_deltas() -> None:

@@ -234,6 +234,14 @@ def test_not_proved_without_facts(size: Poly) -> None:
     assert not nonnegative(size)
 
 
+def test_a_fact_about_a_quotient_is_used() -> None:
+    half = n // 2
+    assert nonnegative(half - 1, (half - 1,))
+    assert nonnegative(half - 1, (4 * half - 1, n - 1, half - 1))
+    assert nonnegative(half * m - 3, (half - 3, m - 1))
+    assert not nonnegative(half - 2, (half - 1,))
+
+
 def test_positive() -> None:
     assert positive(n + 1) and not positive(n) and positive(n, within([n])) and positive(3) and not positive(0)
 
