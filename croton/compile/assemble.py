@@ -189,7 +189,8 @@ class _Assembly:
     def assemble(self, release_work: Size, flush_subnormals: bool) -> Assembled:
         index = self.sizes.index
         composite: list[tuple[int, Size]] = []
-        inputs = [Array(leaf.dtype.name, self._bound(leaf, composite)) for leaf in self.interface.inputs]
+        given_away = {result.donor for number, result in enumerate(self.interface.results) if self.interface.in_donor(self.plan, number)}
+        inputs = [Array(leaf.dtype.name, self._bound(leaf, composite), i in given_away) for i, leaf in enumerate(self.interface.inputs)]
         shared_sizes = [self._bound(leaf, composite) for leaf in self.interface.shared]
         for plan in every_body(self.plan):
             for value in plan.values:
@@ -201,6 +202,9 @@ class _Assembly:
         written, copied = self._replaced()
         shared = [Shared(leaf.dtype.name, sizes, i in written) for i, (leaf, sizes) in enumerate(zip(self.interface.shared, shared_sizes))]
         shared += [Shared(array.dtype.name, tuple(map(index, array.shape))) for array in self.constants]
+        arguments = [(leaf.shape, leaf.dtype.itemsize) for leaf in (*self.interface.inputs, *self.interface.shared)]
+        arguments += [(array.shape, array.itemsize) for array in self.constants]
+        extents = tuple([index(product(shape) * itemsize) for shape, itemsize in arguments]) if given_away else ()
         slots, arena = self.plan.arena.starts(index, self._add, self._most)
         if self.interface.budget:
             total = arena
@@ -232,6 +236,7 @@ class _Assembly:
         program = empty._replace(
             calls=tuple(calls),
             views=tuple(self.views),
+            extents=extents,
             constants=tuple(self.sizes.constants),
             sizes=max(len(self.sizes.constants), self.sizes.base) + self.sizes.count,
             size_operations=tuple(self.sizes.operations),

@@ -187,7 +187,7 @@ class _Caller:
         self.name = name
         self.checked = CheckedProgram(found, signature.inputs, roots, replaced) if config.check_finite else None
         self.donated = donated
-        self.direct = _flat(structure) and self.checked is None and not donated
+        self.direct = _flat(structure) and self.checked is None
 
     def made(self) -> Any:
         """The function object."""

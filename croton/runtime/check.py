@@ -41,6 +41,11 @@ def _check_tables(program: Program, scope: Scope) -> None:
         scope.demand(relation.relation in SIZE_RELATIONS, f"no relation {relation.relation!r}")
         scope.size(relation.left)
         scope.size(relation.right)
+    scope.where = "extents"
+    wanted = len(arguments) if program.donated else 0
+    scope.demand(len(program.extents) == wanted, f"{wanted} are wanted, got {len(program.extents)}")
+    for size in program.extents:
+        scope.size(size)
     for number, slot in enumerate(program.slots):
         scope.where = f"slot {number}"
         scope.size(slot)

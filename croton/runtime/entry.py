@@ -14,6 +14,7 @@ from croton.runtime import layout, rounding
 from croton.runtime.calls.kernel import kernel_part
 from croton.runtime.calls.kinds import emit_calls
 from croton.runtime.frame import FALLBACK_WORD, PYTHON_ERROR, Frame, object_word
+from croton.runtime.status import ARGUMENT_DETAILS
 
 PYTHON_FUNCTIONS = (
     "Py_IncRef",
@@ -81,6 +82,7 @@ class _Entry:
         self.shared_arrays()
         self.size_operations()
         self.size_checks()
+        self.alone_in_memory()
         first_slot, slots = self.slots()
         self.results()
         self.place_slots(first_slot, slots)
@@ -186,6 +188,27 @@ class _Entry:
             relation, left, right, error = self.frame.next(), self.frame.next_size(), self.frame.next_size(), self.frame.next()
             equal, at_least = a.compare("eq", left, right), a.compare("sge", left, right)
             self.frame.need(a.choose(a.compare("eq", relation, 0), equal, at_least, "i1"), "relation", error, left, right)
+
+    def alone_in_memory(self) -> None:
+        """Inputs that are written share no memory with another argument."""
+        a, frame = self.frame.a, self.frame
+        donated = frame.next()
+        with a.when(a.compare("ne", donated, 0)):
+            count, extents = frame.next(), a.get(frame.place)
+            a.set(frame.place, a.add(extents, count))
+
+            def bounds(argument: str) -> tuple[str, str]:
+                start = a.load(frame.P, argument)
+                return start, a.add(start, a.load(frame.S, a.load(frame.stream, a.add(extents, argument))))
+
+            with a.loop(donated):
+                place = frame.next()
+                low, high = bounds(place)
+                with a.loop(count) as other:
+                    start, end = bounds(other)
+                    apart = a.value(f"or i1 {a.compare('sle', high, start)}, {a.compare('sle', end, low)}")
+                    fits = a.value(f"or i1 {apart}, {a.compare('eq', place, other)}")
+                    frame.need(fits, "argument", place, ARGUMENT_DETAILS.index("memory"))
 
     def slots(self) -> tuple[str, str]:
         """Push the slots' offsets in the arena and take an arena that is large enough. Returns the first slot's index and their number."""

@@ -49,7 +49,7 @@ def _check_array(run: Run, array: object, wanted: Array | Shared, position: int,
     if array.dtype is not dtype(wanted.dtype).numpy:
         raise refused("argument", position, ARGUMENT_DETAILS.index("dtype"))
     flags = array.flags
-    writeable = flags.writeable or not (isinstance(wanted, Shared) and wanted.written)
+    writeable = flags.writeable or not wanted.written
     if not (flags.c_contiguous and flags.aligned and writeable):
         raise refused("argument", position, ARGUMENT_DETAILS.index("layout"))
     if array.ndim != len(wanted.sizes):
@@ -77,6 +77,11 @@ def _prepare(run: Run, program: Program, arguments: Sequence[Any], shared: Seque
     for relation, left, right, error in program.size_checks:
         if not (S[left] == S[right] if relation == "equal" else S[left] >= S[right]):
             raise refused("relation", error, S[left], S[right])
+    ends = [run.P[place] + S[extent] for place, extent in enumerate(program.extents)]
+    for place in program.donated:
+        for other, end in enumerate(ends):
+            if other != place and run.P[other] < ends[place] and run.P[place] < end:
+                raise refused("argument", place, ARGUMENT_DETAILS.index("memory"))
     if program.slots:
         arena = np.empty(S[program.arena] + ALIGNMENT, np.uint8)
         run.held.append(arena)

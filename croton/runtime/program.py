@@ -15,11 +15,12 @@ class Array(NamedTuple):
     """An array argument: its dtype's name and the index in `S` of each of its sizes.
 
     An index that is neither a constant nor met before (in the order inputs, then shared variables) is bound by the array; any other must
-    equal the array's size.
+    equal the array's size. `written` says that calls change the array in place, as that of a shared variable.
     """
 
     dtype: str
     sizes: tuple[int, ...]
+    written: bool = False
 
 
 class Shared(NamedTuple):
@@ -93,6 +94,9 @@ class Program(NamedTuple):
     S[arena] is the size of the arena in bytes; `slots` lists for each slot the entry of `S` with its offset there, a multiple of
     64. The GIL is released during the calls if S[work] is large and there is neither an update nor a shared variable that is
     written. `flush_subnormals` makes the calls take numbers below the smallest normal one for 0.
+
+    Inputs that are written may share memory with no other argument: where there are some, `extents` has for each argument, inputs and then shared variables,
+    the entry of `S` with its number of bytes.
     """
 
     inputs: tuple[Array, ...]
@@ -107,9 +111,15 @@ class Program(NamedTuple):
     arena: int = -1
     updates: tuple[Update, ...] = ()
     views: tuple[View, ...] = ()
+    extents: tuple[int, ...] = ()
     structure: str = "one"
     work: int = -1
     flush_subnormals: bool = False
+
+    @property
+    def donated(self) -> tuple[int, ...]:
+        """The positions of inputs that are written."""
+        return tuple([place for place, array in enumerate(self.inputs) if array.written])
 
     def pointer(self, kind: str, index: int) -> int:
         """The index in `P` of an entry: pointer("slot", 2)."""

@@ -8,7 +8,8 @@ REASONS = ("none", "arity", "argument", "size", "relation", "index", "division",
 """The position of a reason is its code.
 
 arity       `value` positional arguments were given, or there were keyword arguments
-argument    argument `place` is not an array ("type"), or has another dtype ("dtype"), layout ("layout") or rank ("rank"): see `detail`
+argument    argument `place` is not an array ("type"), or has another dtype ("dtype"), layout ("layout") or rank ("rank"), or is written and not alone
+            in its memory ("memory"): see `detail`
 size        axis `detail` of argument `place` has size `value`, and another was wanted
 relation    size check with error `place`: S[left] is `detail`, S[right] is `value`
 index       index check with error `place`: the index at position `detail` is `value`
@@ -20,7 +21,7 @@ too_large   a matrix of a library product has a size or distance of rows `value`
 Arguments are counted through the inputs and then the shared variables.
 """
 
-ARGUMENT_DETAILS = ("type", "dtype", "layout", "rank")
+ARGUMENT_DETAILS = ("type", "dtype", "layout", "rank", "memory")
 
 
 class Status(NamedTuple):
@@ -37,7 +38,7 @@ class Status(NamedTuple):
 
     @property
     def wanted(self) -> str:
-        """For reason "argument": what was not as wanted, "type", "dtype", "layout" or "rank"."""
+        """For reason "argument": what was not as wanted, "type", "dtype", "layout", "rank" or "memory"."""
         return ARGUMENT_DETAILS[self.detail]
 
     def __str__(self) -> str:

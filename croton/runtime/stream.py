@@ -25,7 +25,7 @@ class Limits(NamedTuple):
 
 def _array(array: Array | Shared, known: set[int]) -> list[int]:
     flags = layout.C_CONTIGUOUS | layout.ALIGNED
-    if isinstance(array, Shared) and array.written:
+    if array.written:
         flags |= layout.WRITEABLE
     words = [descriptor(array.dtype), flags, len(array.sizes)]
     for size in array.sizes:
@@ -83,6 +83,7 @@ def encode(
     words.append(len(program.size_checks))
     for relation, left, right, error in program.size_checks:
         words += [SIZE_RELATIONS.index(relation), left, right, error]
+    words += [len(program.donated), *([len(program.extents), *program.extents, *program.donated] if program.donated else [])]
     words += [len(program.slots), *([program.arena, *program.slots] if program.slots else [])]
     words.append(len(program.outputs))
     for output in program.outputs:

@@ -101,3 +101,50 @@ def test_wrong_donations_are_refused() -> None:
         cr.function([x], x.sum(), donate=x)
     with pytest.raises(ArgumentError, match="no result is left"):
         cr.function([x, y], x + y, donate=[x, y])
+
+
+def test_the_call_is_native() -> None:
+    """Python is asked only about arguments that cannot be taken as they are."""
+    _, donating = both(lambda x, y: [x + y, x * y], lambda x, y: [x, y])
+    asked = []
+    donating.caller.call = lambda *args: asked.append(args)  # type: ignore[attr-defined]
+    a, b = np.arange(4.0), np.ones(4)
+    first, second = donating(a, b)
+    assert first is a and second is b and not asked
+    whole = np.arange(8.0)
+    for overlapping in ((whole, whole), (whole[:5], whole[3:])):
+        assert donating(*overlapping) is None
+    assert len(asked) == 2
+    donating(whole[:4], whole[4:])
+    donating(whole[4:], whole[:4])
+    assert len(asked) == 2
+    a.flags.writeable = False
+    assert donating(a, b) is None
+    assert len(asked) == 3
+
+
+def test_a_donated_array_that_shares_memory_with_a_variable_is_copied() -> None:
+    x, w = cr.vector("x"), cr.shared(np.arange(6.0), name="w")
+    f = cr.function([x], x * 2 + w.sum(), donate=x)
+    part = w.cell[0][1:3]
+    np.testing.assert_array_equal(f(part), [17, 19])
+    np.testing.assert_array_equal(w.get_value(), np.arange(6.0))
+
+
+def test_empty_arrays_may_lie_anywhere() -> None:
+    _, donating = both(lambda x, y: x + y, lambda x, y: x)
+    whole = np.arange(4.0)
+    assert donating(whole[2:2], whole[1:1]).shape == (0,)
+    assert donating(whole[2:2], whole[2:2]).shape == (0,)
+
+
+def test_donation_with_several_programs_and_in_a_structure() -> None:
+    """Whichever program a call runs writes into the array that it was given."""
+    A, B, v = cr.matrix("A", ("n", "k")), cr.matrix("B", ("k", "n")), cr.matrix("v", ("n", "m"))
+    f = cr.function([A, B, v], cr.exp(A @ B @ v), donate=v)
+    assert f.program.others
+    for n, k, m in ((100, 1, 100), (3, 100, 3), (1, 1, 0)):
+        a, b, array = np.full((n, k), 2.0), np.full((k, n), 0.01), np.ones((n, m))
+        result = f(a, b, array)
+        assert result is array
+        np.testing.assert_allclose(result, np.full((n, m), np.exp(0.02 * n * k)))

@@ -561,3 +561,30 @@ def test_subnormal_numbers_are_flushed_during_calls_only(threads: int) -> None:
 def test_flushing_is_not_supported_by_the_portable_path() -> None:
     with pytest.raises(ValueError, match="not supported: flushing subnormal numbers"):
         PortableFunction(ADD._replace(flush_subnormals=True), (), (), (), None, ())
+
+
+# Inputs that are written
+
+
+def test_a_written_input_is_alone_in_its_memory(loader: Loader) -> None:
+    program = ADD._replace(
+        inputs=(Array("float64", (0,), True), VECTOR),
+        outputs=(Output("input", source=0),),
+        calls=(Kernel(0, (0, 1, 0), (0,)),),
+        constants=(),
+        sizes=3,
+        size_operations=(SizeOperation("add", 1, 0, 0), SizeOperation("add", 1, 1, 1), SizeOperation("add", 2, 1, 1)),
+        extents=(2, 2),
+    )
+    f = add_function(loader, program)
+    whole = np.arange(6.0)
+    assert f(whole[:3], whole[3:]) is not None
+    np.testing.assert_array_equal(whole, [3, 5, 7, 3, 4, 5])
+    for first, second in ((whole, whole), (whole[:4], whole[2:]), (whole[2:], whole[:4])):
+        status = refusal(f, first, second)
+        assert (status.reason, status.place, status.wanted) == ("argument", 0, "memory")
+        assert "memory" in str(status)
+    frozen = whole[:3].copy()
+    frozen.flags.writeable = False
+    assert refusal(f, frozen, whole[3:]).wanted == "layout"
+    np.testing.assert_array_equal(whole, [3, 5, 7, 3, 4, 5])

@@ -173,7 +173,7 @@ def test_stream_of_the_smallest_program() -> None:
     stream = encode(Program(inputs=(), outputs=(), calls=(), structure="none"))
     assert stream.dtype == np.int64
     assert stream[:HEADER_WORDS].tolist() == [0, 0, 0, 0, 0, 0, -1, Limits().release_work, 0, Limits().parallel_work, Limits().parallel_flops]
-    assert stream[HEADER_WORDS:].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 3]
+    assert stream[HEADER_WORDS:].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]
 
 
 def test_wrong_number_of_shared_variables() -> None:
