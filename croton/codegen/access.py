@@ -117,6 +117,13 @@ class Memory:
         chosen = self.mask.constant(True) if mask is None else mask
         self.sink.line(f"call void @{name}({b.type} {value}, <{self.lanes} x ptr> {pointers}, i32 {align}, {b.mask} {chosen})")
 
+    def before(self, index: str, end: str) -> str:
+        """The mask of the lanes from `index` on that come before the end."""
+        left = self.sink.emit(f"sub i64 {end}, {index}")
+        left = self.sink.emit(f"select i1 {self.sink.emit(f'icmp slt i64 {left}, {self.lanes}')}, i64 {left}, i64 {self.lanes}")
+        b = self.function.builder.at("i8", self.lanes)
+        return b.icmp("sgt", b.splat(self.sink.emit(f"trunc i64 {left} to i8")), self.iota(b))
+
     def iota(self, b: Builder) -> str:
         """The constant 0, 1, 2, ... of an integer builder's type."""
         return f"<{', '.join(f'{b.element} {lane}' for lane in range(self.lanes))}>"

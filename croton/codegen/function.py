@@ -26,7 +26,8 @@ RowsEmitter = Callable[["Function", For, str, str], bool]
 
 
 class Function:
-    """The state of emitting one kernel: what names stand for at this point, and the accumulators' running values."""
+    """The state of emitting one kernel: what names stand for at this point, and the accumulators' running values. What comes after a parallel loop
+    is `finishing`: little work on what the loop has left."""
 
     def __init__(self, kernel: Kernel, target: Target, emit_lanes: LanesEmitter, emit_rows: RowsEmitter) -> None:
         self.kernel = kernel
@@ -41,6 +42,7 @@ class Function:
         self.accumulators: dict[str, Acc] = {}
         self.states: dict[str, str] = {}
         self.scratch: dict[str, str] = {}
+        self.finishing = False
 
     def text(self, name: str) -> str:
         """The definition of the function."""
@@ -54,6 +56,7 @@ class Function:
                 self.loop(span, "%lo", "%hi")
             else:
                 self.statement(statement)
+        self.finishing = True
         if after:
             region(self.sink, self.sink.emit("icmp slt i64 %hi, 0"), lambda: self.statements(after))
         body = "\n".join([*self.scratch.values(), *self.sink.lines])

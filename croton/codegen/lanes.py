@@ -46,8 +46,9 @@ class _Total(NamedTuple):
 
 
 def emit_lanes(function: Function, loop: Lanes, low: str, high: str) -> None:
-    """The loop over [low, high)."""
-    VectorLoop(function, loop, low, high, [function.values]).emit()
+    """The loop over [low, high). What is little work beside the rest of the kernel is not worth a second body."""
+    little = function.finishing or all(isinstance(statement, Store) and isinstance(statement.value, Const) for statement in loop.body)
+    VectorLoop(function, loop, low, high, [function.values], compact=little).emit()
 
 
 class VectorLoop:
@@ -257,7 +258,7 @@ class VectorLoop:
             return self._stage(middle, self.high, 1, True, state, False, once=unroll == 1)
         inner = self._middle(self.lanes)
         first = [unit_text(self._vector(total), total.op, total.dtype) if self.wide[k] else state[k] for k, total in enumerate(self.totals)]
-        first = self._where_less(inner, self.high, lambda: self._pass(inner, self._mask(inner), first), first)
+        first = self._where_less(inner, self.high, lambda: self._pass(inner, self.memory.before(inner, self.high), first), first)
         if unroll > 1:
             carried = [Carried(self._vector(total).type, value) for total, value in zip(self.totals, first)]
             first = counted_loop(self.sink, middle, inner, self.lanes, carried, lambda index, parts: self._pass(index, None, parts))
@@ -367,17 +368,10 @@ class VectorLoop:
         result = list(parts)
         for copy in range(unroll):
             here = self.function.add(index, str(copy * self.lanes))
-            mask = self._mask(here) if masked else None
+            mask = self.memory.before(here, self.high) if masked else None
             for k, value in enumerate(self._pass(here, mask, [parts[k * unroll + copy] for k in range(len(self.totals))])):
                 result[k * unroll + copy] = value
         return result
-
-    def _mask(self, index: str) -> str:
-        """The lanes before the end."""
-        left = self.sink.emit(f"sub i64 {self.high}, {index}")
-        left = self.sink.emit(f"select i1 {self.sink.emit(f'icmp slt i64 {left}, {self.lanes}')}, i64 {left}, i64 {self.lanes}")
-        b = self.function.builder.at("i8", self.lanes)
-        return b.icmp("sgt", b.splat(self.sink.emit(f"trunc i64 {left} to i8")), self.memory.iota(b))
 
     def _prepare(self) -> None:
         """Everything that is known before the loop: fixed values, addresses, splats, reciprocals."""

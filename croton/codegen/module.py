@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from croton.codegen.down import emit_down
 from croton.codegen.function import Function
 from croton.codegen.lanes import emit_lanes
 from croton.codegen.rows import emit_rows
@@ -32,4 +33,6 @@ def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = 
 
 def _emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     """The loops that are emitted several rows at a time."""
+    if function.finishing and emit_down(function, loop, low, high):
+        return True
     return emit_rows(function, loop, low, high) or emit_turned(function, loop, low, high)
