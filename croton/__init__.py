@@ -80,7 +80,7 @@ from croton.ops.comparisons import (
     less_equal,
     not_equal,
 )
-from croton.ops.compressing import argwhere, compress, nonzero, unique
+from croton.ops.compressing import argwhere, compress, flatnonzero, nonzero, unique
 from croton.ops.creation import (
     arange,
     eye,

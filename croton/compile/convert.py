@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from croton.compile.signature import Signature
 from croton.dtypes import DType
 from croton.expr.types import TensorType
 from croton.util.arrays import has_dtype, read_array
@@ -54,3 +55,9 @@ def _from_numbers(array: np.ndarray, wanted: DType, label: str) -> np.ndarray:
     if not (np.array_equal(result, array) if wanted.is_integer else np.array_equal(np.isfinite(result), np.isfinite(array))):
         raise DTypeError(f"argument {label} wants dtype {wanted}, and a number is out of its range")
     return result
+
+
+def arguments(signature: Signature, args: tuple, kwargs: dict[str, Any]) -> list[np.ndarray]:
+    """The arrays for the inputs of a function that was called with these arguments."""
+    values = zip(signature.bind(args, kwargs), signature.inputs)
+    return [as_argument(value, leaf.type, repr(leaf.name) if leaf.name else str(i)) for i, (value, leaf) in enumerate(values)]

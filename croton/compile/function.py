@@ -7,13 +7,14 @@ the program) and the slow path: arguments that are not exactly arrays of the wan
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from croton.compile.account import Account
-from croton.compile.convert import as_argument
+from croton.compile.convert import arguments
+from croton.compile.counted import CountedFunction
 from croton.compile.executable import Executable, executable
 from croton.compile.finite import CheckedProgram
 from croton.compile.profile import Profile, profile
@@ -21,12 +22,13 @@ from croton.compile.report import Report, report, sizes_of
 from croton.compile.signature import Param, Signature
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.types import describe
-from croton.expr.walk import substitute, walk
+from croton.expr.walk import substitute, walk, walk_with_counts
 from croton.ops.broadcasting import stretch
 from croton.ops.casting import asarray
 from croton.runtime.function import call_native
 from croton.runtime.status import Refused, Status
 from croton.sizes import Size, evaluate
+from croton.transforms.counts import Stage, has_counts, stages
 from croton.util.config import config
 from croton.util.errors import ArgumentError, CrotonError, DTypeError, KindError, MemoryBudgetError, OutOfRangeError, ShapeError
 from croton.util.structure import Single, Structure, flatten, unflatten
@@ -97,6 +99,7 @@ def _repr(self: Any) -> str:
     return f"<croton function {self.name}({signature.describe()})>" if signature is not None else object.__repr__(self)
 
 
+Function.register(CountedFunction)
 METHODS = {"explain": _explain, "flops": _flops, "memory_peak": _memory_peak, "profile": _profile, "__repr__": _repr}
 _dressed: set[type] = set()
 
@@ -146,8 +149,25 @@ def function(
     donated = _donated(donate, signature)
     with config.use(**({} if memory_budget is None else {"memory_budget": memory_budget})):
         budget = config.memory_budget
-    found = executable(signature.inputs, roots, replaced, _native_structure(structure), [signature.inputs[place] for place in donated], budget)
-    return _Caller(signature, structure, found, roots, replaced, name or "function", donated).made()
+    called, check = name or "function", bool(config.check_finite)
+
+    def caller(inputs: Signature, shape: Structure, results: Sequence[Expr], last: bool, stage: Stage | None) -> _Caller:
+        kept = replaced if last else [None] * len(results)
+        given = [inputs.inputs[place] for place in donated] if last else []
+        found = executable(inputs.inputs, results, kept, _native_structure(shape), given, budget)
+        return _Caller(inputs, shape, found, results, kept, called, donated if last else [], check and last, stage)
+
+    if not has_counts(roots):
+        return caller(signature, structure, roots, True, None).made()
+    found = stages(roots)
+    callers = []
+    for stage in found:
+        last = stage is found[-1]
+        own = Signature([*signature.inputs, *stage.inputs], called)
+        # What one stage gives to another may be infinite and do no harm.
+        callers.append(caller(own, structure if last else flatten(stage.results)[1], stage.results, last, stage))
+    result: Any = CountedFunction(called, signature, callers)
+    return result
 
 
 def _native_structure(structure: Structure) -> str:
@@ -167,7 +187,7 @@ def _flat(structure: Structure) -> bool:
 
 
 class _Caller:
-    """The slow path of one function."""
+    """The slow path of one function, or of one stage of a function."""
 
     def __init__(
         self,
@@ -178,6 +198,8 @@ class _Caller:
         replaced: Sequence[SharedVariable | None],
         name: str,
         donated: Sequence[int],
+        check: bool,
+        stage: Stage | None,
     ) -> None:
         self.signature = signature
         self.structure = structure
@@ -185,8 +207,10 @@ class _Caller:
         self.roots = roots
         self.replaced = replaced
         self.name = name
-        self.checked = CheckedProgram(found, signature.inputs, roots, replaced) if config.check_finite else None
+        self.checked = CheckedProgram(found, signature.inputs, roots, replaced) if check else None
         self.donated = donated
+        self.stage = stage
+        self.own = len(signature.inputs) - (0 if stage is None else len(stage.inputs))
         self.direct = _flat(structure) and self.checked is None
 
     def made(self) -> Any:
@@ -203,7 +227,10 @@ class _Caller:
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """A call with whatever the user gave."""
-        arrays = self.arrays(args, kwargs)
+        return self.run(self.arrays(args, kwargs))
+
+    def run(self, arrays: list[np.ndarray]) -> Any:
+        """A call with the arrays of all inputs."""
         for place in self.donated:
             arrays[place] = self.given_away(place, arrays)
         try:
@@ -216,7 +243,10 @@ class _Caller:
 
     def profile(self, args: tuple, kwargs: dict[str, Any], repeat: int) -> Profile:
         """The profile of a call with whatever the user gave."""
-        arrays = self.arrays(args, kwargs)
+        return self.profile_of(self.arrays(args, kwargs), repeat)
+
+    def profile_of(self, arrays: list[np.ndarray], repeat: int) -> Profile:
+        """The profile of a call with the arrays of all inputs."""
         try:
             return profile(self.name, self.executable, [np.array(array) if i in self.donated else array for i, array in enumerate(arrays)], repeat)
         except Refused as refused:
@@ -224,8 +254,7 @@ class _Caller:
 
     def arrays(self, args: tuple, kwargs: dict[str, Any]) -> list[np.ndarray]:
         """The arrays of a call."""
-        values = self.signature.bind(args, kwargs)
-        return [as_argument(value, leaf.type, _label(leaf, i)) for i, (value, leaf) in enumerate(zip(values, self.signature.inputs))]
+        return arguments(self.signature, args, kwargs)
 
     def given_away(self, place: int, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """A donated array, or a copy where writing to it would change another array that the call reads, or cannot be."""
@@ -243,12 +272,11 @@ class _Caller:
         values = [*arrays, *(cell[0] for cell in self.executable.cells)]
         if status.reason == "size":
             argument, array = arguments[status.place], values[status.place]
-            others = [
-                f"{other.label} of shape {value.shape}"
-                for i, (other, value) in enumerate(zip(arguments, values))
-                if i != status.place and set(other.shape) & {argument.shape[status.detail]}
-            ]
-            wanted = self._size(argument.shape[status.detail], values) + (f", as {', '.join(others)}" if others else "")
+            others = [i for i, other in enumerate(arguments) if i != status.place and set(other.shape) & {argument.shape[status.detail]}]
+            like = self._shown(arguments, values, others)
+            wanted = self._size(argument.shape[status.detail], values) + (f", as {like}" if like else "")
+            if self._is_counted(status.place):
+                return ShapeError(f"{argument.name}, a size that is counted in the call, is {status.value}, where it wants {wanted}{self._why()}")
             return ShapeError(
                 f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}"
             )
@@ -261,6 +289,9 @@ class _Caller:
                 )
             if status.place >= composite:
                 left, right, line = account.checks[status.place - composite]
+                if self.stage is not None:
+                    names = account.names()
+                    left, right = names.of(left), names.of(right)
                 return ShapeError(f"{describe(left, right, status.detail, status.value)}; {self._shapes(arguments, values)}", line)
             differ = f"{status.detail} and {status.value} must be equal"
             return ShapeError(f"the sizes of the arguments do not fit together: {differ}; {self._shapes(arguments, values)}")
@@ -290,17 +321,27 @@ class _Caller:
         return f"{evaluate(size, self.executable.account.sizes(values))} ({self.executable.account.names().text(size)})"
 
     def _shapes(self, arguments: Sequence[Any], values: Sequence[np.ndarray]) -> str:
-        return "the arguments are " + ", ".join(f"{a.label} of shape {v.shape}" for a, v in zip(arguments, values))
+        return "the arguments are " + self._shown(arguments, values, range(len(arguments)))
+
+    def _shown(self, arguments: Sequence[Any], values: Sequence[np.ndarray], places: Iterable[int]) -> str:
+        """Some arguments with their shapes; of what one stage has from another the counted sizes only."""
+        rows = []
+        for place in places:
+            argument, shape = arguments[place], values[place].shape
+            if self._is_counted(place):
+                rows.append(f"{argument.name} = {shape[0]}")
+            elif self.stage is None or not self.own <= place < len(self.signature.inputs):
+                rows.append(f"{argument.label} of shape {shape}")
+        return ", ".join(rows)
+
+    def _is_counted(self, place: int) -> bool:
+        return self.stage is not None and self.own <= place < self.own + self.stage.counted
 
     def _why(self) -> str:
         """The lines that made sizes equal, in words."""
         lines = {node.line: None for node in walk(self.roots) if node.constraints and node.line is not None}
         shown = "".join(f"\n  at {line}\n      {line.text}" for line in list(lines)[:3])
         return f"; sizes are made equal{shown}" if shown else ""
-
-
-def _label(leaf: Expr, position: int) -> str:
-    return repr(leaf.name) if leaf.name else str(position)
 
 
 def _donated(donate: Any, signature: Signature) -> list[int]:
@@ -318,7 +359,7 @@ def _donated(donate: Any, signature: Signature) -> list[int]:
 
 def _check_inputs(inputs: Sequence[Expr], roots: Sequence[Expr]) -> None:
     given = set(inputs)
-    missing = [node for node in walk(roots) if isinstance(node, Input) and node not in given]
+    missing = [node for node in walk_with_counts(roots) if isinstance(node, Input) and node not in given]
     if missing:
         names = ", ".join(repr(node) for node in missing)
         raise ArgumentError(f"the outputs depend on inputs that are not given: {names}; add them to inputs, or replace them with givens", missing[0].line)

@@ -29,10 +29,10 @@ from croton.util.errors import ArgumentError
 
 def lower_expressions(job: Job) -> None:
     """Every operation has become its meaning, and every derivative is worked out."""
-    job.lowered = lower(job.results)
+    written = [variable for variable in job.replaced if variable is not None]
+    job.lowered = lower(job.results, [*job.inputs, *written])
     job.operands = job.lowered.outputs
     read = [leaf for leaf in job.lowered.leaves if isinstance(leaf, SharedVariable)]
-    written = [variable for variable in job.replaced if variable is not None]
     job.shared = list(dict.fromkeys([*read, *written]))
     job.donors = _donors(job)
 
@@ -41,7 +41,7 @@ def _donors(job: Job) -> dict[int, Input]:
     """For each donated input the first result of its type that no other has: the result that may be written in its memory."""
     donors: dict[int, Input] = {}
     for leaf in job.donated:
-        shape = job.lowered.shapes.get(leaf, leaf.shape)
+        shape = job.lowered.shapes[leaf]
         fitting = [
             number
             for number, (operand, variable) in enumerate(zip(job.operands, job.replaced))
@@ -101,7 +101,7 @@ def _interface(job: Job) -> Interface:
     position = {variable: i for i, variable in enumerate(job.shared)}
 
     def leaf(node: Expr, label: str) -> Leaf:
-        return Leaf(node.id, node.dtype, shapes.get(node, node.shape), label, node.name)
+        return Leaf(node.id, node.dtype, shapes[node], label, node.name)
 
     inputs = tuple(leaf(node, repr(node.name) if node.name else str(i)) for i, node in enumerate(job.inputs))
     shared = tuple(leaf(node, repr(node.name) if node.name else f"shared variable {i}") for i, node in enumerate(job.shared))

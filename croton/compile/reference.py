@@ -13,9 +13,11 @@ import numpy as np
 
 from croton import algebra
 from croton.compile.convert import as_argument
+from croton.compile.counted import counted_size
+from croton.expr.counted import counted_by
 from croton.expr.expr import Constant, Expr, Input, SharedVariable
 from croton.expr.types import describe
-from croton.expr.walk import walk
+from croton.expr.walk import walk_with_counts
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.sizes import evaluate as size_value
 from croton.transforms.loop_nodes import RESULTS, surroundings
@@ -28,7 +30,7 @@ from croton.util.structure import flatten, unflatten
 def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
     """The values of expressions, in their structure, given the values of the inputs they depend on. Shared variables have their current value."""
     roots, structure = flatten(exprs)
-    order = list(walk(roots))
+    order = list(walk_with_counts(roots))
     environment = _Environment(order, values or {})
     inside = surroundings(order)
     for node in order:
@@ -36,6 +38,7 @@ def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
             continue
         if node.op in REQUESTS or node.op in RESULTS:
             environment.arrays[node] = environment.interpret(node)
+            environment.count(node)
             continue
         environment.check(node, [Check(left, right, node.line) for left, right in node.constraints])
         arrays = [environment.arrays[x] for x in node.inputs]
@@ -45,6 +48,7 @@ def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
         if result.dtype != wanted:
             raise AssertionError(f"the reference of {node.op.name} gives {result.dtype}, its type says {wanted}")
         environment.arrays[node] = result
+        environment.count(node)
     return unflatten(structure, [np.array(environment.arrays[root]) for root in roots])
 
 
@@ -76,6 +80,12 @@ class _Environment:
                 names = symbols(size)
                 if len(names) == 1 and size == names[0].size and names[0] not in self.sizes:
                     self.sizes[names[0]] = extent
+
+    def count(self, node: Expr) -> None:
+        """A size may be counted by what the node has become."""
+        size = counted_by(node)
+        if size is not None:
+            self.sizes[size] = counted_size(int(self.arrays[node]), node.line)
 
     def check(self, node: Expr, checks: Iterable[Check]) -> None:
         """Sizes that the node, or what is inside of it, wants equal are equal."""

@@ -29,7 +29,8 @@ class SizeNames:
                 names = symbols(size)
                 if len(names) != 1 or size != names[0].size or names[0] in self.mapping:
                     continue
-                short = f"{name}.{axis}"
+                # What has no elements is there for its size.
+                short = name if tuple(shape[axis + 1 :]) == (0,) else f"{name}.{axis}"
                 if _MADE_UP.search(names[0].name) and short not in taken:
                     self.mapping[names[0]] = symbol(short)
                     taken.add(short)
@@ -44,9 +45,13 @@ class SizeNames:
             return str(size)
         found = self.texts.get(size)
         if found is None:
-            known = {name: self.mapping[name] for name in symbols(size) if name in self.mapping}
-            found = self.texts[size] = repr(substitute(size, known) if known else size)
+            found = self.texts[size] = repr(self.of(size))
         return found
+
+    def of(self, size: Size) -> Size:
+        """A size in terms of the arguments, as a size."""
+        known = {name: self.mapping[name] for name in symbols(size) if name in self.mapping}
+        return substitute(size, known) if known else size
 
 
 class Rewrite(NamedTuple):

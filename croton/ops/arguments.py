@@ -6,6 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from croton.expr.counted import counted
 from croton.expr.expr import Constant, Expr
 from croton.sizes import Poly, Size
 from croton.util.errors import ArgumentError, KindError, ShapeError
@@ -54,6 +55,9 @@ def integer_of(value: Any, what: str, otherwise: str = "use x.shape[i] or an int
             return value.params[0]
         if isinstance(value, Constant) and value.ndim == 0 and value.dtype.is_integer:
             return int(value.value)
+        if value.ndim or not value.dtype.is_integer:
+            how = "index it for one of its numbers" if value.ndim else "convert it with astype('int64')"
+            raise KindError(f"{what} is an integer or a symbolic size, got {value!r}; {how}")
         raise KindError(f"{what} must be known when a call begins, got the computed value {value!r}; {otherwise}")
     try:
         return operator.index(value)
@@ -61,8 +65,16 @@ def integer_of(value: Any, what: str, otherwise: str = "use x.shape[i] or an int
         raise KindError(f"{what} is an integer or a symbolic size, got {value!r}") from None
 
 
-def size_of(value: Any, what: str) -> Size:
-    """A size: an integer as `integer_of` reads it that is not negative."""
+def is_computed(value: Any) -> bool:
+    """Whether a value is an integer that a call computes."""
+    known = isinstance(value, Constant) or not isinstance(value, Expr) or (value.op is not None and value.op.name == "size")
+    return not known and value.ndim == 0 and value.dtype.is_integer
+
+
+def size_of(value: Any, what: str, likely: Size | None = None) -> Size:
+    """A size: an integer that is not negative, as `integer_of` reads it, or a computed one, which is counted first; `likely` is near what that may be."""
+    if is_computed(value):
+        return counted(value, likely)
     size = integer_of(value, f"{what}: a size")
     if isinstance(size, int) and size < 0:
         raise ShapeError(f"{what}: a size is at least 0, got {size}")

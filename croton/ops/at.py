@@ -41,7 +41,7 @@ class At:
 
     def __getitem__(self, index: Any) -> Place | MaskedPlace:
         if isinstance(index, Expr) and index.dtype is bool_ and not isinstance(index, Constant):
-            return MaskedPlace(self.array, index, fitting)
+            return MaskedPlace(self.array, index, fitting, lambda: Place(self.array, plan(self.array.shape, index)))
         return Place(self.array, plan(self.array.shape, index))
 
 

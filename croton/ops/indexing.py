@@ -19,6 +19,7 @@ from croton.ops.arguments import axis_of, integer_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
 from croton.ops.casting import asarray, converted
+from croton.ops.positions import check_mask, held
 from croton.ops.reading import Row, read
 from croton.ops.selection import filled, gather, in_mode, index_of
 from croton.ops.shape import ravel
@@ -392,11 +393,7 @@ def _indices(item: Any, shape: Sequence[Size], used: int, conditions: list[Size]
             raise DTypeError(f"an index is made of integers, got dtype {item.dtype}; convert it with astype('int64')")
         return [int(item)] if item.ndim == 0 else [asarray(item)]
     if item.dtype.is_bool:
-        raise NotSupportedError(
-            f"not supported: indexing by a computed mask, {item!r}, since the shape would depend on its values. Use where(mask, x, 0) and keep the "
-            "shape, or compress(mask, x, size=n) with room for n; x.at[mask] writes where the mask holds; a NumPy mask, known while the graph is "
-            "built, can index."
-        )
+        return _computed_mask(item, shape, used, conditions)
     if not item.dtype.is_integer:
         raise DTypeError(f"an index is made of integers, got dtype {item.dtype}; convert it with astype('int64')")
     return [item]
@@ -412,6 +409,18 @@ def _mask(mask: np.ndarray, shape: Sequence[Size], used: int, conditions: list[S
         if not isinstance(n, int):
             conditions += [n - extent, extent - n]
     return [asarray(indices.astype(np.int64)) for indices in np.nonzero(mask)]
+
+
+def _computed_mask(mask: Expr, shape: Sequence[Size], used: int, conditions: list[Size]) -> list[Any]:
+    """A mask as the places where it holds; how many there are is counted in the call."""
+    sizes = shape[used : used + mask.ndim]
+    if mask.ndim == 0:
+        raise NotSupportedError("not supported: a computed bool as an index; use where(condition, x, 0)")
+    check_mask(mask, sizes)
+    for n, extent in zip(sizes, mask.shape):
+        # A mask does not broadcast.
+        conditions += [1 - n] if extent == 1 and n != 1 else []
+    return list(held(stretch(mask, sizes)))
 
 
 def index(x: Any, item: Any, mode: str = "raise", fill_value: Any = 0) -> Expr:

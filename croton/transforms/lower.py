@@ -36,7 +36,7 @@ class Lowered(NamedTuple):
 
     outputs  one operand for each expression that was asked for
     leaves   the inputs and shared variables that are read; the id of each is the key of its algebra input
-    shapes   their shapes after unification
+    shapes   their shapes after unification, and those of the others that were named
     checks   pairs of sizes that each call must find equal
     """
 
@@ -46,8 +46,8 @@ class Lowered(NamedTuple):
     checks: tuple[Check, ...]
 
 
-def lower(roots: Sequence[Expr]) -> Lowered:
-    """The algebra of some expressions."""
+def lower(roots: Sequence[Expr], others: Iterable[Expr] = ()) -> Lowered:
+    """The algebra of some expressions. `others` are leaves that have sizes of the graph too, whether or not anything reads them."""
     order = list(walk(roots))
     check_closed(roots, order)
     unified = unify(order)
@@ -60,7 +60,8 @@ def lower(roots: Sequence[Expr]) -> Lowered:
     outputs = [lowering.operands[root] for root in roots]
     uses = release([operand.use for operand in outputs])
     outputs = [Operand(operand.axes, use) for operand, use in zip(outputs, uses)]
-    return Lowered(outputs, lowering.leaves, lowering.shapes, unified.checks)
+    shapes = {leaf: tuple([substitute(size, unified.mapping) for size in leaf.shape]) for leaf in others}
+    return Lowered(outputs, lowering.leaves, {**shapes, **lowering.shapes}, unified.checks)
 
 
 class _Lowering:

@@ -44,13 +44,6 @@ def test_compress_has_a_derivative() -> None:
     np.testing.assert_array_equal(f(VALUES), [0, 6, 0, 0, 10])
 
 
-def test_room_is_needed() -> None:
-    with pytest.raises(cr.NotSupportedError, match=r"say for how many there is room, compress\(\.\.\., size=n\)"):
-        cr.compress(M, V)
-    with pytest.raises(cr.NotSupportedError, match=r"compress\(mask, x, size=n\) with room for n"):
-        V[V > 0]
-
-
 def test_writing_at_a_computed_mask() -> None:
     v = np.array([-1.0, 2.0, np.nan, 4.0])
     positive = V > 0
@@ -71,11 +64,18 @@ def test_masks_of_some_axes_and_of_all() -> None:
     np.testing.assert_array_equal(cr.function([X], X.at[X > 2].set(0.0))(x), np.where(x > 2, 0, x))
 
 
-def test_values_one_by_one_and_reading_are_not_supported() -> None:
-    with pytest.raises(cr.NotSupportedError, match="where\\(mask, values, x\\) takes one for each element"):
-        V.at[V > 0].set(V)
-    with pytest.raises(cr.NotSupportedError, match="where\\(mask, x, 0\\) keeps the shape"):
-        V.at[V > 0].get()
+def test_values_one_by_one() -> None:
+    v = np.array([-1.0, 2.0, np.nan, 4.0])
+    right = v.copy()
+    right[v > 0] = [7, 8]
+    w = cr.vector("w")
+    f = cr.function([V, w], [V.at[V > 0].set(w), V.at[V > 0].add(w), V.at[V > 0].get()])
+    written, added, read = f(v, np.array([7.0, 8.0]))
+    np.testing.assert_array_equal(written, right)
+    np.testing.assert_array_equal(added, [-1, 9, np.nan, 12])
+    np.testing.assert_array_equal(read, [2, 4])
+    with pytest.raises(cr.ShapeError, match="count1, a size that is counted in the call, is 2, where it wants 3"):
+        f(v, np.ones(3))
     with pytest.raises(cr.DTypeError, match="does not go into an array of dtype int64"):
         n = cr.vector("n", dtype="int64")
         n.at[n > 0].set(0.5)

@@ -14,7 +14,6 @@ from croton.dtypes import dtype
 from croton.expr.expr import Expr, input
 from croton.expr.types import TensorType
 from croton.expr.walk import walk
-from croton.ops.compressing import argwhere, compress, nonzero, unique
 from croton.ops.indexing import take
 from croton.ops.selection import one_hot, take_along_axis
 from croton.sizes import evaluate, fresh_symbol
@@ -44,7 +43,8 @@ F = input(TensorType(dtype("float64"), ()), "f")
         ("a", KindError, "got 'a'"),
         ([0.5], DTypeError, "made of integers, got dtype float64"),
         (F, DTypeError, "made of integers"),
-        (MASK, NotSupportedError, "where\\(mask, x, 0\\)"),
+        (MASK[0], NotSupportedError, "where\\(condition, x, 0\\)"),
+        (input(TensorType(dtype("bool"), (3,)), "long"), ShapeError, "does not fit"),
         (True, NotSupportedError, "True or False as an index"),
         (np.array([True, False, True]), ShapeError, "a mask of shape \\(3,\\) does not fit"),
         (slice(I[0], None), KindError, "take\\(x, start \\+ arange\\(n\\), axis\\)"),
@@ -62,12 +62,6 @@ def test_wrong_indices_teach(item: Any, error: type[Exception], says: str) -> No
 def test_assignment_teaches() -> None:
     with pytest.raises(KindError, match=r"x = x.at\[index\].set\(value\)"):
         X[0] = 1
-
-
-def test_shapes_that_depend_on_values_are_not_supported() -> None:
-    for function in (nonzero, argwhere, unique, lambda x: compress(x[0, 0] > 0, x)):
-        with pytest.raises(NotSupportedError, match="depends on values"):
-            function(X)
 
 
 def test_wrong_arguments_of_take_teach() -> None:
