@@ -80,7 +80,7 @@ from croton.ops.comparisons import (
     less_equal,
     not_equal,
 )
-from croton.ops.compressing import argwhere, compress, flatnonzero, nonzero, unique
+from croton.ops.compressing import argwhere, compress, flatnonzero, nonzero
 from croton.ops.creation import (
     arange,
     eye,
@@ -165,6 +165,7 @@ from croton.ops.transcendental import (
     tanh,
     xlogy,
 )
+from croton.ops.unique import unique, unique_all, unique_counts, unique_inverse, unique_values
 from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
 from croton.transforms.body import until
 from croton.transforms.checkpoint import checkpoint

@@ -14,12 +14,13 @@ import numpy as np
 from croton import algebra
 from croton.compile.convert import as_argument
 from croton.compile.counted import counted_size
-from croton.expr.counted import counted_by
+from croton.expr.counted import count_of, counted_sizes
 from croton.expr.expr import Constant, Expr, Input, SharedVariable
 from croton.expr.types import describe
 from croton.expr.walk import walk_with_counts
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.sizes import evaluate as size_value
+from croton.transforms.counts import ragged
 from croton.transforms.loop_nodes import RESULTS, surroundings
 from croton.transforms.lower import REQUESTS, lower
 from croton.transforms.unify import Check
@@ -34,21 +35,9 @@ def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
     environment = _Environment(order, values or {})
     inside = surroundings(order)
     for node in order:
-        if node.op is None or node in inside:
-            continue
-        if node.op in REQUESTS or node.op in RESULTS:
-            environment.arrays[node] = environment.interpret(node)
-            environment.count(node)
-            continue
-        environment.check(node, [Check(left, right, node.line) for left, right in node.constraints])
-        arrays = [environment.arrays[x] for x in node.inputs]
-        with np.errstate(all="ignore"):
-            result = np.asarray(node.op.reference(arrays, environment.params(node.params)))
-        wanted = node.dtype.numpy
-        if result.dtype != wanted:
-            raise AssertionError(f"the reference of {node.op.name} gives {result.dtype}, its type says {wanted}")
-        environment.arrays[node] = result
         environment.count(node)
+        if node.op is not None and node not in inside:
+            environment.arrays[node] = environment.value(node)
     return unflatten(structure, [np.array(environment.arrays[root]) for root in roots])
 
 
@@ -82,10 +71,12 @@ class _Environment:
                     self.sizes[names[0]] = extent
 
     def count(self, node: Expr) -> None:
-        """A size may be counted by what the node has become."""
-        size = counted_by(node)
-        if size is not None:
-            self.sizes[size] = counted_size(int(self.arrays[node]), node.line)
+        """The counted sizes that a node brings in have the values of their counts."""
+        for symbol in counted_sizes(node):
+            count, line = count_of(symbol)
+            if count not in self.arrays:
+                raise ragged(line)
+            self.sizes[symbol] = counted_size(int(self.arrays[count]), line)
 
     def check(self, node: Expr, checks: Iterable[Check]) -> None:
         """Sizes that the node, or what is inside of it, wants equal are equal."""
@@ -104,6 +95,19 @@ class _Environment:
             items = [self.params(item) for item in params]
             return type(params)(*items) if hasattr(params, "_fields") else tuple(items)
         return params
+
+    def value(self, node: Expr) -> np.ndarray:
+        """The value of an operation."""
+        assert node.op is not None
+        if node.op in REQUESTS or node.op in RESULTS:
+            return self.interpret(node)
+        self.check(node, [Check(left, right, node.line) for left, right in node.constraints])
+        arrays = [self.arrays[x] for x in node.inputs]
+        with np.errstate(all="ignore"):
+            result = np.asarray(node.op.reference(arrays, self.params(node.params)))
+        if result.dtype != node.dtype.numpy:
+            raise AssertionError(f"the reference of {node.op.name} gives {result.dtype}, its type says {node.dtype.numpy}")
+        return result
 
     def interpret(self, node: Expr) -> np.ndarray:
         """The value of a derivative, a loop or a vectorised function by the NumPy meaning of the algebra."""

@@ -46,12 +46,6 @@ def count_of(symbol: Symbol) -> Count:
     return _counts[symbol]
 
 
-def counted_by(node: Expr) -> Symbol | None:
-    """The size that has the value of a node; None where there is none."""
-    known = None if node.memo is None else node.memo.get("counted")
-    return None if known is None else known()
-
-
 def any_counted() -> bool:
     """Whether there is any such size in the process."""
     return bool(_counts)

@@ -8,14 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from croton.dtypes import int64
+from croton.expr.counted import counted
 from croton.expr.expr import Constant, Expr
-from croton.ops.arguments import Axes, axes_of, axis_of, size_of
+from croton.ops.arguments import Axes, axes_of, axis_of, is_computed, size_of
+from croton.ops.arithmetic import maximum, remainder, subtract
+from croton.ops.at import At
 from croton.ops.axes import expand_dims
+from croton.ops.bounds import Entry
 from croton.ops.broadcasting import stretch
-from croton.ops.casting import asarray, converted
-from croton.ops.indexing import Entry, index, place, take
+from croton.ops.casting import asarray, astype, converted
+from croton.ops.creation import arange, zeros
+from croton.ops.cumulative import cumsum
+from croton.ops.indexing import index, place, take
 from croton.ops.joining import concatenate
 from croton.ops.logic import where
+from croton.ops.reductions import sum as sum_
 from croton.ops.shape import ravel, reshape
 from croton.sizes import Size
 from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
@@ -55,6 +63,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Expr:
 
 def _rolled(x: Expr, shift: Any, axis: int) -> Expr:
     n = x.shape[axis]
+    if is_computed(shift):
+        return take(x, remainder(subtract(arange(n), astype(shift, int64)), n), axis)
     distance = -size_of(-shift, "roll") if _is_negative(shift) else size_of(shift, "roll")
     if isinstance(n, int) and isinstance(distance, int):
         distance = distance % n if n else 0
@@ -77,6 +87,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expr:
     numbers = repeats.value if isinstance(repeats, Constant) else repeats
     if not isinstance(numbers, Expr) and np.ndim(numbers):
         return _repeated_each(x, np.asarray(numbers), axis)
+    if isinstance(numbers, Expr) and numbers.ndim:
+        return _repeated_so_often(x, numbers, axis)
     count = size_of(numbers, "repeat")
     spread = stretch(expand_dims(x, axis + 1), (*x.shape[: axis + 1], count, *x.shape[axis + 1 :]))
     return reshape(spread, (*x.shape[:axis], x.shape[axis] * count, *x.shape[axis + 1 :]))
@@ -89,6 +101,17 @@ def _repeated_each(x: Expr, numbers: np.ndarray, axis: int) -> Expr:
     if numbers.shape not in ((1,), (n,)):
         raise ShapeError(f"repeat: {n} numbers are wanted, one for each element of axis {axis}, got shape {numbers.shape}")
     return take(x, np.repeat(np.arange(n), numbers), axis)
+
+
+def _repeated_so_often(x: Expr, numbers: Expr, axis: int) -> Expr:
+    """Each element as often as is computed for it. How many there are then is counted in the call."""
+    if numbers.ndim > 1 or not numbers.dtype.is_integer:
+        raise ShapeError(f"repeat: a number, or a vector with an integer for each element of axis {axis}, is wanted, got {numbers.type}")
+    ends = cumsum(stretch(astype(numbers, int64), (x.shape[axis],)))
+    total = counted(sum_(maximum(numbers, 0), dtype=int64), x.shape[axis])
+    # Behind the end of an element its number goes up by one, at the end of all of them for nobody.
+    steps = At(zeros(total + 1, int64))[ends].add(1)
+    return take(x, index(cumsum(steps), builtins.slice(0, total)), axis)
 
 
 def pad(x: Any, width: Any, mode: str = "constant", constant_values: Any = 0) -> Expr:

@@ -17,7 +17,7 @@ from croton.ops.logic import where
 from croton.ops.positions import positions, split, true_count
 from croton.ops.reductions import count_nonzero
 from croton.ops.shape import ravel
-from croton.util.errors import NotSupportedError, ShapeError
+from croton.util.errors import ShapeError
 
 
 def nonzero(x: Any, size: Any = None, fill_value: Any = 0) -> tuple[Expr, ...]:
@@ -61,8 +61,3 @@ def compress(condition: Any, x: Any, axis: int | None = None, size: Any = None, 
     chosen = take(x, positions(condition, room), along, mode="clip")
     meant = expand_dims(less(arange(room), count_nonzero(condition)), tuple(range(1, x.ndim - along)))
     return where(meant, chosen, astype(converted(fill_value, x.dtype), x.dtype))
-
-
-def unique(x: Any) -> Expr:
-    """Not supported: the shape depends on values; compute it outside with numpy.unique, or work on sort(x)."""
-    raise NotSupportedError("not supported: unique, whose shape depends on values; compute it outside with numpy.unique, or work on sort(x)")

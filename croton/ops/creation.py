@@ -11,13 +11,14 @@ import numpy as np
 from croton.algebra import Label, Operand, affine, at_least_zero, contract, iota
 from croton.dtypes import bool_, int64
 from croton.dtypes import dtype as dtype_of
-from croton.expr.expr import Expr, Input, SharedVariable, apply, input
+from croton.expr.counted import counted
+from croton.expr.expr import Constant, Expr, Input, SharedVariable, apply, input
 from croton.expr.expr import shared as new_shared
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.expr.walk import leaves
-from croton.ops.arguments import shape_of, size_of
-from croton.ops.arithmetic import add, divide, multiply, subtract
+from croton.ops.arguments import is_computed, shape_of, size_of
+from croton.ops.arithmetic import add, divide, floor_divide, maximum, multiply, negative, subtract
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import broadcast_shapes, show, stretch
 from croton.ops.casting import asarray, astype, common_dtype, converted, operands
@@ -181,7 +182,7 @@ def ones_like(x: Any, dtype: object = None) -> Expr:
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: object = None) -> Expr:
     """start, start + step, ... up to, not including, stop. With one argument that is the stop, and the start is 0.
 
-    Bounds are numbers or sizes: the length must be known when a call begins.
+    Bounds are numbers, sizes, or computed integers; the length is counted in the call then.
     """
     if stop is None:
         start, stop = 0, start
@@ -189,10 +190,16 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: object = None) ->
     if isinstance(step, (int, float)) and step == 0:
         raise ArgumentError("arange: the step is 0")
     floats = any(isinstance(value, float) for value in (start, stop, step))
-    if floats:
+    computed = any(isinstance(value, Expr) for value in (start, stop, step))
+    if computed:
+        if floats:
+            raise KindError("arange: floating and computed bounds do not mix; scale the range, arange(n) * 0.1")
+        start, stop, step = [astype(asarray(value), int64) for value in (start, stop, step)]
+        length: Size = counted(maximum(negative(floor_divide(subtract(start, stop), step)), 0))
+    elif floats:
         if any(isinstance(value, Poly) for value in (start, stop, step)):
             raise KindError("arange: floating and symbolic bounds do not mix; scale the range, arange(n) * 0.1")
-        length: Size = max(0, math.ceil((stop - start) / step))
+        length = max(0, math.ceil((stop - start) / step))
     else:
         forward = isinstance(step, Poly) or step > 0
         length = (stop - start + (step - 1)) // step if forward else (start - stop - (step + 1)) // -step
@@ -201,15 +208,23 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: object = None) ->
         dtype = config.float_dtype if floats else int64
     wanted = dtype_of(dtype)
     positions = astype(apply(IOTA, (), (length,)), wanted if wanted.is_float else int64)
-    if not (isinstance(step, (int, float)) and step == 1):
-        positions = multiply(positions, converted(step, positions.dtype))
-    if not (isinstance(start, (int, float)) and start == 0):
-        positions = add(positions, converted(start, positions.dtype))
+    if not _is_number(step, 1):
+        positions = multiply(positions, astype(step, positions.dtype) if computed else converted(step, positions.dtype))
+    if not _is_number(start, 0):
+        positions = add(positions, astype(start, positions.dtype) if computed else converted(start, positions.dtype))
     return astype(positions, wanted)
 
 
+def _is_number(value: Any, number: int) -> bool:
+    if isinstance(value, Constant):
+        return bool(value.value == number)
+    return isinstance(value, (int, float)) and value == number
+
+
 def _bound(value: Any, what: str) -> Any:
-    """A bound as a Python number or a size; integers may be negative here."""
+    """A bound as a Python number, a size or a computed integer; integers may be negative here."""
+    if is_computed(value):
+        return value
     if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0:
         value = value.item()
     if isinstance(value, bool):

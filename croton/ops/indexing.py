@@ -17,18 +17,15 @@ from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.ops.arguments import axis_of, integer_of
 from croton.ops.axes import expand_dims
+from croton.ops.bounds import Entry, integer_entry, slice_entry
 from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
 from croton.ops.casting import asarray, converted
 from croton.ops.positions import check_mask, held
 from croton.ops.reading import Row, read
 from croton.ops.selection import filled, gather, in_mode, index_of
 from croton.ops.shape import ravel
-from croton.sizes import Poly, Size, greatest, least, nonnegative
-from croton.util.errors import DTypeError, KindError, NotSupportedError, OutOfRangeError, ShapeError
-
-Entry = tuple[Size, ...] | None
-"""What is taken of one axis: all of it (None), one element (position,), or elements (start, step, length). Counted from the front."""
-
+from croton.sizes import Poly, Size
+from croton.util.errors import DTypeError, KindError, NotSupportedError, ShapeError
 
 # Slices: params (entries, one for each axis of x)
 
@@ -160,78 +157,6 @@ OPERATIONS = [SLICE, PLACE]
 def place(x: Expr, shape: Sequence[Size], entries: Sequence[Entry]) -> Expr:
     """x at these entries of an array of zeros of this shape."""
     return apply(PLACE, (x,), (tuple(shape), tuple(entries)))
-
-
-# From what stands between the brackets to entries
-
-
-_LENGTH_UNKNOWN = "else the length of the result is not known. With a length n of your own, take(x, start + arange(n), axis) does it"
-
-
-def _from_front(bound: Size, n: Size) -> Size:
-    """A bound counted from the front. An unknown one counts from the end only where it cannot be positive."""
-    if isinstance(bound, int):
-        return bound if bound >= 0 else n + bound
-    return n + bound if not nonnegative(bound) and nonnegative(-bound) else bound
-
-
-def slice_entry(item: builtins.slice, n: Size) -> tuple[Entry, list[Size]]:
-    """What a slice takes of an axis of size n, and sizes that must be at least 0 for it.
-
-    Where all is known, and where a bound is symbolic, this is NumPy's rule: bounds are moved into the axis. Known bounds of an unknown axis are not, so
-    that what is known of the length stays known and `x[:1]` broadcasts: `x[:5]` needs 5 elements and is an error at the call that has fewer.
-    """
-    step = 1 if item.step is None else integer_of(item.step, "the step of a slice", _LENGTH_UNKNOWN)
-    if not isinstance(step, int):
-        raise NotSupportedError(f"not supported: a slice whose step {step} is a symbolic size; take(x, start + step * arange(n), axis) does it")
-    if step == 0:
-        raise ShapeError("the step of a slice cannot be 0")
-    start = None if item.start is None else integer_of(item.start, "the start of a slice", _LENGTH_UNKNOWN)
-    stop = None if item.stop is None else integer_of(item.stop, "the end of a slice", _LENGTH_UNKNOWN)
-    symbolic = isinstance(start, Poly) or isinstance(stop, Poly)
-    if isinstance(n, int) and not symbolic:
-        known = range(*builtins.slice(start, stop, step).indices(n))
-        if step == 1 and len(known) == n:
-            return None, []
-        return (known.start if len(known) else 0, step, len(known)), []
-    # The last element there is, and the place where a slice ends that takes everything: forwards or backwards.
-    forwards = step > 0
-    first: Size = (0 if forwards else n - 1) if start is None else _from_front(start, n)
-    end: Size = (n if forwards else -1) if stop is None else _from_front(stop, n)
-    span = end - first if forwards else first - end
-    pace = step if forwards else -step
-    if isinstance(span, int):
-        # A known length says by itself how far it reaches.
-        return ((0, 1, 0) if span <= 0 else (first, step, (span + (pace - 1)) // pace)), []
-    needed = [bound for bound, given in ((first, start), (end, stop)) if given is not None and _counts_from_front(given)]
-    if not symbolic:
-        needed = [first, n - end] if forwards else [end + 1, n - 1 - first]
-    elif forwards:
-        first, end = _within(first, 0, n), _within(end, 0, n)
-        span = greatest(end - first, 0)
-    else:
-        first, end = _within(first, -1, n - 1), _within(end, -1, n - 1)
-        span = greatest(first - end, 0)
-    length = (span + (pace - 1)) // pace
-    if step == 1 and first == 0 and length == n:
-        return None, []
-    return (first, step, length), [size for size in needed if not nonnegative(size)]
-
-
-def _counts_from_front(bound: Size) -> bool:
-    """Whether a bound is taken to count from the front although it could be negative."""
-    return isinstance(bound, Poly) and (nonnegative(bound) or not nonnegative(-bound))
-
-
-def _within(bound: Size, low: Size, high: Size) -> Size:
-    return least(bound, high) if nonnegative(bound - low) else greatest(least(bound, high), low)
-
-
-def integer_entry(index: Size, n: Size) -> Entry:
-    """What an integer takes of an axis of size n."""
-    if isinstance(index, int) and isinstance(n, int) and not -n <= index < n:
-        raise OutOfRangeError(f"index {index} is out of range for an axis of size {n}")
-    return (_from_front(index, n),)
 
 
 class Plan(NamedTuple):
@@ -378,7 +303,7 @@ def _indices(item: Any, shape: Sequence[Size], used: int, conditions: list[Size]
     if isinstance(item, Expr) and item.op is not None and item.op.name == "size":
         return [item.params[0]]
     if not isinstance(item, (Expr, list, np.ndarray, np.generic, bool)):
-        return [integer_of(item, "an index", _LENGTH_UNKNOWN)]
+        return [integer_of(item, "an index")]
     if isinstance(item, Constant):
         item = item.value
     if isinstance(item, list):

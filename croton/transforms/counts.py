@@ -65,7 +65,7 @@ def stages(roots: Sequence[Expr]) -> list[Stage]:
         for symbol in counted_sizes(node):
             count, line = count_of(symbol)
             if count in inside:
-                raise _ragged(line, inside[count])
+                raise ragged(line)
             counts[symbol] = count
             found = max(found, level[count] + 1)
         level[node] = found
@@ -79,12 +79,11 @@ def stages(roots: Sequence[Expr]) -> list[Stage]:
     return division.stages
 
 
-def _ragged(line: Line | None, around: frozenset) -> NotSupportedError:
+def ragged(line: Line | None) -> NotSupportedError:
     """The error for a size that is another one for each element or step."""
-    where = "element of a mapped axis (vmap)" if any(isinstance(entry, tuple) for entry in around) else "step of a loop"
     return NotSupportedError(
-        f"not supported: a size that is counted for each {where}, so that the rows would have different lengths; compress, nonzero and argwhere take "
-        "size=n, with room for n, and where(mask, x, 0) keeps the shape",
+        "not supported: a size that is counted for each element of a mapped axis (vmap) or each step of a loop, so that rows would have different lengths; "
+        "compress, nonzero and argwhere take size=n, with room for n, and where(mask, x, 0) keeps the shape",
         line,
     )
 
