@@ -43,7 +43,9 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
     core = core_of(node)
     if core.stop is not None and core.length == UNLIMITED:
         raise NotSupportedError(
-            "not supported: the derivative of a while_loop of any number of steps; give it max_steps, so that its states can be kept", node.origin
+            "not supported: the derivative of a while_loop of any number of steps inside of another loop or of a function with a derivative of its own; "
+            "give it max_steps, so that its states can be kept",
+            node.origin,
         )
     loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
     assert all(loop_key(part.node) == loop_key(node) for part in parts)

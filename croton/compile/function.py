@@ -29,6 +29,7 @@ from croton.runtime.function import call_native
 from croton.runtime.status import Refused, Status
 from croton.sizes import Size, evaluate
 from croton.transforms.counts import Stage, has_counts, stages
+from croton.transforms.recorded import recorded
 from croton.util.config import config
 from croton.util.errors import ArgumentError, CrotonError, DTypeError, KindError, MemoryBudgetError, OutOfRangeError, ShapeError
 from croton.util.structure import Single, Structure, flatten, unflatten
@@ -144,7 +145,11 @@ def function(
     roots = results + [new for _, new in pairs]
     if givens is not None:
         roots = substitute(roots, _givens(givens))
-    _check_inputs(signature.inputs, roots)
+    order = list(walk_with_counts(roots))
+    _check_inputs(signature.inputs, order)
+    lengths = recorded(roots, order)
+    if any(a is not b for a, b in zip(lengths, roots)):
+        roots, order = lengths, list(walk(lengths))
     replaced = [None] * len(results) + [variable for variable, _ in pairs]
     donated = _donated(donate, signature)
     with config.use(**({} if memory_budget is None else {"memory_budget": memory_budget})):
@@ -157,7 +162,7 @@ def function(
         found = executable(inputs.inputs, results, kept, _native_structure(shape), given, budget)
         return _Caller(inputs, shape, found, results, kept, called, donated if last else [], check and last, stage)
 
-    if not has_counts(roots):
+    if not has_counts(order):
         return caller(signature, structure, roots, True, None).made()
     found = stages(roots)
     callers = []
@@ -357,9 +362,9 @@ def _donated(donate: Any, signature: Signature) -> list[int]:
     return found
 
 
-def _check_inputs(inputs: Sequence[Expr], roots: Sequence[Expr]) -> None:
+def _check_inputs(inputs: Sequence[Expr], order: Sequence[Expr]) -> None:
     given = set(inputs)
-    missing = [node for node in walk_with_counts(roots) if isinstance(node, Input) and node not in given]
+    missing = [node for node in order if isinstance(node, Input) and node not in given]
     if missing:
         names = ", ".join(repr(node) for node in missing)
         raise ArgumentError(f"the outputs depend on inputs that are not given: {names}; add them to inputs, or replace them with givens", missing[0].line)

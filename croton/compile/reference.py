@@ -23,6 +23,7 @@ from croton.sizes import evaluate as size_value
 from croton.transforms.counts import ragged
 from croton.transforms.loop_nodes import RESULTS, surroundings
 from croton.transforms.lower import REQUESTS, lower
+from croton.transforms.recorded import recorded
 from croton.transforms.unify import Check
 from croton.util.errors import ArgumentError, ShapeError
 from croton.util.structure import flatten, unflatten
@@ -31,6 +32,8 @@ from croton.util.structure import flatten, unflatten
 def evaluate(exprs: Any, values: Mapping[Expr, Any] | None = None) -> Any:
     """The values of expressions, in their structure, given the values of the inputs they depend on. Shared variables have their current value."""
     roots, structure = flatten(exprs)
+    order = list(walk_with_counts(roots))
+    roots = recorded(roots, order)
     order = list(walk_with_counts(roots))
     environment = _Environment(order, values or {})
     inside = surroundings(order)

@@ -46,6 +46,11 @@ def count_of(symbol: Symbol) -> Count:
     return _counts[symbol]
 
 
+def counted_by(symbol: Symbol) -> Count | None:
+    """What counts a size; None for a size that arguments have."""
+    return _counts.get(symbol)
+
+
 def any_counted() -> bool:
     """Whether there is any such size in the process."""
     return bool(_counts)

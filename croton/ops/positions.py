@@ -41,7 +41,9 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     place = scalar("minimum", add([(running, 1), (algebra_constant(-1, int64), 1)]), beyond)
     room = Label(count + 1)
     written = contract([room], [(iota(along), 1), (select(room, scalar("where", flags.use, place, beyond)), 1)], summed=[along], dtype=int64)
-    return read(Operand((room,), written), [found], [({room: 1, found: -1}, 0)])
+    places = read(Operand((room,), written), [found], [({room: 1, found: -1}, 0)])
+    # Whoever indexes with them is told that none counts from the end.
+    return Operand(places.axes, scalar("maximum", places.use, algebra_constant(0, int64)))
 
 
 def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:

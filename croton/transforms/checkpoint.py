@@ -15,10 +15,11 @@ import numpy as np
 
 from croton.algebra.call import again
 from croton.algebra.node import Operand
+from croton.expr.counted import count_of, counted, counted_sizes
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.expr import input as new_input
 from croton.expr.op import Op
-from croton.expr.walk import substitute, walk
+from croton.expr.walk import replaced, substitute, walk, walk_with_counts
 from croton.ops.casting import asarray
 from croton.transforms.custom import HOLD, Rule
 from croton.transforms.grad import vjp
@@ -46,24 +47,32 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         placeholders = [_held(x) for x in xs]
         ys, structure_of_ys = flatten(map_structure(asarray, function(*unflatten(structure, placeholders))))
         outside = _outside(ys, placeholders, begin)
-        values = substitute(ys, dict(zip(placeholders, xs)))
+        # What is counted is counted once, for the values. Nothing is counted again on the way back.
+        sizes = list(dict.fromkeys([symbol for node in walk_with_counts(ys) for symbol in counted_sizes(node)]))
+        found = substitute([*ys, *[count_of(symbol).value for symbol in sizes]], dict(zip(placeholders, xs)))
+        values, counts = found[: len(ys)], {symbol: counted(count, symbol.size) for symbol, count in zip(sizes, found[len(ys) :])}
         xs = [*xs, *outside]
         stand_ins = [*placeholders, *[_held(x) for x in outside]]
-        bodies = substitute(ys, dict(zip(outside, stand_ins[len(placeholders) :])))
+        bodies = _in_place(ys, outside, stand_ins[len(placeholders) :])
 
         def pullback(given: Sequence[Expr], _: Any, cotangents: Sequence[Expr | None]) -> tuple[Expr | None, ...]:
             seeds = [cotangent for cotangent in cotangents if cotangent is not None]
             inside = [apply(AGAIN, (x, *seeds)) for x in given]
-            results = [y for y in substitute(bodies, dict(zip(stand_ins, inside))) if y.dtype.is_float]
+            results = [y for y in _in_place(bodies, stand_ins, inside) if y.dtype.is_float]
             found = iter(vjp(results, [x for x in inside if x.dtype.is_float], seeds, disconnected="zero"))
             return tuple([next(found) if x.dtype.is_float else None for x in inside])
 
         if not any(x.dtype.is_float for x in xs):
             return unflatten(structure_of_ys, values)
         _, flat = flatten(list(ys))
-        return unflatten(structure_of_ys, Rule(pullback, tuple(xs), ys, flat).marked("checkpoint", values, xs))
+        return unflatten(structure_of_ys, Rule(pullback, tuple(xs), ys, flat, counts).marked("checkpoint", values, xs))
 
     return recomputed
+
+
+def _in_place(ys: Sequence[Expr], old: Sequence[Expr], new: Sequence[Expr]) -> list[Expr]:
+    found = replaced(walk(ys), dict(zip(old, new)))
+    return [found[y] for y in ys]
 
 
 def _held(value: Expr) -> Expr:

@@ -25,11 +25,10 @@ from croton.ops.indexing import SLICE
 from croton.ops.shape import RESHAPE
 from croton.sizes import Symbol
 from croton.transforms.loop_nodes import surroundings
-from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
+from croton.transforms.requests import REQUESTED
 from croton.util.errors import NotSupportedError
 from croton.util.provenance import Line
 
-REQUESTS = frozenset({GRADIENT, JACOBIAN, PUSHFORWARD})
 VIEWS = frozenset({BROADCAST_TO, CAST, EXPAND, PERMUTE, RESHAPE, SLICE, SQUEEZE, STOP_GRADIENT})
 """What takes next to nothing to make again from its input."""
 
@@ -49,9 +48,9 @@ class Stage(NamedTuple):
     sources: list[tuple[int, int]]
 
 
-def has_counts(roots: Iterable[Expr]) -> bool:
-    """Whether a graph has sizes that are counted."""
-    return any_counted() and any(counted_sizes(node) for node in walk(roots))
+def has_counts(order: Iterable[Expr]) -> bool:
+    """Whether any of some nodes has sizes that are counted."""
+    return any_counted() and any(counted_sizes(node) for node in order)
 
 
 def stages(roots: Sequence[Expr]) -> list[Stage]:
@@ -129,7 +128,7 @@ class _Division:
                     found.append(node)
                     continue
             needed.update(node.inputs)
-            if node.op in REQUESTS or node in differentiated:
+            if node.op in REQUESTED or node in differentiated:
                 differentiated.update(node.inputs)
         return found
 

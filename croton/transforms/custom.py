@@ -9,7 +9,7 @@ marks are gone: they cost nothing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,12 @@ from croton import algebra
 from croton.algebra.call import Routine, call
 from croton.algebra.node import Label, Operand, Use, origin
 from croton.algebra.operand import relabel
+from croton.expr.counted import counted_by
 from croton.expr.expr import Constant, Expr, Input, apply
 from croton.expr.expr import input as new_input
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
-from croton.expr.walk import substitute, walk
+from croton.expr.walk import substitute, walk, walk_with_counts
 from croton.ops.casting import asarray
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.transforms.lower import _Lowering
@@ -68,12 +69,16 @@ class Rule:
     captured      the expressions that the pullback reads from outside
     symbols       the unknown sizes of the graph
     constraints   sizes that must be equal for it to have a value
+    counts        what the sizes are outside that are counted by placeholders
     """
 
-    __slots__ = ("captured", "constraints", "cotangents", "gradients", "placeholders", "results", "symbols")
+    __slots__ = ("captured", "constraints", "cotangents", "counts", "gradients", "placeholders", "results", "symbols")
 
-    def __init__(self, pullback: Callable[..., Any], arguments: tuple, ys: Sequence[Expr], structure: Structure) -> None:
+    def __init__(
+        self, pullback: Callable[..., Any], arguments: tuple, ys: Sequence[Expr], structure: Structure, counts: Mapping[Symbol, Size] | None = None
+    ) -> None:
         xs, tree = flatten(arguments)
+        self.counts = counts or {}
         self.results = len(ys)
         self.placeholders: list[Input] = [new_input(value.type, value.name) for value in (*ys, *xs)]
         self.cotangents: list[Input | None] = [new_input(y.type, "cotangent") if y.dtype.is_float else None for y in ys]
@@ -92,7 +97,7 @@ class Rule:
         inputs = (*ys, *xs, *self.captured)
         carried = (*[False] * len(ys), *[True] * len(xs), *[False] * len(self.captured))
         op = Op(name, _infer, _meaning, _reference, carried, ("rule", "place", "sizes"))
-        sizes = tuple([symbol.size for symbol in self.symbols])
+        sizes = tuple([self.counts.get(symbol, symbol.size) for symbol in self.symbols])
         return [apply(op, inputs, (self, place, sizes)) if y.dtype.is_float else y for place, y in enumerate(ys)]
 
     def _close(self, held: Sequence[Expr], gradients: Sequence[Expr | None]) -> None:
@@ -135,8 +140,22 @@ class Rule:
         for x, gradient in zip(xs, self.gradients):
             if gradient is not None:
                 constraints += [(a, b) for a, b in zip(gradient.shape, x.shape) if a != b]
+        for symbol in found:
+            if symbol not in self.counts:
+                _check_counted(symbol)
         self.symbols = tuple(found)
         self.constraints = tuple(dict.fromkeys(constraints))
+
+
+def _check_counted(symbol: Symbol) -> None:
+    """Sizes are counted before a derivative goes back, so that a pullback cannot count one of its own."""
+    count = counted_by(symbol)
+    if count is not None and any(node.op is HOLD for node in walk_with_counts([count.value])):
+        raise NotSupportedError(
+            "not supported: a size that is counted inside of the backward function of custom_vjp; where(mask, x, 0) keeps the shape, and what has the size "
+            "may be made by the forward function",
+            count.line,
+        )
 
 
 def _sizes(params: Any) -> list[Poly]:

@@ -48,3 +48,6 @@ JACOBIAN = Op("jacobian", _jacobian_type, _unreachable, _reference)
 
 PUSHFORWARD = Op("pushforward", _pushforward_type, _unreachable, _reference)
 """(output, tangent, variable): the derivative of the output as the variable moves along the tangent."""
+
+REQUESTED = frozenset({GRADIENT, JACOBIAN, PUSHFORWARD})
+"""Everything that asks for a derivative. The last input is what it is with respect to."""

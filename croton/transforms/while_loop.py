@@ -25,8 +25,9 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     """`while cond(carry): carry = body(carry)`, beginning with `init`. Returns the last carry.
 
     The carry is an expression or a nested structure of them that keeps its structure, shapes and dtypes; `cond` gives a bool scalar. Both are called once,
-    with expressions. With `max_steps` the loop has a derivative (there is memory for the states of so many steps) and a call in which the condition still
-    holds after them is an error; without it there may be any number of steps, and no derivative.
+    with expressions. There may be any number of steps; a derivative goes back over those that were done, which a call counts first (it goes through the loop
+    once more for that) to keep the states of so many. With `max_steps` there is room for so many states, nothing is counted, and a call in which the condition
+    still holds after them is an error; a loop inside of another loop has a derivative only so.
     """
     if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 0 < max_steps < UNLIMITED):
         raise ArgumentError(f"while_loop: max_steps is an integer > 0, or None for any number of steps, got {max_steps!r}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.expr.walk import walk
 from croton.transforms.counts import has_counts, stages
 
 X, W = cr.vector("x"), cr.vector("w")
@@ -150,6 +151,58 @@ def test_rows_of_different_lengths_are_not_supported() -> None:
     assert last == 30 and rows.shape == (3, 3)
 
 
+def test_derivatives_of_ones_own() -> None:
+    recomputed = cr.checkpoint(lambda y: (y**3).sum())
+    np.testing.assert_array_equal(cr.function([X], cr.grad(recomputed(POSITIVE), X))(A), np.where(A > 0, 3 * A**2, 0))
+    outside = cr.checkpoint(lambda v: (v**2).sum() * POSITIVE.sum() * POSITIVE.shape[0])
+    np.testing.assert_array_equal(cr.function([X, W], cr.grad(outside(W), W))(A, -A), -2 * A * 30)
+    clipped = cr.custom_vjp(lambda v: v[v > 0].sum(), lambda args, y, g: g * args[0])
+    np.testing.assert_array_equal(cr.function([X], cr.grad(clipped(X), X))(A), A)
+    doubled = cr.routine(lambda v: 2 * v, lambda v: v, vjp=lambda args, y, g: g * 2)
+    np.testing.assert_array_equal(cr.function([X], cr.grad(doubled(POSITIVE).sum(), X))(A), np.where(A > 0, 2, 0))
+    with pytest.raises(cr.NotSupportedError, match="counted inside of the backward function of custom_vjp"):
+        cr.custom_vjp(lambda v: v.sum(), lambda args, y, g: g * args[0][args[0] > 0].sum() * args[0])(X)
+
+
+def test_counts_inside_of_what_is_computed_again() -> None:
+    def cubes(v: cr.Expr) -> cr.Expr:
+        chosen = v[v > 1]
+        return chosen[chosen < 5] ** 3
+
+    once, twice = cr.checkpoint(cubes), cr.checkpoint(lambda v: cr.checkpoint(cubes)(v * 1.0).sum() * W[W > 0].sum())
+    f = cr.function([X], [once(X), cr.grad(once(X).sum(), X)])
+    among = (A > 1) & (A < 5)
+    value, gradient = f(A)
+    np.testing.assert_array_equal(value, A[among] ** 3)
+    np.testing.assert_array_equal(gradient, np.where(among, 3 * A**2, 0))
+    g = cr.function([X, W], cr.grad(twice(X), [X, W]))
+    by_x, by_w = g(A, -A)
+    np.testing.assert_array_equal(by_x, np.where(among, 3 * A**2, 0) * 5)
+    np.testing.assert_array_equal(by_w, np.where(A < 0, (A[among] ** 3).sum(), 0))
+
+
+def test_branches() -> None:
+    chosen = cr.cond(X.sum() > 0, lambda: (POSITIVE**2).sum(), lambda: X[X < 0].sum())
+    f = cr.function([X], [chosen, cr.grad(chosen, X)])
+    np.testing.assert_array_equal(f(A)[1], np.where(A > 0, 2 * A, 0))
+    assert f(-A)[0] == -10
+
+
+def test_every_stage_is_checked() -> None:
+    with cr.config.use(check=True):
+        value, gradient = cr.function([X], [POSITIVE * 2, cr.grad((POSITIVE**2).sum(), X)])(A)
+    np.testing.assert_array_equal(value, A[A > 0] * 2)
+    np.testing.assert_array_equal(gradient, np.where(A > 0, 2 * A, 0))
+
+
+def test_inputs_and_variables_with_a_counted_size() -> None:
+    z = cr.tensor("z", (POSITIVE.shape[0],))
+    f = cr.function([X, z], z + 1)
+    np.testing.assert_array_equal(f(A, np.ones(3)), [2, 2, 2])
+    with pytest.raises(cr.ShapeError, match="count1, a size that is counted in the call, is 3, where it wants 2"):
+        f(A, np.ones(2))
+
+
 def test_finite_checks_are_of_results() -> None:
     with cr.config.use(check_finite=True):
         f = cr.function([X], cr.log(X)[X > 0] * 2)
@@ -169,7 +222,7 @@ def test_negative_sizes() -> None:
 
 
 def test_a_graph_without_counts_has_no_stages() -> None:
-    assert has_counts([POSITIVE]) and not has_counts([X + 1, X[1:]])
+    assert has_counts(walk([POSITIVE])) and not has_counts(walk([X + 1, X[1:]]))
     assert [len(stage.results) for stage in stages([POSITIVE])] == [2, 1]
 
 

@@ -117,8 +117,6 @@ def test_in_a_loop_and_a_loop_in_it() -> None:
 
 def test_mistakes_are_named() -> None:
     a = cr.scalar("a")
-    with pytest.raises(NotImplementedError, match="give it max_steps"):
-        cr.function([a], cr.grad(root(a)[0], a))
     with pytest.raises(DTypeError, match="the condition is a bool"):
         while_loop(lambda c: c, lambda c: c * 2, a)
     with pytest.raises(ShapeError, match="the condition is a scalar"):
@@ -187,3 +185,56 @@ def test_a_derivative_of_weights_and_of_values_around() -> None:
 
 def steps_of(x: Expr, W: Expr) -> Expr:
     return while_loop(lambda c: (c[0] ** 2).sum() < 400.0, lambda c: (cr.sinh(0.1 * c[0]) * 9.0 + W @ c[0] * 0.4, c[1] + 1), (x, cr.asarray(0)))[1]
+
+
+def test_derivatives_of_any_number_of_steps() -> None:
+    a = cr.scalar("a")
+    counted, bounded = root(a)[0], root(a, 40)[0]
+    f, g = [cr.function([a], [x, cr.grad(x, a), cr.jvp(x, a, 2.0 * a), cr.grad(cr.grad(x, a) ** 2, a)]) for x in (counted, bounded)]
+    for value in (2.0, 9.0, 1e6, 1.0):
+        np.testing.assert_array_equal(f(value), g(value))
+    assert abs(f(9.0)[1] - 1 / 6) < 1e-6 and f(1.0)[1] == 1
+    np.testing.assert_allclose(cr.reference.evaluate(cr.grad(counted, a), {a: 2.0}), f(2.0)[1], rtol=1e-7)
+    assert "loop of at most count1 steps" in str(f.explain())
+
+
+def test_derivatives_of_any_number_of_steps_in_arrays() -> None:
+    v = cr.vector("v")
+    total = cr.vmap(lambda s: root(s)[0])(v).sum()
+    f = cr.function([v], [total, cr.grad(total, v), cr.hessian(total, v)])
+    values = np.array([4.0, 9.0, 2.0])
+    found, gradient, hessian = f(values)
+    np.testing.assert_allclose(found, np.sqrt(values).sum(), rtol=1e-9)
+    np.testing.assert_allclose(gradient, 0.5 / np.sqrt(values), rtol=1e-5)
+    np.testing.assert_allclose(hessian, np.diag(-0.25 * values**-1.5), rtol=1e-4)
+    assert [part.shape for part in f(np.ones(0))] == [(), (0,), (0, 0)]
+    weights = cr.shared(np.array([0.5, 0.9]), name="weights")
+    last = while_loop(lambda h: (h**2).sum() > 1e-3, lambda h: h * weights, v)
+    step = cr.function([v], last.sum(), updates={weights: weights - 0.1 * cr.grad(last.sum(), weights)})
+    start = np.array([3.0, 4.0])
+    steps = 0
+    h = start
+    while (h**2).sum() > 1e-3:
+        h, steps = h * [0.5, 0.9], steps + 1
+    np.testing.assert_allclose(step(start), h.sum())
+    np.testing.assert_allclose(weights.get_value(), [0.5, 0.9] - 0.1 * steps * h / [0.5, 0.9])
+
+
+def test_only_what_a_derivative_goes_through_is_counted() -> None:
+    a, b = cr.scalar("a"), cr.scalar("b")
+    f = cr.function([a, b], cr.grad(b**2 * root(a)[0], b))
+    assert not hasattr(f, "callers")
+    np.testing.assert_allclose(f(4.0, 3.0), 12)
+    two = while_loop(lambda c: c < 10.0, lambda c: c * 2, a)
+    value = cr.function([a, b], [root(a)[0], cr.grad(two * b, a)])(4.0, 3.0)
+    np.testing.assert_allclose(value, [2, 12])
+
+
+def test_a_derivative_inside_of_another_loop_needs_max_steps() -> None:
+    x = cr.vector("x")
+    total = scan(lambda c, v: (c + root(v)[0], None), 0.0, x)[0]
+    nested = scan(lambda c, v: (c + root(v + c)[0], None), 0.0, x)[0]
+    with pytest.raises(NotImplementedError, match=r"inside of another loop.*give it max_steps"):
+        cr.function([x], cr.grad(nested, x))
+    with pytest.raises(NotImplementedError, match="give it max_steps"):
+        cr.function([x], cr.grad(total, x))
