@@ -27,7 +27,7 @@ WORTH = 2.0
 FEW, MANY = 16, 64
 """An unknown size may be this much smaller or greater than it is likely to be."""
 
-MOST_SYMBOLS = 6
+MOST_SYMBOLS = 8
 """So many unknown sizes of one decision are varied."""
 
 Bill = list[tuple[Node, float]]

@@ -94,7 +94,7 @@ def choice_of(costs: Sequence[Weighted], inputs: Sequence[Leaf]) -> Choice | Non
 
 
 class _Atoms:
-    """The sizes that a choice reads, and the quotients of them, by number."""
+    """The sizes that a choice reads, and what is made of them, by number."""
 
     def __init__(self, inputs: Sequence[Leaf]) -> None:
         self.arguments = len(inputs)
@@ -105,10 +105,10 @@ class _Atoms:
                 if len(names) == 1 and size == names[0].size:
                     self.places.setdefault(names[0], (number, axis))
         self.reads: dict[Symbol, int] = {}
-        self.quotients: dict[Quotient, tuple[Terms, Terms]] = {}
+        self.derived: dict[Quotient | Least, tuple[str, Terms, Terms]] = {}
 
     def terms(self, sum_: Weighted) -> Terms | None:
-        """A sum over the numbers of atoms; those of quotients count from behind, as long as it is not known how many sizes are read."""
+        """A sum over the numbers of atoms; those of what is made of sizes count from behind, as long as it is not known how many sizes are read."""
         found = []
         for monomial, weight in sum_.items():
             numbers = [self._number(atom) for atom in monomial]
@@ -119,18 +119,17 @@ class _Atoms:
         return tuple(found)
 
     def _number(self, atom: Symbol | Quotient | Least) -> int | None:
-        if isinstance(atom, Least):
-            return None
         if isinstance(atom, Symbol):
             if atom not in self.places:
                 return None
             return self.reads.setdefault(atom, len(self.reads))
-        if atom not in self.quotients:
-            parts = [self.terms(weighted([(part, 1.0)])) for part in (atom.numerator, atom.denominator)]
-            if parts[0] is None or parts[1] is None:
+        if atom not in self.derived:
+            function, *parts = ("minimum", atom.left, atom.right) if isinstance(atom, Least) else ("quotient", atom.numerator, atom.denominator)
+            left, right = [self.terms(weighted([(part, 1.0)])) for part in parts]
+            if left is None or right is None:
                 return None
-            self.quotients[atom] = (parts[0], parts[1])
-        return -1 - list(self.quotients).index(atom)
+            self.derived[atom] = (function, left, right)
+        return -1 - list(self.derived).index(atom)
 
     def choice(self, differences: Sequence[Terms]) -> Choice:
         """The choice between a first program and others that cost this much more."""
@@ -139,5 +138,5 @@ class _Atoms:
             return tuple([(weight, tuple([len(self.reads) - 1 - n if n < 0 else n for n in numbers])) for weight, numbers in terms])
 
         reads = tuple([self.places[name] for name in self.reads])
-        quotients = tuple([(numbered(numerator), numbered(denominator)) for numerator, denominator in self.quotients.values()])
-        return Choice(self.arguments, reads, quotients, tuple(map(numbered, differences)))
+        derived = tuple([(function, numbered(left), numbered(right)) for function, left, right in self.derived.values()])
+        return Choice(self.arguments, reads, derived, tuple(map(numbered, differences)))

@@ -15,18 +15,22 @@ Terms = tuple[tuple[float, tuple[int, ...]], ...]
 """The sum of weight * product of the atoms with these numbers."""
 
 
+FUNCTIONS = ("quotient", "minimum")
+"""What is made of two sums; the position of one is its code."""
+
+
 class Choice(NamedTuple):
     """How to choose.
 
     arguments    how many arguments a call has
     reads        the first atoms: an argument, and the axis whose size it is
-    quotients    the next atoms: numerator and denominator over the atoms before them, divided as Python does, by 1 at least
+    derived      the next atoms, of two sums over the atoms before them: "quotient" divides as Python does, by 1 at least, "minimum" is the smaller
     differences  for each program but the first, what it costs more than the first
     """
 
     arguments: int
     reads: tuple[tuple[int, int], ...]
-    quotients: tuple[tuple[Terms, Terms], ...]
+    derived: tuple[tuple[str, Terms, Terms], ...]
     differences: tuple[Terms, ...]
 
     def pick(self, shapes: Sequence[tuple[int, ...]]) -> int:
@@ -34,8 +38,9 @@ class Choice(NamedTuple):
         if len(shapes) != self.arguments or any(axis >= len(shapes[place]) for place, axis in self.reads):
             return 0
         atoms = [float(shapes[place][axis]) for place, axis in self.reads]
-        for numerator, denominator in self.quotients:
-            atoms.append(float(math.floor(_sum(numerator, atoms) / max(1.0, _sum(denominator, atoms)))))
+        for function, first, second in self.derived:
+            left, right = _sum(first, atoms), _sum(second, atoms)
+            atoms.append(min(left, right) if function == "minimum" else float(math.floor(left / max(1.0, right))))
         found, least = 0, 0.0
         for number, terms in enumerate(self.differences, 1):
             more = _sum(terms, atoms)
@@ -45,10 +50,11 @@ class Choice(NamedTuple):
 
     def words(self) -> list[int]:
         """What the native `select` reads, without the functions that come behind it."""
-        words = [self.arguments, len(self.reads) + len(self.quotients), len(self.reads)]
+        words = [self.arguments, len(self.reads) + len(self.derived), len(self.reads)]
         words += [word for read in self.reads for word in read]
-        words += [len(self.quotients)]
-        words += [word for pair in self.quotients for terms in pair for word in _words(terms)]
+        words += [len(self.derived)]
+        for function, left, right in self.derived:
+            words += [FUNCTIONS.index(function), *_words(left), *_words(right)]
         words += [len(self.differences)]
         words += [word for terms in self.differences for word in _words(terms)]
         return words

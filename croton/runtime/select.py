@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from croton.runtime import layout
 from croton.runtime.assembler import Assembler
+from croton.runtime.choice import FUNCTIONS
 from croton.runtime.frame import STREAM_WORD, object_word
 
 DECLARATIONS = """
 declare double @llvm.floor.f64(double)
 declare double @llvm.maxnum.f64(double, double)
+declare double @llvm.minnum.f64(double, double)
 """
 
 
@@ -72,9 +74,12 @@ class _Select:
             need(a.compare("slt", axis, rank))
             push(a.value(f"sitofp i64 {a.load(a.get(a.at(array, layout.DIMENSIONS, 'i8'), 'ptr'), axis)} to double"))
         with a.loop(self.next()):
-            numerator = self.terms(table)
-            denominator = a.value(f"call double @llvm.maxnum.f64(double 1.0, double {self.terms(table)})")
-            push(a.value(f"call double @llvm.floor.f64(double {a.value(f'fdiv double {numerator}, {denominator}')})"))
+            function = self.next()
+            left, right = self.terms(table), self.terms(table)
+            divisor = a.value(f"call double @llvm.maxnum.f64(double 1.0, double {right})")
+            quotient = a.value(f"call double @llvm.floor.f64(double {a.value(f'fdiv double {left}, {divisor}')})")
+            smaller = a.value(f"call double @llvm.minnum.f64(double {left}, double {right})")
+            push(a.choose(a.compare("eq", function, FUNCTIONS.index("minimum")), smaller, quotient, "double"))
         least = a.variable("double", "0.0")
         with a.loop(self.next()) as number:
             value = self.terms(table)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from croton.algebra import Label, Use, contract, input_, interpret, scalar, walk
 from croton.algebra.contest import WORTH, Contest, Ordered, is_open, orders, regimes
-from croton.algebra.cost import assumes, assuming, extent
+from croton.algebra.cost import assumes, assuming, extent, search
 from croton.algebra.optimise import optimise
 from croton.algebra.plan import cost, plan
 from croton.algebra.versions import MOST_VERSIONS, Measured, Version, versions
@@ -152,3 +152,20 @@ def test_another_program_is_worth_having() -> None:
     for number, program in enumerate(programs[1:], 1):
         regime = program.version.regime
         assert min(other.amount(regime) for other in programs[:number]) > WORTH * program.amount(regime)
+
+
+@pytest.mark.parametrize(("count", "most", "often"), [(3, 1.01, 1.01), (4, 15.0, 1.5), (5, 15.0, 1.5)])
+def test_programs_of_a_chain_are_near_the_best_order_of_all(count: int, most: float, often: float) -> None:
+    """Beside the best order for each of some sizes by chance: the worst, and nine in ten."""
+    at = unknown(*[f"chain_{place}" for place in range(count + 1)])
+    programs = measured(versions([chain(at)], "default"))
+    names = [symbols(label.size)[0] for label in at]
+    terms, out = [frozenset((place, place + 1)) for place in range(count)], frozenset((0, count))
+    generator = np.random.default_rng(count)
+    ratios = []
+    for _ in range(150):
+        sizes = np.exp(generator.uniform(np.log(4), np.log(4096), count + 1)).astype(int).tolist()
+        best = search(terms, out, dict(enumerate(sizes))).time
+        ratios.append(min([program.amount(dict(zip(names, sizes))) for program in programs]) / best)
+    assert 1.0 <= max(ratios) < most
+    assert sorted(ratios)[len(ratios) * 9 // 10] < often

@@ -86,9 +86,23 @@ def test_attention_without_softmax_makes_a_square_only_where_it_is_small() -> No
         assert f.memory_peak(*given) <= (min(n, d) ** 2 + n * d) * 8
 
 
-def test_many_orders_have_three_programs() -> None:
+def test_sizes_with_a_minimum_take_part_in_choices() -> None:
+    """The first rows of x, as many as y has: with few of them, or few columns, the left product comes first."""
+    x, y, b, c = cr.matrix("x"), cr.vector("y"), cr.matrix("b"), cr.matrix("c")
+    f = cr.function([x, y, b, c], x[: y.shape[0]] @ b @ c)
+    assert len(programs(f)) > 1
+    for n, rows, k, m, p in ((300, 2, 90, 80, 70), (2, 300, 90, 80, 70), (200, 200, 80, 70, 3), (5, 0, 4, 3, 2)):
+        given = arrays((n, k), (rows,), (k, m), (m, p))
+        agrees(f, given, given[0][:rows] @ given[2] @ given[3])
+        least = min(n, rows)
+        left, right = 2 * least * m * (k + p), 2 * k * p * (m + least)
+        if max(left, right) > 2 * min(left, right) > 100_000:
+            assert f.flops(*given) == min(left, right)
+
+
+def test_many_orders_have_a_few_programs() -> None:
     f = chain(6)
-    assert len(programs(f)) == 3
+    assert len(programs(f)) == 5
     for sizes in ((70, 70, 70, 70, 70, 70, 2), (2, 70, 70, 70, 70, 70, 70), (70, 70, 70, 2, 70, 70, 70), (9, 8, 7, 6, 5, 4, 3)):
         given = arrays(*pairwise(sizes))
         agrees(f, given, np.linalg.multi_dot(given))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from croton.runtime import layout
-from croton.runtime.choice import Choice
+from croton.runtime.choice import FUNCTIONS, Choice
 from croton.runtime.function import call_native, choose, load, release_arena
 from croton.runtime.portable import PortableChoice, PortableFunction
 from croton.runtime.program import Array, Output, Program
@@ -43,11 +43,13 @@ def picked(f: Any, given: list[np.ndarray]) -> int:
 TERMS = st.lists(
     st.tuples(st.one_of(st.integers(-4, 4).map(float), st.floats(-1e6, 1e6)), st.lists(st.integers(0, 3), max_size=3).map(tuple)), max_size=4
 ).map(tuple)
+FUNCTION = st.sampled_from(FUNCTIONS)
 READ = st.lists(st.tuples(st.integers(0, 3).map(float), st.lists(st.integers(0, 1), max_size=2).map(tuple)), max_size=3).map(tuple)
+DERIVED = st.tuples(FUNCTION, READ, READ)
 
 
 @native
-@given(st.tuples(READ, READ), st.tuples(READ, READ), TERMS, TERMS, st.integers(0, 50), st.integers(0, 50))
+@given(DERIVED, DERIVED, TERMS, TERMS, st.integers(0, 50), st.integers(0, 50))
 def test_machine_code_picks_as_python_does(first: Any, second: Any, one: Any, other: Any, a: int, b: int) -> None:
     choice = Choice(3, ((0, 0), (1, 1)), (first, second), (one, other))
     given = arrays(a, b)
@@ -100,7 +102,7 @@ def test_functions_live_as_long_as_the_one_that_chooses() -> None:
 
 
 def test_a_quotient_by_nothing_is_one_by_one() -> None:
-    by_zero = (((3.0, (0,)),), ((0.0, (0,)),))
+    by_zero = ("quotient", ((3.0, (0,)),), ((0.0, (0,)),))
     choice = Choice(1, ((0, 0),), (by_zero,), (((-1.0, (1,)), (14.0, ())),))
     assert [choice.pick([(size,)]) for size in (4, 5)] == [0, 1]
     assert choice.pick([()]) == 0 and choice.pick([]) == 0
