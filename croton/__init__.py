@@ -81,6 +81,7 @@ from croton.ops.comparisons import (
     not_equal,
 )
 from croton.ops.compressing import argwhere, compress, flatnonzero, nonzero
+from croton.ops.constants import e, inf, nan, newaxis, pi
 from croton.ops.creation import (
     arange,
     eye,
@@ -104,6 +105,7 @@ from croton.ops.creation import (
     zeros_like,
 )
 from croton.ops.cumulative import cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff
+from croton.ops.dtype_info import can_cast, finfo, iinfo, isdtype
 from croton.ops.extremes import argmax, argmin
 from croton.ops.indexing import take
 from croton.ops.joining import array_split, column_stack, concatenate, hstack, split, stack, unstack, vstack
@@ -121,12 +123,110 @@ from croton.ops.logic import (
     logical_xor,
     where,
 )
-from croton.ops.nn import elu, gelu, leaky_relu, log_sigmoid, log_softmax, relu, silu, softmax
+from croton.ops.nn import (
+    attention,
+    celu,
+    elu,
+    gelu,
+    glu,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    selu,
+    silu,
+    soft_sign,
+    softmax,
+    squareplus,
+    standardize,
+)
+from croton.ops.numerics import (
+    allclose,
+    append,
+    array_equal,
+    bincount,
+    broadcast_shapes,
+    cbrt,
+    convolve,
+    correlate,
+    cross,
+    fliplr,
+    flipud,
+    fmax,
+    fmin,
+    heaviside,
+    interp,
+    isin,
+    kron,
+    logaddexp2,
+    nan_to_num,
+    polyval,
+    ptp,
+    ravel_multi_index,
+    rot90,
+    segment_sum,
+    select,
+    sinc,
+    trapezoid,
+    unravel_index,
+    vander,
+    vdot,
+)
+from croton.ops.other_names import (
+    INSTEAD,
+    absolute,
+    amax,
+    amin,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    around,
+    array,
+    bitwise_not,
+    degrees,
+    empty,
+    empty_like,
+    expit,
+    fix,
+    gammaln,
+    hard_swish,
+    invert,
+    left_shift,
+    mod,
+    radians,
+    right_shift,
+    rint,
+    swish,
+    true_divide,
+)
 from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
 from croton.ops.rounding import ceil, copysign, floor, nextafter, round, signbit, trunc
 from croton.ops.selection import one_hot, take_along_axis
 from croton.ops.shape import atleast_1d, atleast_2d, diag, diagonal_matrix, flatten, ravel, reshape, tile
 from croton.ops.sorting import argsort, searchsorted, sort, top_k
+from croton.ops.statistics import (
+    corrcoef,
+    cov,
+    median,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    quantile,
+)
 from croton.ops.sugar import install_operators
 from croton.ops.transcendental import (
     acos,

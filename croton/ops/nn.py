@@ -7,12 +7,17 @@ from typing import Any
 
 from croton.expr.expr import Expr
 from croton.ops.arguments import Axes
-from croton.ops.arithmetic import add, divide, minimum, multiply, negative, subtract
+from croton.ops.arithmetic import abs as absolute
+from croton.ops.arithmetic import add, divide, multiply, negative, subtract
+from croton.ops.axes import expand_dims, matrix_transpose
 from croton.ops.casting import asarray, converted, floats, stop_gradient
-from croton.ops.comparisons import less_equal
-from croton.ops.logic import where
-from croton.ops.reductions import greatest, sum
-from croton.ops.transcendental import erf, exp, expm1, log, sigmoid, softplus, tanh
+from croton.ops.comparisons import equal, greater_equal, less, less_equal
+from croton.ops.creation import arange
+from croton.ops.joining import split
+from croton.ops.linalg import matmul
+from croton.ops.logic import logical_and, where
+from croton.ops.reductions import greatest, mean, sum, var
+from croton.ops.transcendental import erf, exp, expm1, log, sigmoid, softplus, sqrt, tanh
 from croton.util.errors import ArgumentError
 
 
@@ -32,7 +37,7 @@ def leaky_relu(x: Any, slope: Any = 0.01) -> Expr:
 def elu(x: Any, alpha: Any = 1.0) -> Expr:
     """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
     (x,) = floats(x)
-    return where(less_equal(x, 0), multiply(expm1(minimum(x, 0)), alpha), x)
+    return where(less_equal(x, 0), multiply(expm1(where(less_equal(x, 0), x, converted(0, x.dtype))), alpha), x)
 
 
 def silu(x: Any) -> Expr:
@@ -74,3 +79,92 @@ def _below_zero(x: Any, axis: Axes) -> Expr:
     # Softmax does not change when x is shifted, so the greatest element counts as a constant.
     (x,) = floats(x)
     return subtract(x, stop_gradient(greatest(x, axis)))
+
+
+def celu(x: Any, alpha: Any = 1.0) -> Expr:
+    """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere."""
+    (x,) = floats(x)
+    below = where(less_equal(x, 0), x, converted(0, x.dtype))
+    return where(less_equal(x, 0), multiply(expm1(divide(below, alpha)), alpha), x)
+
+
+def selu(x: Any) -> Expr:
+    """The scaled elu that keeps mean 0 and variance 1 through layers (Klambauer et al., 2017)."""
+    return multiply(elu(x, 1.6732632423543772), 1.0507009873554805)
+
+
+def relu6(x: Any) -> Expr:
+    """x, not below 0 and not above 6. The derivative at both is 0."""
+    x = asarray(x)
+    return where(less_equal(6, x), converted(6, x.dtype), relu(x))
+
+
+def hard_tanh(x: Any) -> Expr:
+    """x, not below -1 and not above 1. The derivative at both is 1."""
+    x = asarray(x)
+    return where(less(x, -1), converted(-1, x.dtype), where(less(1, x), converted(1, x.dtype), x))
+
+
+def hard_sigmoid(x: Any) -> Expr:
+    """relu6(x + 3) / 6: straight lines near sigmoid."""
+    (x,) = floats(x)
+    return divide(relu6(add(x, 3)), 6)
+
+
+def hard_silu(x: Any) -> Expr:
+    """x * hard_sigmoid(x)."""
+    (x,) = floats(x)
+    return multiply(x, hard_sigmoid(x))
+
+
+def soft_sign(x: Any) -> Expr:
+    """x / (1 + |x|)."""
+    (x,) = floats(x)
+    return divide(x, add(absolute(x), 1))
+
+
+def squareplus(x: Any, b: Any = 4.0) -> Expr:
+    """(x + sqrt(x**2 + b)) / 2, a smooth relu without an exponential."""
+    (x,) = floats(x)
+    return multiply(add(x, sqrt(add(multiply(x, x), b))), 0.5)
+
+
+def mish(x: Any) -> Expr:
+    """x * tanh(softplus(x))."""
+    (x,) = floats(x)
+    return multiply(x, tanh(softplus(x)))
+
+
+def glu(x: Any, axis: int = -1) -> Expr:
+    """The first half along an axis times the sigmoid of the second."""
+    first, second = split(floats(x)[0], 2, axis)
+    return multiply(first, sigmoid(second))
+
+
+def standardize(x: Any, axis: Axes = -1, epsilon: Any = 1e-5) -> Expr:
+    """x less its mean along the axes, divided by the square root of its variance plus epsilon."""
+    (x,) = floats(x)
+    return divide(subtract(x, mean(x, axis, None, True)), sqrt(add(var(x, axis, 0, True), epsilon)))
+
+
+def attention(query: Any, key: Any, value: Any, mask: Any = None, bias: Any = None, scale: Any = None, causal: bool = False) -> Expr:
+    """softmax(scale * query @ key^T + bias) @ value over the last two axes, (..., positions, width); the axes before broadcast.
+
+    The scale is 1 / sqrt(width) by default. Where the bool `mask` (..., queries, keys) is False a query does not see a key; with `causal` it sees those up
+    to its own position. A query that sees no key gets 0.
+    """
+    query, key, value = floats(query, key, value)
+    if scale is None:
+        scale = query.shape[-1] ** -0.5
+    scores = multiply(matmul(query, matrix_transpose(key)), scale)
+    if bias is not None:
+        scores = add(scores, bias)
+    if causal:
+        seen = greater_equal(expand_dims(arange(scores.shape[-2]), 1), arange(scores.shape[-1]))
+        mask = seen if mask is None else logical_and(seen, mask)
+    if mask is None:
+        return matmul(softmax(scores), value)
+    shares = exp(subtract(scores, stop_gradient(greatest(where(mask, scores, -math.inf), -1))))
+    shares = where(mask, shares, converted(0, scores.dtype))
+    total = sum(shares, -1, None, True)
+    return matmul(divide(shares, where(equal(total, 0), converted(1, scores.dtype), total)), value)

@@ -1,0 +1,64 @@
+"""NumPy's and JAX's other names of functions, and what to write for names that there are not."""
+
+from __future__ import annotations
+
+from croton.ops.arithmetic import abs as absolute
+from croton.ops.arithmetic import divide as true_divide
+from croton.ops.arithmetic import remainder as mod
+from croton.ops.casting import asarray as array
+from croton.ops.creation import zeros as empty
+from croton.ops.creation import zeros_like as empty_like
+from croton.ops.logic import bitwise_invert as bitwise_not
+from croton.ops.logic import bitwise_invert as invert
+from croton.ops.logic import bitwise_left_shift as left_shift
+from croton.ops.logic import bitwise_right_shift as right_shift
+from croton.ops.nn import hard_silu as hard_swish
+from croton.ops.nn import silu as swish
+from croton.ops.reductions import max as amax
+from croton.ops.reductions import min as amin
+from croton.ops.rounding import round as around
+from croton.ops.rounding import round as rint
+from croton.ops.rounding import trunc as fix
+from croton.ops.transcendental import acos as arccos
+from croton.ops.transcendental import acosh as arccosh
+from croton.ops.transcendental import asin as arcsin
+from croton.ops.transcendental import asinh as arcsinh
+from croton.ops.transcendental import atan as arctan
+from croton.ops.transcendental import atan2 as arctan2
+from croton.ops.transcendental import atanh as arctanh
+from croton.ops.transcendental import deg2rad as radians
+from croton.ops.transcendental import lgamma as gammaln
+from croton.ops.transcendental import rad2deg as degrees
+from croton.ops.transcendental import sigmoid as expit
+
+__all__ = [
+    "absolute", "amax", "amin", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "around", "array", "bitwise_not", "degrees", "empty",
+    "empty_like", "expit", "fix", "gammaln", "hard_swish", "invert", "left_shift", "mod", "radians", "right_shift", "rint", "swish", "true_divide",
+]  # fmt: skip
+
+INSTEAD = {
+    "associative_scan": "scan, or cumsum and cumprod",
+    "block_until_ready": "nothing: a call returns when it is done",
+    "complex64": "no complex numbers yet; keep real and imaginary parts apart",
+    "complex128": "no complex numbers yet; keep real and imaginary parts apart",
+    "custom_jvp": "custom_vjp",
+    "dropout": "random.dropout",
+    "fft": "no Fourier transform yet; call NumPy's by routine",
+    "fori_loop": "fori",
+    "jacfwd": "jacobian",
+    "jacrev": "jacobian",
+    "lax": "scan, while_loop, fori and cond are functions of croton itself",
+    "linalg": "no decompositions or solvers yet; call NumPy's by routine, with a vjp. matmul, norm, trace and diagonal are functions of croton itself",
+    "nn": "relu, softmax and the like are functions of croton itself",
+    "normal": "random.normal",
+    "numpy": "functions of arrays are functions of croton itself",
+    "pure_callback": "routine",
+    "remat": "checkpoint",
+    "special": "erf, lgamma and the like are functions of croton itself",
+    "switch": "cond inside of cond, or take from a stack",
+    "theano": "functions are functions of croton itself",
+    "tree_map": "lists, tuples and dicts go into functions as they are; map over them in Python",
+    "uniform": "random.uniform",
+    "Variable": "shared",
+    "variable": "shared, or scalar, vector, matrix and tensor for inputs",
+}

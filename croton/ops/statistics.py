@@ -1,0 +1,152 @@
+"""Order statistics, covariances, and reductions that skip NaN, composed of sorting and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from croton.expr.expr import Expr
+from croton.ops.arguments import Axes, axes_of, count_of
+from croton.ops.arithmetic import divide, multiply, pow, subtract
+from croton.ops.axes import expand_dims, moveaxis
+from croton.ops.broadcasting import show
+from croton.ops.casting import asarray, astype, converted, floats
+from croton.ops.comparisons import greater, isnan
+from croton.ops.indexing import index, take
+from croton.ops.linalg import diagonal, matmul
+from croton.ops.logic import logical_not, where
+from croton.ops.reductions import count_nonzero, max, mean, min, prod, sum
+from croton.ops.rounding import ceil, floor
+from croton.ops.shape import reshape
+from croton.ops.sorting import sort
+from croton.ops.transcendental import sqrt
+from croton.util.errors import ArgumentError, ShapeError
+
+# Order
+
+
+def quantile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method: str = "linear") -> Expr:
+    """What a share q of the elements along the axes is not above; q is a number or an array, whose axes come first.
+
+    Between two elements by `method`: "linear" interpolates, "lower" and "higher" take one of them, "midpoint" their mean. NaN where there is a NaN.
+    """
+    (x,) = floats(x)
+    if method not in ("linear", "lower", "higher", "midpoint"):
+        raise ArgumentError(f'quantile: method is "linear", "lower", "higher" or "midpoint", got {method!r}')
+    axes = axes_of(axis, x.ndim, "quantile")
+    kept = tuple([1 if position in axes else size for position, size in enumerate(x.shape)])
+    rest = [position for position in range(x.ndim) if position not in axes]
+    n = count_of(x.shape, axes)
+    rows = moveaxis(x, tuple(axes), tuple(range(len(axes))))
+    ordered = sort(reshape(rows, (n, *[x.shape[position] for position in rest])), 0)
+    place = multiply(astype(asarray(q), "float64"), n - 1)
+    below, above = floor(place), ceil(place)
+    low, high = (take(ordered, astype(where_at, "int64"), 0, mode="clip") for where_at in (below, above))
+    if method == "linear":
+        share = astype(subtract(place, below), x.dtype)
+        share = reshape(share, (*share.shape, *[1] * len(rest)))
+        found = low + multiply(share, subtract(high, low))
+    else:
+        found = {"lower": low, "higher": high, "midpoint": divide(low + high, 2)}[method]
+    # NaN are sorted last, so there is one if the last element is.
+    last = index(ordered, n - 1)
+    found = where(isnan(last), last, found)
+    return reshape(found, (*place.shape, *kept)) if keepdims else found
+
+
+def percentile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method: str = "linear") -> Expr:
+    """`quantile` of q percent."""
+    return quantile(x, divide(q, 100), axis, keepdims, method)
+
+
+def median(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """The element in the middle of those along the axes, or the mean of the two. NaN where there is a NaN."""
+    return quantile(x, 0.5, axis, keepdims, "midpoint")
+
+
+# Without NaN
+
+
+def _without(x: Any, nothing: Any) -> tuple[Expr, Expr]:
+    x = asarray(x)
+    if not x.dtype.is_float:
+        return x, asarray(True)
+    there = logical_not(isnan(x))
+    return where(there, x, converted(nothing, x.dtype)), there
+
+
+def nansum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
+    """The sum over axes of what is not NaN."""
+    return sum(_without(x, 0)[0], axis, dtype, keepdims)
+
+
+def nanprod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
+    """The product over axes of what is not NaN."""
+    return prod(_without(x, 1)[0], axis, dtype, keepdims)
+
+
+def nanmean(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """The mean over axes of what is not NaN; NaN where there is nothing else."""
+    x = asarray(x)
+    if not x.dtype.is_float:
+        return mean(x, axis, None, keepdims)
+    values, there = _without(x, 0)
+    return divide(sum(values, axis, None, keepdims), astype(count_nonzero(there, axis, keepdims), x.dtype))
+
+
+def nanvar(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
+    """The mean squared difference from the mean over axes, of what is not NaN; the sum is divided by the count less `correction`."""
+    (x,) = floats(x)
+    _, there = _without(x, 0)
+    squares = where(there, pow(subtract(x, nanmean(x, axis, True)), 2), converted(0, x.dtype))
+    count = subtract(astype(count_nonzero(there, axis, keepdims), x.dtype), correction)
+    # NumPy's NaN where there are not more elements than the correction takes away.
+    count = where(greater(count, 0), count, converted(float("nan"), x.dtype))
+    return divide(sum(squares, axis, None, keepdims), count)
+
+
+def nanstd(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
+    """The square root of nanvar."""
+    return sqrt(nanvar(x, axis, correction, keepdims))
+
+
+def nanmax(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """The greatest element along axes that is not NaN; NaN where there is nothing else."""
+    return _extreme(max, float("-inf"), x, axis, keepdims)
+
+
+def nanmin(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
+    """The smallest element along axes that is not NaN; NaN where there is nothing else."""
+    return _extreme(min, float("inf"), x, axis, keepdims)
+
+
+def _extreme(function: Callable[..., Expr], nothing: float, x: Any, axis: Axes, keepdims: bool) -> Expr:
+    x = asarray(x)
+    if not x.dtype.is_float:
+        return function(x, axis, keepdims)
+    values, there = _without(x, nothing)
+    return where(greater(count_nonzero(there, axis, keepdims), 0), function(values, axis, keepdims), converted(float("nan"), x.dtype))
+
+
+# Together
+
+
+def cov(x: Any, rowvar: bool = True, correction: int | float = 1) -> Expr:
+    """The covariances of variables, which are the rows of a matrix (its columns unless `rowvar`), divided by the number of observations less `correction`."""
+    (x,) = floats(x)
+    if x.ndim not in (1, 2):
+        raise ShapeError(f"cov takes a vector or a matrix, got shape {show(x.shape)}")
+    one = x.ndim == 1
+    rows = expand_dims(x, 0) if one else x if rowvar else moveaxis(x, 0, 1)
+    centred = subtract(rows, mean(rows, 1, None, True))
+    found = divide(matmul(centred, moveaxis(centred, 0, 1)), rows.shape[1] - correction)
+    return reshape(found, ()) if one else found
+
+
+def corrcoef(x: Any, rowvar: bool = True) -> Expr:
+    """The correlations of variables, which are the rows of a matrix (its columns unless `rowvar`)."""
+    covariance = cov(x, rowvar)
+    if covariance.ndim == 0:
+        return divide(covariance, covariance)
+    scale = sqrt(diagonal(covariance))
+    return divide(covariance, multiply(expand_dims(scale, 1), scale))
