@@ -10,9 +10,13 @@ Array functions follow NumPy's names and the Python array API standard. Only nam
 where it belongs.
 """
 
+import sys as _sys
+from types import ModuleType as _ModuleType
+from typing import Any as _Any
+
 from croton import random
 from croton.compile import reference
-from croton.compile.evaluate import install_evaluation
+from croton.compile.evaluate import install_evaluation as _install_evaluation
 from croton.compile.finite import NotFiniteError
 from croton.compile.formula import formula
 from croton.compile.function import Function, function
@@ -177,8 +181,8 @@ from croton.ops.numerics import (
     vander,
     vdot,
 )
+from croton.ops.other_names import INSTEAD as _INSTEAD
 from croton.ops.other_names import (
-    INSTEAD,
     absolute,
     amax,
     amin,
@@ -227,7 +231,7 @@ from croton.ops.statistics import (
     percentile,
     quantile,
 )
-from croton.ops.sugar import install_operators
+from croton.ops.sugar import install_operators as _install_operators
 from croton.ops.transcendental import (
     acos,
     acosh,
@@ -294,6 +298,18 @@ __version__ = "0.1.0"
 
 power = pow
 concat = concatenate
+bool = bool_
 
-install_operators()
-install_evaluation()
+_install_operators(_sys.modules[__name__])
+_install_evaluation()
+
+__all__ = [name for name, value in list(globals().items()) if name[0] != "_" and (not isinstance(value, _ModuleType) or value in (random, reference))]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def __getattr__(name: str) -> _Any:
+    instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
+    raise AttributeError(f"croton has no {name!r}{instead}", name=name, obj=_sys.modules[__name__])

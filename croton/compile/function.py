@@ -53,16 +53,23 @@ class Function(abc.ABC):
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
     @abc.abstractmethod
-    def explain(self) -> Report: ...
+    def explain(self) -> Report:
+        """Kernels, library calls, flops, bytes, memory and the lines they come from, as a `Report` to print; its `detail()` adds the kernels' code."""
 
     @abc.abstractmethod
-    def flops(self, *shapes: Any, **named: Any) -> int: ...
+    def flops(self, *shapes: Any, **named: Any) -> int:
+        """Floating point operations of a call with arguments of these shapes, by position or by name: `f.flops(x=(128, 784))`.
+
+        A transcendental function counts as twenty. Shapes are needed as far as sizes are unknown; arrays will do.
+        """
 
     @abc.abstractmethod
-    def memory_peak(self, *shapes: Any, **named: Any) -> int: ...
+    def memory_peak(self, *shapes: Any, **named: Any) -> int:
+        """Bytes that a call with arguments of these shapes takes beyond them, results included: `f.memory_peak(x=(128, 784))`."""
 
     @abc.abstractmethod
-    def profile(self, *args: Any, repeat: int = 10, **kwargs: Any) -> Profile: ...
+    def profile(self, *args: Any, repeat: int = 10, **kwargs: Any) -> Profile:
+        """Where the time of a call with these arguments goes: each kernel, product and routine with its lines, medians of `repeat` calls."""
 
 
 class SlowFunction:

@@ -40,6 +40,10 @@ class Jit:
         self.programs: dict[Any, Function] = {}
         functools.update_wrapper(self, definition)
 
+    def __repr__(self) -> str:
+        made = len(self.programs)
+        return f"<croton jit of {getattr(self.definition, '__name__', 'a function')}{self.signature}: {made} program{'' if made == 1 else 's'} so far>"
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
@@ -97,7 +101,20 @@ class Jit:
 
 
 def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str] = ()) -> Any:
-    """Compile a function of arrays: `@jit` or `@jit(static=("axis",))`. See `Jit`."""
+    """Compile a function of arrays when it is called: `@jit` or `@jit(static=("axis",))`.
+
+        @cr.jit
+        def step(params, x, y):
+            cost, slopes = cr.value_and_grad(loss)(params, x, y)
+            return cost, [p - 0.1 * s for p, s in zip(params, slopes)]
+
+    Arguments are arrays, numbers, or nested lists, tuples and dicts of them; results are NumPy arrays in the structure that the function returns. The function
+    is called with expressions, once for each combination of dtypes, numbers of axes and axes of size 1 (which broadcast); other sizes are free, and a new
+    size compiles nothing. `static` names arguments that are Python values (axes, exponents, counts, `self` of a method); they must be hashable, and each
+    value gets a program of its own. A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
+
+    `step.function_for(params, x, y)` is the compiled function that a call with these arguments uses: it has `explain()`, `flops`, `memory_peak` and `profile`.
+    """
     if definition is None:
         return functools.partial(jit, static=static)
     return Jit(definition, static)

@@ -84,11 +84,12 @@ class Report:
     def _memory(self, names: SizeNames) -> str:
         arena, results = self.account.arena, _total(self.account.results)
         ends = [arena.places[number].start + arena.sizes[number] for number in arena.last if not arena.places[number].after]
+        in_turn = f"{names.text(results)} bytes for what is returned, and memory that {counted(len(arena.sizes), 'other value')} take in turn"
         if len(ends) < len(arena.last) or len(ends) > MOST_ENDS:
-            return f"{names.text(results)} bytes for what is returned, and memory that {counted(len(arena.sizes), 'other value')} take in turn"
-        if len(ends) < 2:
-            return f"{names.text(_total([results, *ends]))} bytes taken"
-        return f"{names.text(results)} + max({', '.join(map(names.text, ends))}) bytes taken"
+            return in_turn
+        text = names.text(_total([results, *ends])) if len(ends) < 2 else f"{names.text(results)} + max({', '.join(map(names.text, ends))})"
+        # Sizes rounded up to lines of the cache and to blocks make formulas that nobody reads.
+        return f"{text} bytes taken" if len(text) <= MOST_CHARACTERS else in_turn
 
     def _calls(self, names: SizeNames, lines: Lines, likely: dict[Symbol, int]) -> list[str]:
         """A row for each call, and below it the lines that are fused into it. Calls that say the same are one row."""
@@ -124,6 +125,9 @@ class Report:
 
 MOST_LINES = 8
 """Lines of the user that are shown with one call."""
+
+MOST_CHARACTERS = 60
+"""Of a formula of the memory that is written out."""
 
 MOST_ENDS = 3
 """Of which so many the greatest is written out, where sizes are open."""

@@ -111,14 +111,17 @@ class Expr:
 
     @property
     def dtype(self) -> DType:
+        """The element type; it compares equal to NumPy's."""
         return self.type.dtype
 
     @property
     def shape(self) -> tuple[Size, ...]:
+        """The sizes of the axes: integers, or symbolic sizes, which arithmetic takes like numbers."""
         return self.type.shape
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return len(self.type.shape)
 
     def __bool__(self) -> bool:

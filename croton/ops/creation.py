@@ -76,7 +76,8 @@ OPERATIONS = [IOTA, EYE, TRI]
 def tensor(name: str | None = None, shape: Sequence[int | str | Size | None] = (), dtype: object = None) -> Input:
     """A symbolic input. Each entry of the shape is an integer, None for an unknown size, or a string that names an unknown size; one entry is one axis.
 
-    Inputs that name the same size have it in common, which is checked when a function is called.
+    Inputs that name the same size have it in common, which is checked when a function is called. Without a dtype it is `config.float_dtype`, float64
+    unless set.
     """
     if name is not None and not isinstance(name, str):
         raise KindError(f"tensor: the first argument is a name, got {name!r}; give the shape as tensor(name, shape=...)")

@@ -222,14 +222,33 @@ def vecdot(x: Any, y: Any, axis: int = -1) -> Expr:
     return _product(f"{letters[-x.ndim :]},{letters[-y.ndim :]}->{letters[:-1]}", (x, y))
 
 
-def einsum(spec: str, *arrays: Any) -> Expr:
+def einsum(spec: Any, *arrays: Any) -> Expr:
     """The sum of products that the labels say: `einsum("bij,bjk->bik", a, b)`.
 
     A label that the output lacks is summed over; a label repeated in one operand takes the diagonal; `...` stands for axes that
-    broadcast; without `->` the output has the labels that occur once, in alphabetical order.
+    broadcast; without `->` the output has the labels that occur once, in alphabetical order. The order of the products is found when a function is compiled.
+    As in NumPy, labels may also be numbers, listed after each operand: `einsum(a, [0, 1], b, [1, 2], [0, 2])`.
     """
+    if not isinstance(spec, str):
+        spec, arrays = _numbered_labels((spec, *arrays))
     given = [asarray(x) for x in arrays]
     return _product(_explicit(spec, [x.ndim for x in given]), given)
+
+
+def _numbered_labels(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """The specification of operands that are each followed by a list of numbers."""
+    pairs, last = given[: len(given) // 2 * 2], given[len(given) // 2 * 2 :]
+    lists = [*pairs[1::2], *last]
+    if not all(isinstance(labels, (list, tuple)) for labels in lists):
+        raise ArgumentError('einsum takes a specification and operands, einsum("ij,jk->ik", a, b), or operands each followed by a list of numbers')
+
+    def letters(labels: Sequence[Any]) -> str:
+        if not all(label is Ellipsis or (isinstance(label, int) and 0 <= label < len(_LETTERS)) for label in labels):
+            raise ArgumentError(f"einsum: labels as numbers are 0 .. {len(_LETTERS) - 1} or an ellipsis, got {list(labels)}")
+        return "".join(["..." if label is Ellipsis else _LETTERS[label] for label in labels])
+
+    spec = ",".join(letters(labels) for labels in pairs[1::2])
+    return (f"{spec}->{letters(last[0])}" if last else spec), tuple(pairs[::2])
 
 
 def _explicit(spec: str, ranks: Sequence[int]) -> str:

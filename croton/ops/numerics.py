@@ -145,7 +145,8 @@ def cross(x: Any, y: Any, axis: int = -1) -> Expr:
     if isinstance(x.shape[along], int) and x.shape[along] != 3:
         raise ShapeError(f"cross takes vectors of 3 elements along axis {axis}, got shapes {show(x.shape)} and {show(y.shape)}")
     # Of an unknown size, reshaping checks at each call that it is 3.
-    (a, b, c), (d, e, f) = (tuple(index(reshape(moved, (3, *moved.shape[1:])), i) for i in range(3)) for moved in (moveaxis(x, along, 0), moveaxis(y, along, 0)))
+    moved = [moveaxis(z, along, 0) for z in (x, y)]
+    (a, b, c), (d, e, f) = (tuple(index(reshape(z, (3, *z.shape[1:])), i) for i in range(3)) for z in moved)
     parts = [(b, f, c, e), (c, d, a, f), (a, e, b, d)]
     return stack([subtract(multiply(p, q), multiply(r, s)) for p, q, r, s in parts], along)
 
@@ -183,13 +184,16 @@ def _slid(what: str, x: Any, y: Any, mode: str, turned: bool) -> Expr:
     n, m = x.shape[0], y.shape[0]
     if 0 in (n, m):
         raise ShapeError(f"{what}: a vector without elements, shapes {show(x.shape)} and {show(y.shape)}")
+    # Where neither is known to be the longer, "valid" wants the first to be, which each call checks.
     if nonnegative(m - n - 1) or (isinstance(n, int) and not isinstance(m, int)):
         # Exchanged, a correlation runs the other way.
         found = _slid(what, y, x, mode, turned)
         return found if turned else flip(found, 0)
     if mode == "same" and not isinstance(m, int) and not nonnegative(n - m):
-        raise ShapeError(f"{what}: which of the vectors is the longer decides the result, and is not known, shapes {show(x.shape)} and {show(y.shape)}; declare a size")
-    before = {"full": m - 1, "same": m // 2 if not turned or (isinstance(m, int) and m % 2) else m // 2, "valid": 0}[mode]
+        raise ShapeError(
+            f"{what}: the result has the size of the longer vector, and of {show(x.shape)} and {show(y.shape)} it is not known which is; declare a size"
+        )
+    before = {"full": m - 1, "same": m // 2, "valid": 0}[mode]
     after = {"full": m - 1, "same": m - 1 - m // 2, "valid": 0}[mode]
     padded = x if mode == "valid" else pad(x, ((before, after),))
     return vecdot(sliding_window_view(padded, m), flip(y, 0) if turned else y)

@@ -93,7 +93,7 @@ def _of_numpy() -> dict[Any, Callable[..., Any]]:
             ours = callable(function) and getattr(function, "__module__", "") == module.__name__ and not name.startswith("_")
             if ours and hasattr(theirs, "__wrapped__") and theirs not in _OTHER_MEANING:
                 found[theirs] = function
-    return {**found, np.ndim: lambda x: x.ndim, np.shape: lambda x: x.shape}
+    return {**found, np.ndim: lambda x: x.ndim, np.shape: lambda x: x.shape, np.size: lambda x: x.size}
 
 
 _OTHER_MEANING = (np.size, np.place, np.put_along_axis)

@@ -19,7 +19,7 @@ from croton.ops.broadcasting import show, stretch, typed
 from croton.ops.casting import accumulator, asarray, converted, floating, floats, truths
 from croton.ops.transcendental import sqrt
 from croton.sizes import Size
-from croton.util.errors import DTypeError, ShapeError
+from croton.util.errors import ArgumentError, DTypeError, ShapeError
 
 
 def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Callable[[], Any]) -> tuple:
@@ -155,9 +155,10 @@ def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False
     return divide(sum(converted(x, wanted), axes, None, keepdims), count_of(x.shape, axes))
 
 
-def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
-    """The mean squared difference from the mean over axes; the sum is divided by the count less `correction`."""
+def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None) -> Expr:
+    """The mean squared difference from the mean over axes; the sum is divided by the count less `correction` (`ddof` is NumPy's other name of it)."""
     x = asarray(x)
+    correction = _correction(correction, ddof, "var")
     x = converted(x, x.dtype if x.dtype.is_float else float64)
     axes = axes_of(axis, x.ndim, "var")
     squares = sum(square(subtract(x, mean(x, axes, None, True))), axes, None, keepdims)
@@ -171,9 +172,15 @@ def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool =
     return divide(squares, subtract(converted(count, x.dtype), correction))
 
 
-def std(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
+def std(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None) -> Expr:
     """The square root of var."""
-    return sqrt(var(x, axis, correction, keepdims))
+    return sqrt(var(x, axis, _correction(correction, ddof, "std"), keepdims))
+
+
+def _correction(correction: int | float, ddof: int | float | None, what: str) -> int | float:
+    if ddof is not None and correction != 0:
+        raise ArgumentError(f"{what}: correction and ddof are two names of one argument, got {correction} and {ddof}; give one")
+    return correction if ddof is None else ddof
 
 
 def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:

@@ -52,8 +52,11 @@ def _axis(x: Any, axis: int | None, what: str) -> tuple[Expr, int]:
     return x, axis_of(axis, x.ndim, what)
 
 
-def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> Expr:
-    """The indices that sort x along an axis, of x flattened for None. Equal elements keep their order; NaN is greater than everything."""
+def argsort(x: Any, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
+    """The indices that sort x along an axis, of x flattened for None. NaN is greater than everything.
+
+    Equal elements keep their order, whatever `stable` says.
+    """
     x, along = _axis(x, axis, "argsort")
     key = astype(x, uint8) if x.dtype is bool_ else x
     if not descending:
@@ -63,8 +66,8 @@ def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> Expr:
     return subtract(last, flip(apply(ARGSORT, (flip(key, along),), (along,)), along))
 
 
-def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Expr:
-    """x sorted along an axis, flattened for None. NaN is greater than everything."""
+def sort(x: Any, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
+    """x sorted along an axis, flattened for None. NaN is greater than everything. Equal elements are alike, so `stable` changes nothing."""
     x, along = _axis(x, axis, "sort")
     ordered = take_along_axis(x, argsort(x, along), along)
     # Equal elements are equal, so there is no order of theirs to keep.

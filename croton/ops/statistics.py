@@ -139,7 +139,8 @@ def cov(x: Any, rowvar: bool = True, correction: int | float = 1) -> Expr:
     one = x.ndim == 1
     rows = expand_dims(x, 0) if one else x if rowvar else moveaxis(x, 0, 1)
     centred = subtract(rows, mean(rows, 1, None, True))
-    found = divide(matmul(centred, moveaxis(centred, 0, 1)), rows.shape[1] - correction)
+    count: Any = rows.shape[1]
+    found = divide(matmul(centred, moveaxis(centred, 0, 1)), count - correction)
     return reshape(found, ()) if one else found
 
 

@@ -31,8 +31,8 @@ from croton.ops.broadcasting import show
 from croton.ops.indexing import index
 from croton.ops.numpy_protocol import array_function, array_ufunc
 from croton.ops.size_number import SizeNumber
-from croton.sizes import Poly
-from croton.util.errors import KindError
+from croton.sizes import Poly, Size, product
+from croton.util.errors import KindError, NotSupportedError
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": arithmetic.add,
@@ -155,8 +155,41 @@ def _reshape(x: Expr, *sizes: Any) -> Expr:
     return shape.reshape(x, sizes)
 
 
-def install_operators() -> None:
-    """Give expressions their operators and methods."""
+def _size(x: Expr) -> Size:
+    """How many elements there are, a number or a symbolic size."""
+    return product(x.shape)
+
+
+def _copy(x: Expr) -> Expr:
+    """x itself: expressions do not change."""
+    return x
+
+
+def _item(x: Expr) -> Any:
+    """The value of an expression of one element that depends on no inputs, as a Python number."""
+    return np.asarray(x).item()
+
+
+def _tolist(x: Expr) -> Any:
+    """The values of an expression that depends on no inputs, as nested lists."""
+    return np.asarray(x).tolist()
+
+
+def _to_device(x: Expr, device: Any, stream: Any = None) -> Expr:
+    """x itself: the only device is "cpu"."""
+    if device != "cpu":
+        raise NotSupportedError(f'not supported: device {device!r}; the only device is "cpu"')
+    return x
+
+
+def install_operators(namespace: Any = None) -> None:
+    """Give expressions their operators and methods, and the namespace that the array API standard asks them for."""
+    if namespace is not None:
+        install("__array_namespace__", lambda x, api_version=None: namespace)
+    install("size", property(_size))
+    install("device", property(lambda x: "cpu"))
+    for name, method in {"copy": _copy, "item": _item, "tolist": _tolist, "to_device": _to_device}.items():
+        install(name, method)
     _install_size_numbers()
     for name, function in _BINARY.items():
         install(f"__{name}__", lambda x, y, f=function: f(x, y))

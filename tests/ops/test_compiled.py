@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from evaluation import symbolic
+from numpy_samples import numpy_samples
 from rearranging_samples import rearranging_samples
 from samples import Sample
 from window_samples import window_samples
@@ -18,7 +19,7 @@ import croton as cr
 
 def chosen() -> Iterator[Sample]:
     """Every tenth sample; which they are changes as samples are added, and all of them pass."""
-    yield from (*rearranging_samples(), *writing_samples(), *window_samples())[::10]
+    yield from (*rearranging_samples(), *writing_samples(), *window_samples(), *numpy_samples())[::10]
 
 
 @pytest.mark.parametrize("sample", list(chosen()), ids=lambda sample: sample.name)

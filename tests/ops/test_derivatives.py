@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from evaluation import bind, operands_of, symbolic
+from numpy_samples import numpy_samples
 from rearranging_samples import rearranging_samples
 from samples import Sample, samples
 from window_samples import window_samples
@@ -17,7 +18,7 @@ from croton.expr.expr import Expr
 from croton.ops.casting import asarray
 from croton.ops.reductions import sum as sum_
 
-EVERY = (*samples(), *rearranging_samples(), *writing_samples(), *window_samples())
+EVERY = (*samples(), *rearranging_samples(), *writing_samples(), *window_samples(), *numpy_samples())
 SMOOTH = [sample for sample in EVERY if sample.smooth and all(a.dtype.kind == "f" or a.dtype == bool for a in sample.arrays)]
 GROUPS = sorted({sample.name.split()[0] for sample in SMOOTH})
 STEP = 1e-5

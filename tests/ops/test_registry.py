@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from evaluation import by_meaning, by_reference, symbolic
+from numpy_samples import numpy_samples
 from rearranging_samples import rearranging_samples
 from samples import Sample, samples
 from window_samples import window_samples
@@ -15,7 +16,7 @@ from writing_samples import writing_samples
 from croton.expr.walk import walk
 from croton.ops.registry import OPERATIONS
 
-SAMPLES = [*samples(), *rearranging_samples(), *writing_samples(), *window_samples()]
+SAMPLES = [*samples(), *rearranging_samples(), *writing_samples(), *window_samples(), *numpy_samples()]
 GROUPS = sorted({sample.name.split()[0] for sample in SAMPLES})
 
 
