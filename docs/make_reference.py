@@ -38,7 +38,7 @@ SUBJECTS: tuple[tuple[str, str], ...] = (
     ("Joining and splitting", "ops.joining"),
     ("Moving and repeating", "ops.arranging"),
     ("Indexing", "ops.indexing ops.selection ops.at ops.compressing"),
-    ("Sorting", "ops.sorting"),
+    ("Sorting and sets", "ops.sorting ops.unique"),
     ("Windows, convolution, pooling", "ops.windows"),
     ("Numerical work", "ops.numerics"),
     ("Neural networks", "ops.nn"),
