@@ -34,6 +34,7 @@ from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
+from croton.algebra.turn import turn_loops
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 """How far rewriting may change rounding."""
@@ -90,9 +91,10 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest]
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
-    uses = sink_diagonals(uses)
+    uses, turned = turn_loops(sink_diagonals(uses))
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests)
+    inside += [Decision(found.rule, found.node, found.before, found.after) for found in turned]
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies)
         result = rebuild(uses, work.visit)

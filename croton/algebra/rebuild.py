@@ -6,7 +6,7 @@ now, read at those labels. It returns what the node becomes at its axes, or None
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from croton.algebra.add import add
 from croton.algebra.call import call_again
@@ -24,10 +24,16 @@ Memo = dict[Node, tuple[tuple[Label, ...], Use]]
 """For a node labels for its axes, and what it became at those labels."""
 
 
-def rebuild(uses: Sequence[Use], visit: Visit, memo: Memo | None = None, leave: Callable[[Node], bool] | None = None) -> list[Use]:
+def rebuild(
+    uses: Sequence[Use],
+    visit: Visit,
+    memo: Memo | None = None,
+    leave: Callable[[Node], bool] | None = None,
+    names: Mapping[Node, Sequence[Label | None]] | None = None,
+) -> list[Use]:
     """The uses after every node below them has been visited, arguments first. A memo kept between calls makes them share the work.
 
-    Nodes of which `leave` is true stay as they are, with all that is below them.
+    Nodes of which `leave` is true stay as they are, with all that is below them. Axes that have `names` are visited at these labels (see `names_below`).
     """
     if memo is None:
         memo = {}
@@ -39,6 +45,8 @@ def rebuild(uses: Sequence[Use], visit: Visit, memo: Memo | None = None, leave: 
             continue
         origin.current = node.origin
         labels = tuple([Label(size) for size in node.dims + node.sums])
+        if names is not None and node in names:
+            labels = (*[name or label for name, label in zip(names[node], labels)], *labels[len(node.dims) :])
         changed = False
         arguments = []
         for child, positions, *_ in node.args:
@@ -70,6 +78,32 @@ def _unvisited(roots: Sequence[Node], memo: Memo, leave: Callable[[Node], bool] 
             else:
                 stack.pop()
                 yield node
+
+
+def names_below(uses: Sequence[Use], order: Sequence[Node], is_name: Callable[[Label], bool]) -> dict[Node, list[Label | None]]:
+    """For nodes below some uses, arguments first in `order`, which of their axes are always the same label of the uses.
+
+    Where a value that is put in place of a node is read at such a label too, the two meet: named otherwise, all pairs of their elements would be
+    computed, and the diagonal be read.
+    """
+    found: dict[Node, list[Label | None]] = {}
+
+    def add_reader(node: Node, labels: Sequence[Label | None]) -> None:
+        known = found.get(node)
+        if known is None:
+            found[node] = [label if label is not None and label not in labels[:place] else None for place, label in enumerate(labels)]
+        else:
+            found[node] = [label if label is other else None for label, other in zip(known, labels)]
+
+    for use in uses:
+        add_reader(use.node, [label if is_name(label) else None for label in use.labels])
+    for node in reversed(order):
+        own = found.get(node)
+        if own is not None:
+            every = [*own, *[None] * len(node.sums)]
+            for child, positions, *_ in node.args:
+                add_reader(child, [every[i] for i in positions])
+    return {node: labels for node, labels in found.items() if any(labels)}
 
 
 def read(memo: Memo, node: Node, labels: Sequence[Label]) -> Use:

@@ -20,9 +20,9 @@ from croton.algebra.call import AGAIN
 from croton.algebra.course import Course, keep
 from croton.algebra.extraction import Extraction, is_number
 from croton.algebra.history import Constant, Few, History, Late, Looped, Running
-from croton.algebra.loop import Loop, open_loop, part_of, results_of
+from croton.algebra.loop import Loop, Part, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
-from croton.algebra.rebuild import CONSTRUCTORS, Memo, rebuild
+from croton.algebra.rebuild import CONSTRUCTORS, Memo, names_below, rebuild
 from croton.algebra.stand_in import is_closed, mark, open_nodes
 
 
@@ -77,7 +77,7 @@ class Recurrence:
         self.loop: Loop | None = None
         self.histories: list[History | None] = [None] * len(carries)
         self._grow(carries)
-        course.wanted = rebuild([self._inside(use) for use in wanted], keep, dict(self.grown), is_closed)
+        course.wanted = self._with_grown([self._inside(use) for use in wanted])
         if isinstance(step.size, int) and step.size <= 1 and not course.whole:
             self._without_loop(step.size)
             return
@@ -87,7 +87,7 @@ class Recurrence:
 
     def lift(self, use: Use) -> Use:
         """The values in all steps of something that a step computes."""
-        return self._outside(self.course.lifted(rebuild([use], keep, dict(self.grown), is_closed)[0]))
+        return self._outside(self.course.lifted(self._with_grown([self._inside(use)])[0]))
 
     def final(self, place: int) -> Use:
         """The value of a carry after the last step, at its axes and labels around."""
@@ -134,9 +134,10 @@ class Recurrence:
         """Carries that depend on labels around have them as axes."""
         self.course.axes = [list(carry.axes) for carry in carries]
         self.course.nodes = [carry.node for carry in carries]
-        originals = [self._inside(carry.new) for carry in carries]
-        self.course.news = originals
         self.grown: Memo = {}
+        self._grow_elements()
+        originals = [self._inside(carry.new) for carry in carries]
+        self.course.news = self._with_grown(originals)
         # With the elements in place it shows what is around. Where all is inside, what they are made of does not show.
         values = self.course.memo
         if self.course.whole:
@@ -156,7 +157,24 @@ class Recurrence:
                     use = mark(axes, carry.node)
                     self.course.nodes[place] = use.node
                     self.grown[carry.node] = (carry.axes, use)
-            self.course.news = rebuild(originals, keep, dict(self.grown), is_closed)
+            self.course.news = self._with_grown(originals)
+
+    def _with_grown(self, uses: Sequence[Use]) -> list[Use]:
+        """Values of a step with what has grown in place."""
+        if not self.grown:
+            return list(uses)
+        names = names_below(uses, open_nodes([use.node for use in uses]), lambda label: label.ambient and label is not self.course.step)
+        return rebuild(uses, keep, dict(self.grown), is_closed, names)
+
+    def _grow_elements(self) -> None:
+        """What is known for all steps and depends on labels around has them as axes, as carries do: so the two meet along them."""
+        for node, (axes, value) in list(self.course.memo.items()):
+            around = [label for label in dict.fromkeys(value.labels) if label not in axes and label is not self.course.step]
+            if around:
+                use = mark([*axes, *around], node)
+                self.grown[node] = (axes, use)
+                self.course.memo[use.node] = (use.labels, value)
+        self.course.elements = [self.grown[node][1].node if node in self.grown else node for node in self.course.elements]
 
     def _veiled(self, use: Use) -> Use:
         """A value as a step sees it."""
@@ -285,12 +303,14 @@ def computed_again(nodes: Sequence[Node], masks: Mapping[Node, int]) -> set[Node
 
 
 def loop_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
-    """A part of the same loop on other arguments. What they are read at besides becomes axes of the carries."""
-    loop = open_loop(node, labels, uses)
-    part = part_of(node)
-    axes = list(labels[: len(node.dims)])
-    frame = {loop.step, *loop.frame}
-    if all(label in frame for use in uses for label in use.labels):
+    """A part of the same loop on other arguments."""
+    return part_again(open_loop(node, labels, uses), part_of(node), labels[: len(node.dims)])
+
+
+def part_again(loop: Loop, part: Part, axes: Sequence[Label]) -> Use:
+    """A part of a loop at labels for its axes. What arguments are read at besides becomes axes of the carries."""
+    own = (*loop.carry_axes, *[(loop.step, *axes_of) for axes_of in loop.element_axes], *loop.fixed_axes)
+    if all(label in labels for labels, use in zip(own, loop.arguments) for label in use.labels):
         return loop.part(part, axes)
     carries = [Carry(c, own, init, new) for c, own, init, new in zip(loop.core.carries, loop.carry_axes, loop.inits, results_of(loop))]
     given = [*zip(loop.core.elements, loop.element_axes, loop.sequences), *zip(loop.core.fixed, loop.fixed_axes, loop.fixed)]

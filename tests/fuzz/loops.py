@@ -183,19 +183,47 @@ def check_loop(seed: int) -> None:
 
 
 def check_slope(f: Callable[..., Any], loop: RandomLoop, slopes: Mapping[Expr, np.ndarray]) -> None:
-    """The cost along a direction by differences."""
-    step, costs = 1e-6, []
-    for sign in (1, -1):
-        moved = {node: value + sign * step * loop.direction[node] if node in loop.direction else value for node, value in loop.values.items()}
-        costs.append(f(*moved.values())[0])
+    """The cost along a direction by differences, of two widths: what the square of the width adds to both is taken off."""
+
+    def cost(step: float) -> float:
+        moved = {node: value + step * loop.direction[node] if node in loop.direction else value for node, value in loop.values.items()}
+        return float(f(*moved.values())[0])
+
+    wide, narrow = [(cost(step) - cost(-step)) / (2 * step) for step in (1e-6, 5e-7)]
     along = sum(float((slopes[node] * direction).sum()) for node, direction in loop.direction.items())
-    np.testing.assert_allclose((costs[0] - costs[1]) / (2 * step), along, rtol=1e-4, atol=1e-5, err_msg="slope")
+    np.testing.assert_allclose((4 * narrow - wide) / 3, along, rtol=1e-4, atol=1e-5, err_msg="slope")
+
+
+def check_products(seed: int) -> None:
+    """Raise where products with a Jacobian of a loop, which never build it, differ from products with that of the loop written out."""
+    loop = RandomLoop(seed)
+    rng = np.random.default_rng(seed)
+    variable = loop.inputs[rng.integers(0, len(loop.inputs))]
+    place = rng.integers(0, len(loop.body.shapes) + 1)
+    nothing = 0.0 * sum([(node * node).sum() for node in loop.inputs], cr.asarray(0.0))
+    written, y = loop.spelled()[place] + nothing, loop.looped()[place] + nothing
+    J = cr.reference.evaluate(cr.jacobian(written, variable), loop.values)
+    rank = np.ndim(loop.values[variable])
+    v, w = rng.standard_normal(loop.values[variable].shape), rng.standard_normal(J.shape[: J.ndim - rank])
+    right, left = [cr.tensor(name, [size if isinstance(size, int) else None for size in shape]) for name, shape in (("v", variable.shape), ("w", y.shape))]
+    found = cr.jacobian(y, variable)
+    outputs = [
+        cr.tensordot(found, right, (list(range(y.ndim, y.ndim + rank)), list(range(rank)))),
+        cr.tensordot(left, found, (list(range(y.ndim)), list(range(y.ndim)))),
+        (found**2).sum(),
+    ]
+    wanted = [np.tensordot(J, v, rank), np.tensordot(w, J, w.ndim), (J**2).sum()]
+    for output, value in zip(outputs, wanted):
+        f = cr.function([*loop.values, right, left], output)
+        np.testing.assert_allclose(f(*loop.values.values(), v, w), value, rtol=1e-7, atol=1e-8, err_msg="product")
 
 
 def trial(seed: int) -> str:
     """What is wrong with the loop of a seed, or nothing."""
     try:
         check_loop(seed)
+        if seed % 2 == 0:
+            check_products(seed)
     except Exception as error:
         return f"seed {seed}: {''.join(traceback.format_exception(error)[-3:])}"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from .compare import quick_code
-from .loops import check_loop
+from .loops import check_loop, check_products
 
 
 @pytest.mark.parametrize("first", [0, 10, 20, 30])
@@ -18,7 +18,14 @@ def test_random_loops(first: int) -> None:
             check_loop(seed)
 
 
-@pytest.mark.parametrize("seed", [1072, 1108])
+@pytest.mark.parametrize("first", [0, 10])
+def test_products_with_jacobians(first: int) -> None:
+    with quick_code():
+        for seed in range(first, first + 10):
+            check_products(seed)
+
+
+@pytest.mark.parametrize("seed", [1072, 1108, 501177, 600017])
 def test_what_has_been_wrong(seed: int) -> None:
     with quick_code():
         check_loop(seed)
