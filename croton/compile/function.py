@@ -18,6 +18,7 @@ from croton.compile.counted import CountedFunction
 from croton.compile.executable import Executable, executable
 from croton.compile.finite import CheckedProgram
 from croton.compile.profile import Profile, profile
+from croton.compile.promotion import promoter
 from croton.compile.report import Report, report, sizes_of
 from croton.compile.signature import Param, Signature
 from croton.expr.expr import Expr, Input, SharedVariable
@@ -289,6 +290,8 @@ class _Caller:
             wanted = self._size(argument.shape[status.detail], values) + (f", as {like}" if like else "")
             if self._is_counted(status.place):
                 return ShapeError(f"{argument.name}, a size that is counted in the call, is {status.value}, where it wants {wanted}{self._why()}")
+            if 1 in (status.value, _number(wanted)):
+                wanted += "; an axis of size 1 broadcasts where it is declared so, as in tensor('y', (1, None))"
             return ShapeError(
                 f"argument {argument.label} of shape {array.shape} has {status.value} along axis {status.detail}, where it wants {wanted}{self._why()}"
             )
@@ -390,6 +393,23 @@ def _givens(givens: Any) -> dict[Expr, Expr]:
     return found
 
 
+def _number(wanted: str) -> int | None:
+    """The number that a size is said to be."""
+    first = wanted.split(" ", 1)[0].rstrip(",")
+    return int(first) if first.isdigit() else None
+
+
+def _promoter(value: Expr) -> str:
+    found = promoter(value)
+    if found is None:
+        return ""
+    operand, reader = found
+    line = operand.line if reader is None else reader.line
+    place = f" at {line}" if line is not None and line != value.line else ""
+    # NumPy computes with an integer and a Python float in float64.
+    return f", {operand!r}{place}" if reader is None or operand.dtype.is_float else f", {operand!r}, an integer that was computed with in {value.dtype}{place}"
+
+
 def _updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
     pairs: list[tuple[SharedVariable, Expr]] = []
     seen: set[Expr] = set()
@@ -403,7 +423,7 @@ def _updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
         if value.dtype is not variable.dtype:
             raise DTypeError(
                 f"the update of {variable!r} has dtype {value.dtype}; it must be {variable.dtype}: convert it with astype({variable.dtype.name!r}), "
-                "or find the operand that promoted it",
+                f"or the operand that promoted it{_promoter(value)}",
                 value.line,
             )
         if value.ndim != variable.ndim or any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in zip(value.shape, variable.shape)):

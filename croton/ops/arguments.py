@@ -20,7 +20,8 @@ def axis_of(axis: Any, ndim: int, what: str) -> int:
     try:
         number = operator.index(axis)
     except TypeError:
-        raise KindError(f"{what}: an axis is an integer, got {axis!r}") from None
+        more = "; it must be known while the graph is built: in jit, name the argument in static" if isinstance(axis, Expr) else ""
+        raise KindError(f"{what}: an axis is an integer, got {axis!r}{more}") from None
     if not -ndim <= number < ndim:
         raise ShapeError(f"{what}: axis {number} does not exist, the array has {ndim} {'axis' if ndim == 1 else 'axes'}")
     return number + ndim if number < 0 else number

@@ -14,6 +14,7 @@ from croton.runtime.frame import FALLBACK_WORD, OWNER_WORD, STREAM_WORD
 from croton.runtime.native import native
 from croton.runtime.once import once
 from croton.runtime.slots import DICTIONARY_WORD, VECTORCALL_WORD, WEAK_WORD, WORDS
+from croton.util.errors import KindError
 
 _TP_CALL, _TP_CLEAR, _TP_DEALLOC, _TP_NEW, _TP_TRAVERSE, _TP_MEMBERS = 50, 51, 52, 65, 71, 72
 _HAVE_GC, _HAVE_VECTORCALL, _DEFAULT = 1 << 14, 1 << 11, 1 << 18
@@ -59,7 +60,10 @@ def _same(function: Any, memory: object = None) -> Any:
 
 
 def _refuse_to_pickle(function: Any, protocol: int) -> None:
-    raise TypeError("a loaded function holds machine code and cannot be pickled; pickle the Program and load it again")
+    raise KindError(
+        "a compiled function holds machine code and cannot be pickled; pickle the values of its shared variables (get_value) and build it again, "
+        "which takes little time where its program is in the cache"
+    )
 
 
 @once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import numpy as np
@@ -325,3 +326,32 @@ def test_a_dtype_without_arrays_is_an_error_of_ours() -> None:
     for make in (lambda: cr.vector("h", dtype="float16"), lambda: cr.vector("v").astype("complex64"), lambda: cr.zeros(3, dtype="S1")):
         with pytest.raises(cr.DTypeError, match=r"no arrays of dtype .*; the dtypes are bool, .*float64"):
             make()
+
+
+@pytest.mark.parametrize(
+    "new, words",
+    [
+        (lambda w, t, rate, n: w * (1 - 0.9 ** (t + 1)), r"<add: int64\[\]>, an integer that was computed with in float64"),
+        (lambda w, t, rate, n: w - rate * w, r"the operand that promoted it, <rate: float64\[\]> at "),
+        (lambda w, t, rate, n: cr.exp(w) + 2 * (w * np.ones(3)), r"the operand that promoted it, <constant: float64\[3\]>"),
+        (lambda w, t, rate, n: w / n, r"<n: int32\[3\]>, an integer that was computed with in float64"),
+        (lambda w, t, rate, n: w.astype("float64"), r"the operand that promoted it$"),
+    ],
+)
+def test_an_update_of_another_dtype_names_what_promoted_it(new, words: str) -> None:
+    w, t, n = cr.shared(np.ones(3, "float32"), name="w"), cr.shared(0, name="t"), cr.shared(np.ones(3, "int32"), name="n")
+    rate = cr.scalar("rate")
+    with pytest.raises(cr.DTypeError) as caught:
+        cr.function([rate], [], updates={w: new(w, t, rate, n)})
+    assert re.search(words, caught.value.message)
+
+
+def test_an_argument_that_would_have_to_broadcast_is_told_how() -> None:
+    x, y = cr.matrix("x"), cr.matrix("y")
+    f = cr.function([x, y], x + y)
+    for shapes in ((3, 4), (1, 4)), ((1, 4), (3, 4)):
+        with pytest.raises(cr.ShapeError, match=r"an axis of size 1 broadcasts where it is declared so"):
+            f(*map(np.ones, shapes))
+    with pytest.raises(cr.ShapeError) as caught:
+        f(np.ones((3, 4)), np.ones((2, 4)))
+    assert "broadcasts" not in str(caught.value)
