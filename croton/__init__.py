@@ -14,7 +14,7 @@ import sys as _sys
 from types import ModuleType as _ModuleType
 from typing import Any as _Any
 
-from croton import random
+from croton import linalg, random
 from croton.compile import reference
 from croton.compile.evaluate import install_evaluation as _install_evaluation
 from croton.compile.finite import NotFiniteError
@@ -303,7 +303,7 @@ bool = bool_
 _install_operators(_sys.modules[__name__])
 _install_evaluation()
 
-__all__ = [name for name, value in list(globals().items()) if name[0] != "_" and (not isinstance(value, _ModuleType) or value in (random, reference))]
+__all__ = [name for name, value in list(globals().items()) if name[0] != "_" and (not isinstance(value, _ModuleType) or value in (linalg, random, reference))]
 
 
 def __dir__() -> list[str]:

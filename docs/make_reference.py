@@ -113,10 +113,11 @@ def page() -> str:
     numbers = [name for name, value in left.items() if isinstance(value, float) or value is None]
     listed = ", ".join(f"`{name}`" for name in sorted(numbers))
     lines += ["", f"Numbers with a name, and the marker of a new axis: {listed}."]
-    for name in (*numbers, "random", "reference"):
+    for name in (*numbers, "linalg", "random", "reference"):
         del left[name]
     if left:
         raise SystemExit(f"no subject in docs/make_reference.py for {', '.join(left)}; add their modules to SUBJECTS")
+    lines += table("Linear algebra: `cr.linalg`", rows(cr.linalg, list(cr.linalg.__all__), "linalg."))
     lines += table("Random numbers: `cr.random`", rows(cr.random, list(cr.random.__all__), "random."))
     lines += table("Methods of expressions", [f"| `x.{name}` | {sentence(getattr(cr.Expr, name))} |" for name in methods(cr.Expr)])
     lines += table("Methods of shared variables", [f"| `w.{name}` | {sentence(getattr(cr.SharedVariable, name))} |" for name in ("get_value", "set_value")])

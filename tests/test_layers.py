@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ops": OPERATIONS,
     "random": TRANSFORMS,
     "transforms": TRANSFORMS,
+    "linalg": TRANSFORMS | {"transforms"},
     "schedule": LANGUAGES | {"algebra", "kernel"},
     "codegen": LANGUAGES | {"kernel"},
     "runtime": FOUNDATION,

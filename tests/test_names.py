@@ -36,7 +36,7 @@ def test_names_of_the_standard() -> None:
 
 def test_only_what_is_meant_is_public() -> None:
     assert sorted({*dir(cr)} - {*cr.__all__}) == ["__version__"]
-    assert [name for name in cr.__all__ if inspect.ismodule(getattr(cr, name))] == ["random", "reference"]
+    assert [name for name in cr.__all__ if inspect.ismodule(getattr(cr, name))] == ["linalg", "random", "reference"]
     assert "function" in cr.__all__ and not [name for name in cr.__all__ if name.startswith("install")]
 
 
@@ -44,6 +44,7 @@ def names() -> list[tuple[str, object]]:
     """All public names with what they are, those of random and of reference too."""
     found = [(name, getattr(cr, name)) for name in cr.__all__]
     found += [(f"random.{name}", getattr(cr.random, name)) for name in cr.random.__all__]
+    found += [(f"linalg.{name}", getattr(cr.linalg, name)) for name in cr.linalg.__all__]
     return [(name, value) for name, value in found if callable(value) or inspect.ismodule(value)]
 
 
@@ -69,7 +70,7 @@ def test_methods_have_words() -> None:
     assert [name for name in methods if not inspect.getdoc(getattr(type(x), name))] == []
 
 
-@pytest.mark.parametrize("name, words", [("fori_loop", "use fori"), ("linalg", "routine"), ("argmaxx", "croton has no 'argmaxx'"), ("jacfwd", "use jacobian")])
+@pytest.mark.parametrize("name, words", [("fori_loop", "use fori"), ("lax", "scan"), ("argmaxx", "croton has no 'argmaxx'"), ("jacfwd", "use jacobian")])
 def test_a_wrong_name_says_what_to_write(name: str, words: str) -> None:
     with pytest.raises(AttributeError, match=words):
         getattr(cr, name)

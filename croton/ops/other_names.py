@@ -50,10 +50,6 @@ INSTEAD = {
     "jacfwd": "use jacobian",
     "jacrev": "use jacobian",
     "lax": "scan, while_loop, fori and cond are functions of croton itself",
-    "linalg": (
-        "there are no decompositions and solvers yet: call NumPy's by routine, with a vjp, or outside of the function; "
-        "matmul, norm, trace and diagonal are functions of croton itself"
-    ),
     "nn": "relu, softmax and the like are functions of croton itself; there are no layers",
     "numpy": "functions of arrays are functions of croton itself",
     "pure_callback": "use routine",
