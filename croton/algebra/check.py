@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from croton.algebra.contract import MOST_FACTORS, is_read
+from croton.algebra.contract import MOST_FACTORS, is_read, joins
 from croton.algebra.node import KINDS, RELATIONS, Node, Use, walk
 from croton.dtypes import bool_
 
@@ -45,6 +45,8 @@ def _check_node(node: Node) -> None:
 
 def _check_contract(node: Node) -> None:
     occurrences: dict[int, int] = {}
+    borders = [set(positions) for child, positions, _ in node.args if child.kind == "range" and len(positions) == 2]
+    running = {place for border in borders for place in border if place >= len(node.dims)}
     for child, positions, exponent in node.args:
         _require(exponent != 0, node, "has no factor to the power 0")
         _require(child.dtype in (node.dtype, bool_), node, "has factors of its dtype or guards")
@@ -53,7 +55,8 @@ def _check_contract(node: Node) -> None:
         elif exponent < 0:
             _require(node.dtype.is_float, node, "has negative powers of floats only")
         if child.kind == "contract" and len(child.args) <= MOST_FACTORS and exponent > 0:
-            _require(not is_read(child), node, f"is flat: {child!r} is no sum")
+            apart = joins(child) and not running.isdisjoint(positions)
+            _require(apart or not is_read(child), node, f"is flat: {child!r} is no sum")
         for position in set(positions):
             occurrences[position] = occurrences.get(position, 0) + 1
     pairs = [(child.id, positions) for child, positions, _ in node.args]

@@ -129,6 +129,8 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
     """R1, R2: products inside products are taken apart, equal factors become powers."""
     merged: Factors = {}
     related = negative = signed = False
+    # What is summed up to a border: a running sum, as long as it goes along one axis.
+    running = {label for (node, labels), _ in factors if node.kind == "range" and len(labels) == 2 for label in labels if label in sums}
     work = list(factors)
     while work:
         use, exponent = work.pop()
@@ -139,7 +141,8 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
             args = node.args
             if node.dtype is bool_:
                 exponent = 1
-            if len(args) <= MOST_FACTORS and (exponent > 0 or _plain(node)) and is_read(node):
+            apart = running and not running.isdisjoint(labels) and joins(node)
+            if len(args) <= MOST_FACTORS and (exponent > 0 or _plain(node)) and is_read(node) and not apart:
                 inner = labels
                 if node.sums:
                     fresh = [Label(size) for size in node.sums]
@@ -172,6 +175,12 @@ def _flatten(factors: list[tuple[Use, int]], coef: Coef, sums: set[Label], dtype
     if signed:
         merged = _turned(merged)
     return merged, coef, related
+
+
+def joins(node: Node) -> bool:
+    """Whether a read makes one axis of several, as a reshape does."""
+    rank = len(node.dims)
+    return any(child.kind == "affine" and sum(place >= rank for place in set(positions)) > 1 for child, positions, _ in node.args)
 
 
 def may_not_cancel(node: Node) -> bool:

@@ -14,7 +14,7 @@ from croton.ops.creation import arange
 from croton.ops.indexing import take
 from croton.ops.joining import stack
 from croton.ops.logic import where
-from croton.ops.positions import positions, split, true_count
+from croton.ops.positions import positions, true_count
 from croton.ops.reductions import count_nonzero
 from croton.ops.shape import ravel
 from croton.util.errors import ShapeError
@@ -28,11 +28,10 @@ def nonzero(x: Any, size: Any = None, fill_value: Any = 0) -> tuple[Expr, ...]:
     x = truths(x)
     if x.ndim == 0:
         raise ShapeError("nonzero takes an array with axes, got a number; x.reshape(1) has one")
-    flags = ravel(x)
-    room = true_count(flags) if size is None else size_of(size, "nonzero: size")
-    flat = positions(flags, room)
-    meant = None if size is None else less(arange(room), count_nonzero(flags))
-    return tuple([index if meant is None else where(meant, index, converted(fill_value, int64)) for index in split(flat, x.shape)])
+    room = true_count(x) if size is None else size_of(size, "nonzero: size")
+    found = positions(x, room)
+    meant = None if size is None else less(arange(room), count_nonzero(x))
+    return tuple([index if meant is None else where(meant, index, converted(fill_value, int64)) for index in found])
 
 
 def argwhere(x: Any, size: Any = None, fill_value: Any = 0) -> Expr:
@@ -57,7 +56,7 @@ def compress(condition: Any, x: Any, axis: int | None = None, size: Any = None, 
         raise ShapeError(f"compress: the condition is a vector, got {condition.ndim} axes; ravel it")
     room = true_count(condition) if size is None else size_of(size, "compress: size")
     if size is None:
-        return take(x, positions(condition, room), along)
-    chosen = take(x, positions(condition, room), along, mode="clip")
+        return take(x, positions(condition, room)[0], along)
+    chosen = take(x, positions(condition, room)[0], along, mode="clip")
     meant = expand_dims(less(arange(room), count_nonzero(condition)), tuple(range(1, x.ndim - along)))
     return where(meant, chosen, astype(converted(fill_value, x.dtype), x.dtype))

@@ -87,7 +87,7 @@ def _all(x: Any, equal_nan: bool) -> UniqueAll:
         differs = logical_and(differs, logical_or(equal(ordered, ordered), equal(before, before)))
     begins = logical_or(differs, equal(arange(n), 0))
     count = true_count(begins)
-    first = positions(begins, count)
+    (first,) = positions(begins, count)
     which = subtract(cumsum(begins), 1)
     return UniqueAll(
         take(ordered, first),

@@ -285,13 +285,15 @@ def sorting_samples() -> Iterator[Sample]:
     yield Sample("top_k values", lambda x: sorting.top_k(x, 2)[0], lambda x: np.sort(x)[:, :-3:-1], (a,), smooth=True)
     yield Sample("top_k indices", lambda x: sorting.top_k(x, 3, largest=False)[1], lambda x: np.argsort(x, kind="stable")[:3], (ties,))
     yield Sample("top_k ties", lambda x: sorting.top_k(x, 4)[1], lambda x: np.argsort(-x, kind="stable")[:4], (ties,))
+    flags = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]]) > 0
     for room in (0, 1, 3, 9):
-        yield Sample(
-            f"positions {room}",
-            lambda x, k=room: positions(x > 0, k),
-            lambda x, k=room: np.pad(np.flatnonzero(x > 0), (0, k))[:k],
-            (np.array([-1.0, 2.0, 0.0, 3.0, 4.0]),),
-        )
+        for axis in (0, 1):
+            yield Sample(
+                f"positions {room} {axis}",
+                lambda x, k=room, i=axis: positions(x, k)[i],
+                lambda x, k=room, i=axis: np.pad(np.nonzero(x)[i], (0, k))[:k],
+                (flags,),
+            )
     for side in ("left", "right"):
         search = (np.sort(special), np.array([[-2.0, 0], [np.nan, np.inf]]))
         yield Sample(f"searchsorted {side}", lambda x, v, s=side: sorting.searchsorted(x, v, s), lambda x, v, s=side: np.searchsorted(x, v, s), search)

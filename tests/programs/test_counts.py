@@ -138,3 +138,14 @@ def test_gradients_one_by_one_and_together_are_one_program() -> None:
     apart = cr.function([x, W, b], [cr.grad(cost, W), cr.grad(cost, b)])
     assert together.program.program._replace(structure="") == apart.program.program._replace(structure="")
     assert together.account.kernels == apart.account.kernels
+
+
+def test_running_sums_of_joined_axes_take_one_pass() -> None:
+    x = cr.matrix("x")
+    totals = cr.function([x], cr.cumsum(x))
+    assert totals.flops(x=(200, 100)) < 10 * 200 * 100
+    values = RNG.normal(size=(7, 5))
+    np.testing.assert_allclose(totals(values), np.cumsum(values), rtol=1e-12)
+    for chosen in (x[x > 0], x.ravel()[(x > 0).ravel()], cr.flatnonzero(x > 0)):
+        f = cr.function([x], chosen)
+        assert f.flops(x=(200, 100), count1=10_000) < 100 * 200 * 100
