@@ -85,3 +85,13 @@ def dtype(name: object) -> DType:
         more = "; a shape of several sizes is one argument, as zeros((3, 4))" if isinstance(name, int) else ""
         raise DTypeError(f"no arrays of dtype {name!r}; the dtypes are {known}{more}")
     return found
+
+
+def unit(reduction: str, kind: DType) -> bool | int | float:
+    """The value that leaves every other unchanged under sum, prod, max, min, any or all, and that the reduction of nothing has."""
+    if reduction in ("max", "min"):
+        if kind.is_float:
+            return float("-inf") if reduction == "max" else float("inf")
+        limits = np.iinfo(kind.numpy)
+        return int(limits.min) if reduction == "max" else int(limits.max)
+    return {"sum": 0, "prod": 1, "any": False, "all": True}[reduction]

@@ -15,7 +15,7 @@ from croton.algebra.coefficient import multiply, of_number, of_size, power
 from croton.algebra.constant import zero
 from croton.algebra.mapping import map_
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
-from croton.algebra.relation import Row, row_of
+from croton.algebra.relation import Row, at_least_zero, row_of
 from croton.algebra.rows import determined, is_unit, radix
 from croton.algebra.seal import seal, seal_unordered
 from croton.algebra.system import System
@@ -79,8 +79,12 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
                     readers.setdefault(label, []).append(key)
         if len(readers) < len(sums):
             for label in sums:
-                if label not in readers:
+                if label in readers:
+                    continue
+                if dtype is not bool_ or label.size == 0:
                     coef = multiply(coef, of_size(label.size))
+                elif not isinstance(label.size, int):
+                    merged[at_least_zero({}, label.size - 1)] = 1
             sums = set(readers)
             if coef.number == 0:
                 return zero(dtype)

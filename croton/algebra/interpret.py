@@ -15,7 +15,7 @@ from croton.algebra import scalar
 from croton.algebra.constant import array_of
 from croton.algebra.loop import open_loop, part_of, results_of
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use, walk
-from croton.dtypes import DType, bool_
+from croton.dtypes import DType, bool_, unit
 from croton.sizes import Size, evaluate
 
 Array = np.ndarray
@@ -162,7 +162,7 @@ class _Meaning:
             return np.asarray(rows.all(axis=-1))
         if function == "lse":
             return np.asarray(_logsumexp(rows))
-        limit = _unit(function, node.dtype)
+        limit = node.dtype.numpy.type(unit(function, node.dtype))
         return (np.max if function == "max" else np.min)(rows, axis=-1, initial=limit)
 
     def _arg(self, node: Node, args: list[Array]) -> Array:
@@ -277,13 +277,6 @@ def _power(array: Array, exponent: int) -> Array:
     if exponent > 0:
         return np.power(array, np.array(exponent, array.dtype))
     return 1 / np.power(array, np.array(-exponent, array.dtype)) if exponent != -1 else 1 / array
-
-
-def _unit(function: str, dtype: DType) -> Any:
-    if dtype.is_float:
-        return dtype.numpy.type(-np.inf if function == "max" else np.inf)
-    limits = np.iinfo(dtype.numpy)
-    return dtype.numpy.type(limits.min if function == "max" else limits.max)
 
 
 def _logsumexp(rows: Array) -> Array:

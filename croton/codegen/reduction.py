@@ -7,8 +7,7 @@ added to float64 ones. So the rounding error of a sum does not grow with its len
 from __future__ import annotations
 
 from croton.codegen.builder import Builder, element
-from croton.dtypes import DType
-from croton.kernel.functions import unit
+from croton.dtypes import DType, unit
 
 BLOCK = 32
 """Additions into one float32 lane before it is emptied into a float64 one."""

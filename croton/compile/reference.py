@@ -65,6 +65,10 @@ class _Environment:
                 raise ArgumentError(f"no value for {node!r}, which the result depends on; give it in the mapping", node.line)
             self.arrays[node] = array
             self._bind(node, array)
+        for node, value in values.items():
+            # perhaps only its sizes are read
+            if node not in self.arrays:
+                self._bind(node, as_argument(value, node.type, repr(node.name or "without a name")))
 
     def _bind(self, node: Expr, array: np.ndarray) -> None:
         for size, extent in zip(node.shape, array.shape):

@@ -93,16 +93,6 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 
-def unit(op: str, dtype: DType) -> bool | int | float:
-    """The value that leaves every other unchanged under the reduction."""
-    if op in ("max", "min"):
-        if dtype.is_float:
-            return float("-inf") if op == "max" else float("inf")
-        limits = np.iinfo(dtype.numpy)
-        return int(limits.min) if op == "max" else int(limits.max)
-    return {"sum": 0, "prod": 1, "any": False, "all": True}[op]
-
-
 def evaluate(name: str, dtype: DType, *values: Any) -> Any:
     """NumPy's value of a function on arrays or scalars of the right dtypes; infinities and NaN are values, not warnings."""
     with np.errstate(all="ignore"):

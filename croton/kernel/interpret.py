@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from croton.dtypes import DType, bool_, float32
-from croton.kernel.functions import evaluate, unit
+from croton.dtypes import DType, bool_, float32, unit
+from croton.kernel.functions import evaluate
 from croton.kernel.language import Acc, Atom, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update
 from croton.kernel.parallelise import AFTER, parallel_loop
 from croton.kernel.print import statement_text

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from croton.dtypes import bool_, uint8
+from croton.dtypes import bool_, uint8, unit
 from croton.expr.expr import Constant, Expr
 from croton.ops.arguments import axis_of, count_of
 from croton.ops.arithmetic import add, divide, maximum, minimum, multiply, subtract
@@ -23,7 +23,7 @@ from croton.ops.creation import arange
 from croton.ops.indexing import Plan, place, plan, read_plan
 from croton.ops.logic import logical_and, logical_or, where
 from croton.ops.masked import MaskedPlace
-from croton.ops.selection import SCATTER, SCATTER_MAX, SCATTER_MIN, SCATTER_PROD, gather, in_mode, index_of, scatter, unit
+from croton.ops.selection import SCATTER, SCATTER_MAX, SCATTER_MIN, SCATTER_PROD, gather, in_mode, index_of, scatter
 from croton.ops.shape import reshape
 from croton.sizes import Size
 from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError

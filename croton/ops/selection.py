@@ -14,8 +14,8 @@ from croton.algebra import Label, Operand, Use, add, align, contract, of_size, r
 from croton.algebra import constant as algebra_constant
 from croton.algebra.constant import array_of, scalar_value
 from croton.algebra.node import Node
-from croton.dtypes import DType, int64
 from croton.dtypes import dtype as dtype_of
+from croton.dtypes import int64, unit
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
@@ -165,16 +165,6 @@ SCATTER = Op("scatter", _scatter_infer, _scatter_meaning, _scatter_reference, Tr
 
 
 # Scatter with max, min or prod: where several updates meet they are reduced, where there is none the unit stands.
-
-
-def unit(function: str, kind: DType) -> bool | int | float:
-    """The value that max, min or prod of nothing has."""
-    if function == "prod":
-        return 1
-    if kind.is_float:
-        return -np.inf if function == "max" else np.inf
-    limits = np.iinfo(kind.numpy)
-    return int(limits.min if function == "max" else limits.max)
 
 
 def _of_equal(function: str, value: Use, selects: list[tuple[Use, int]], places: Sequence[Label], out: Sequence[Label]) -> Use:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from croton.algebra import Label, Operand
-from croton.dtypes import float64
+from croton.dtypes import float64, unit
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero
@@ -23,7 +23,6 @@ from croton.ops.linalg import einsum
 from croton.ops.reading import read
 from croton.ops.reductions import max as max_
 from croton.ops.reductions import sum as sum_
-from croton.ops.selection import unit
 from croton.ops.shape import reshape
 from croton.sizes import Size
 from croton.util.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError

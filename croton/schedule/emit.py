@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from croton.dtypes import DType
-from croton.kernel.functions import unit
+from croton.dtypes import DType, unit
 from croton.kernel.language import Acc, Atom, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
 from croton.kernel.parallelise import marked_parallel
 from croton.schedule.collapse import merged_places

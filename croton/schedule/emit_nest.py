@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from croton.kernel.functions import unit
+from croton.dtypes import unit
 from croton.kernel.language import Acc, Const, For, Index, Kernel, Lanes, Stmt, Store, Update, Var
 from croton.kernel.parallelise import marked_parallel
 from croton.schedule.emit import Emitted, GroupEmitter

@@ -14,8 +14,7 @@ from croton.algebra.constant import number_of
 from croton.algebra.node import ONE, Coef, Node, intern
 from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
-from croton.dtypes import DType, bool_, int64
-from croton.kernel.functions import unit
+from croton.dtypes import DType, bool_, int64, unit
 from croton.schedule.draft import Draft
 from croton.schedule.factors import multiplied
 from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value

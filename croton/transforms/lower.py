@@ -114,7 +114,8 @@ class _Lowering:
                 self.operands[node] = self.lane(node) if node.op is LANE else self.collect(node)
             else:
                 inputs = [self.operands[x] for x in node.inputs]
-                self.operands[node] = node.op.meaning(inputs, self.params(node.params))
+                operand = node.op.meaning(inputs, self.params(node.params))
+                self.operands[node] = _narrowed(operand, node.shape) if node.constraints else operand
             if node in self.anchored:
                 self.operands[node] = self.anchor(node, self.operands[node])
 
@@ -169,6 +170,17 @@ class _Lowering:
         return params
 
 
+def _narrowed(operand: Operand, shape: Sequence[Size]) -> Operand:
+    """An operand without the axes whose sizes are only checked to be 1, where its type says 1: what stretches has no axis."""
+    single = [label for label, size in zip(operand.axes, shape) if size == 1 and label.size != 1]
+    if not single:
+        return operand
+    kept = [label for label in operand.axes if label not in single]
+    factors = [(operand.use, 1), *[(algebra.affine({label: 1}), 1) for label in single]]
+    use = algebra.contract(kept, factors, summed=single, dtype=operand.dtype)
+    return Operand(tuple(Label(1) if label in single else label for label in operand.axes), use)
+
+
 class _Question:
     """Requests about the same outputs, lowered so that their variables are nodes, in stable form."""
 
@@ -180,11 +192,13 @@ class _Question:
         variables = [node.inputs[-1] for node in self.members]
         hidden = [w for w in variables if (w.inputs or isinstance(w, Constant)) and w not in lowering.anchored]
         context = lowering.within(outputs, hidden) if hidden else lowering
-        self.variables = [context.operands[w] if w in context.operands else lowering.operands[w] for w in variables]
         operands = [context.operands[x] for x in outputs]
-        uses = stabilise([operand.use for operand in operands + self.variables])
-        self.outputs = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
-        self.wrt = [use.node for use in uses[len(operands) :]]
+        operands += [context.operands[w] if w in context.operands else lowering.operands[w] for w in variables]
+        uses = stabilise([operand.use for operand in operands])
+        # A value in stable form may be a node with its axes in another order.
+        stable = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
+        self.outputs, self.variables = stable[: len(outputs)], stable[len(outputs) :]
+        self.wrt = [variable.use.node for variable in self.variables]
         anchors = [node for w, node in zip(variables, self.wrt) if w not in lowering.anchored and node.kind == "map"]
         self.anchors = frozenset([*anchors, *(context.spread[w] for w in hidden if w in context.spread)])
 

@@ -21,6 +21,8 @@ def trial(seed: int) -> tuple[str, str]:
     program = generate(seed)
     try:
         return check(program, seed), ""
+    except MemoryError:
+        return "too large for the reference", ""
     except Exception as error:
         kind = _kind(error)
 

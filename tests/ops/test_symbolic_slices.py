@@ -9,6 +9,7 @@ import pytest
 
 import croton as cr
 from croton.sizes import Size, evaluate
+from croton.util.errors import ShapeError
 
 X, Y = cr.vector("x"), cr.vector("y")
 N, K = X.shape[0], Y.shape[0]
@@ -127,3 +128,14 @@ def test_softmax_of_nothing_is_nothing() -> None:
     x = cr.matrix("x")
     for function in (cr.softmax, cr.log_softmax):
         assert cr.function([x], function(x, 1))(np.ones((2, 0))).shape == (2, 0)
+
+
+def test_an_axis_that_is_only_checked_to_have_one_element_stretches() -> None:
+    x, y = cr.tensor("x", (2, None)), cr.tensor("y", (5, 2))
+    joined = cr.concatenate([x[:, :2:-2], cr.ones((1, 1))])  # the size of the first has to be 1
+    total = joined.sum(axis=0) + y
+    assert total.shape == (5, 2)
+    a, b = np.arange(8.0).reshape(2, 4), np.arange(10.0).reshape(5, 2)
+    np.testing.assert_array_equal(cr.function([x, y], total)(a, b), a[:, :2:-2].sum() + 1 + b)
+    with pytest.raises(ShapeError):
+        cr.function([x, y], total)(np.zeros((2, 6)), b)

@@ -51,3 +51,18 @@ def test_the_reference_refuses_an_extreme_of_nothing_in_a_mapped_function():
     largest = cr.vmap(lambda row: row.max())(x)
     with pytest.raises(ShapeError, match="must be at least 0"):
         cr.reference.evaluate(largest, {x: np.zeros((3, 0))})
+
+
+def test_extremes_of_what_is_scattered_by_no_index_at_all():
+    x, i = cr.vector("x"), cr.matrix("i", dtype="int32")
+    placed = x.at[(i - i) ** 2].max(cr.take(x, (i - i) ** 2) * 2 + 1)  # the index is 0 without being read
+    values = np.array([0.5, -1.0])
+    assert both(placed, {x: values, i: np.zeros((0, 2), "int32")}).tolist() == [0.5, -1.0]
+    assert both(placed, {x: values, i: np.zeros((1, 2), "int32")}).tolist() == [2.0, -1.0]
+
+
+def test_whether_anything_is_there_depends_on_the_size_alone():
+    n = cr.vector("n")
+    there = cr.zeros((2,)).at[cr.zeros_like(n, dtype="int64")].max(cr.ones_like(n))
+    assert both(there, {n: np.ones(0)}).tolist() == [0.0, 0.0]
+    assert both(there, {n: np.ones(3)}).tolist() == [1.0, 0.0]

@@ -150,3 +150,16 @@ def test_elements_of_a_value_that_is_the_same_along_an_axis_are_variables_of_the
         w = w - 0.1 * cr.grad(((w - x) ** 2).sum(), w)
         by_hand = by_hand - 0.2 * (by_hand - values[x])
     np.testing.assert_allclose(w.eval(values), by_hand)
+
+
+def test_the_variable_may_have_its_axes_in_another_order_in_stable_form() -> None:
+    x = cr.tensor("x", (4, 3))
+    slopes = cr.grad(cr.logsumexp(cr.cummax(x, axis=0)), x)
+    again = cr.grad((slopes**3).mean(), slopes)
+    twice = cr.grad((again * again).sum() + again.sum(), slopes)
+    values = np.array([[0.0, 2.0, -1.0], [1.0, 2.0, 0.0], [1.0, -3.0, 0.0], [0.5, 3.0, 1.0]])
+    first = cr.reference.evaluate(slopes, {x: values})
+    # again = s^2 / 4, so the sum of again^2 + again has the slope s^3 / 4 + s / 2
+    found = cr.function([x], twice)(values)
+    assert found.shape == (4, 3)
+    np.testing.assert_allclose(found, first**3 / 4 + first / 2, rtol=1e-12)
