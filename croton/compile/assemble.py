@@ -22,6 +22,7 @@ from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
 from croton.runtime.calls.loop import Advance, Begin, Loop, Rotate
 from croton.runtime.calls.routine import Lent, Routine
+from croton.runtime.few import FEWEST, MOST
 from croton.runtime.program import Array, Output, Program, Shared, SizeCheck, SizeOperation, Update, View
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
 from croton.schedule.product import Matrix
@@ -451,8 +452,9 @@ class _Calls:
             left_transposed, right_transposed = not right_transposed, not left_transposed
             batch = [(count, second, first, third) for count, first, second, third in batch]
         number, powers = _scale(call.alpha)
+        dtype = self.plan.values[call.out].dtype.name
         return Gemm(
-            self.plan.values[call.out].dtype.name,
+            dtype,
             left_transposed,
             right_transposed,
             index(m),
@@ -468,10 +470,15 @@ class _Calls:
             tuple([Power(index(size), exponent) for size, exponent in powers]),
             float(call.beta),
             tuple([Axis(*map(index, axis)) for axis in batch]),
-            "packed" if call.packed >= 0 else "symmetric" if shape.symmetric else "",
+            "packed" if call.packed >= 0 else "symmetric" if shape.symmetric else f"few {dtype}" if _may_be_few(m) else "",
             self.pointer_to(("slot", call.packed)) if call.packed >= 0 else -1,
             self.counter if call.packed >= 0 else -1,
         )
+
+
+def _may_be_few(rows: Size) -> bool:
+    """Whether a product may have so few rows that our own routine does it; it looks again when it is called."""
+    return not isinstance(rows, int) or FEWEST <= rows <= MOST
 
 
 def _leading(matrix: Matrix) -> tuple[Size, bool]:

@@ -73,11 +73,11 @@ class Assembler:
 
     # Memory
 
-    def variable(self, kind: str, start: str | int | None = None) -> str:
+    def variable(self, kind: str, start: str | int | None = None, align: int = 16) -> str:
         """A stack slot of the function, set to `start` here."""
         self._count += 1
         name = f"%m{self._count}"
-        self._slots.append(f"  {name} = alloca {kind}, align 16")
+        self._slots.append(f"  {name} = alloca {kind}, align {align}")
         if start is not None:
             self.set(name, start, kind)
         return name

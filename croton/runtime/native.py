@@ -4,9 +4,10 @@ every function needs, and the routines of rarer products, which are made when th
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import NamedTuple
 
-from croton.runtime import blas, engine, entry, layout, objectcache, packed, pool, product, select, slots, symmetric
+from croton.runtime import blas, engine, entry, few, layout, objectcache, packed, pool, product, select, slots, symmetric
 from croton.runtime.once import once
 
 
@@ -49,7 +50,7 @@ def native() -> Native:
     _add_symbols()
     code = _load(text())
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
-    for name in ("croton_parallel", "croton_gemm_piece"):
+    for name in ("croton_parallel", "croton_gemm_piece", "croton_library_part"):
         engine.add_symbol(name, code.address(name))
     names = ("croton_entry", "croton_select", "croton_traverse", "croton_clear", "croton_deallocate")
     return Native(*(code.address(name) for name in names))
@@ -67,9 +68,18 @@ def _packed() -> int:
     return _load(packed.text()).address("croton_packed")
 
 
-_OWN = {"symmetric": _symmetric, "packed": _packed}
+def _few(kind: str) -> Callable[[], int]:
+    @once
+    def address() -> int:
+        native()
+        return _load(few.text(kind)).address("croton_few_part") if few.suits() else 0
+
+    return address
+
+
+_OWN = {"few float32": _few("float"), "few float64": _few("double"), "symmetric": _symmetric, "packed": _packed}
 
 
 def own(name: str) -> int:
-    """The address of the routine for "symmetric" or "packed" products."""
+    """The address of the routine for "few float32", "few float64", "symmetric" or "packed" products; 0 where the library is better on this processor."""
     return _OWN[name]()

@@ -18,7 +18,7 @@ VECTORS = 2
 """Vectors in a row of a panel."""
 
 
-def _registers() -> tuple[int, int]:
+def registers() -> tuple[int, int]:
     """Bytes in a vector, and how many rows of a tile stay in registers."""
     features = host()[2].split(",")
     if "+avx512f" in features:
@@ -26,13 +26,18 @@ def _registers() -> tuple[int, int]:
     return (32, 4) if "+avx" in features else (16, 4)
 
 
-def _tile(kind: str, rows: int) -> str:
-    """c[rows, :count] = alpha * a @ panel + beta * c. With `beta` 0 what is in c is not looked at."""
-    lanes = _registers()[0] // (4 if kind == "float" else 8)
+def width_of(kind: str) -> int:
+    """The columns of a panel."""
+    return VECTORS * registers()[0] // _WIDTH[kind]
+
+
+def tile(kind: str, rows: int) -> str:
+    """c[rows, :count] = alpha * a @ panel + beta * c, where rows of the panel lie `b_row` apart. With `beta` 0 what is in c is not looked at."""
+    lanes = registers()[0] // (4 if kind == "float" else 8)
     vector, mask = f"<{lanes} x {kind}>", f"<{lanes} x i1>"
     splat = f"<{lanes} x i32> zeroinitializer"
     places = [(row, part) for row in range(rows) for part in range(VECTORS)]
-    pointers = "ptr %a, i64 %a_row, i64 %a_column, ptr %b, i64 %k, ptr %c, i64 %ldc"
+    pointers = "ptr %a, i64 %a_row, i64 %a_column, ptr %b, i64 %b_row, i64 %k, ptr %c, i64 %ldc"
     masked, width = f"v{lanes}{_SHORT[kind]}.p0", _WIDTH[kind]
     lines = [
         f"define internal void @croton_tile_{rows}_{kind}({pointers}, {kind} %alpha, {kind} %beta, i64 %count) {{",
@@ -47,7 +52,7 @@ def _tile(kind: str, rows: int) -> str:
         *[f"  %s{row}_{part} = phi {vector} [ zeroinitializer, %entry ], [ %n{row}_{part}, %step ]" for row, part in places],
     ]
     for part in range(VECTORS):
-        lines += [f"  %bp{part} = getelementptr {vector}, ptr %b_at, i64 {part}", f"  %b{part} = load {vector}, ptr %bp{part}, align {lanes}"]
+        lines += [f"  %bp{part} = getelementptr {vector}, ptr %b_at, i64 {part}", f"  %b{part} = load {vector}, ptr %bp{part}, align {_WIDTH[kind]}"]
     for row in range(rows):
         lines += [
             f"  %ap{row} = getelementptr {kind}, ptr %a_at, i64 %row{row}",
@@ -61,7 +66,7 @@ def _tile(kind: str, rows: int) -> str:
     lines += [
         "  %next = add i64 %at, 1",
         f"  %a_next = getelementptr {kind}, ptr %a_at, i64 %a_column",
-        f"  %b_next = getelementptr {vector}, ptr %b_at, i64 {VECTORS}",
+        f"  %b_next = getelementptr {kind}, ptr %b_at, i64 %b_row",
         "  %more = icmp slt i64 %next, %k",
         "  br i1 %more, label %step, label %done",
         "done:",
@@ -97,10 +102,11 @@ def _tile(kind: str, rows: int) -> str:
     return "\n".join([*lines, "  ret void", "}"])
 
 
-def _declarations() -> str:
+def declarations() -> str:
+    """What tiles call."""
     lines = []
     for kind in TYPES:
-        lanes = _registers()[0] // _WIDTH[kind]
+        lanes = registers()[0] // _WIDTH[kind]
         vector, mask, name = f"<{lanes} x {kind}>", f"<{lanes} x i1>", f"v{lanes}{_SHORT[kind]}"
         lines += [
             f"declare {vector} @llvm.fma.{name}({vector}, {vector}, {vector})",
@@ -113,7 +119,7 @@ def _declarations() -> str:
 def _pack(kind: str) -> str:
     """Rearrange b[k, n], whose elements lie `row` and `column` apart, into panels."""
     a = Assembler(f"internal void @croton_pack_{kind}(ptr %b, i64 %row, i64 %column, i64 %k, i64 %n, ptr %panels)")
-    width = VECTORS * _registers()[0] // _WIDTH[kind]
+    width = width_of(kind)
     with a.loop(a.value(f"sdiv i64 {a.add('%n', width - 1)}, {width}")) as panel:
         first = a.multiply(panel, width)
         with a.loop("%k") as step:
@@ -131,7 +137,7 @@ def _pack(kind: str) -> str:
 def _panels(kind: str) -> str:
     """The product with the panels [low, high)."""
     a = Assembler(f"internal void @croton_panels_{kind}(ptr %context, i64 %low, i64 %high)")
-    width, most = VECTORS * _registers()[0] // _WIDTH[kind], _registers()[1]
+    width, most = width_of(kind), registers()[1]
     transposed = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
     lda, m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "m", "n", "k", "ldc"))
     a_row, a_column = a.choose(transposed, 1, lda), a.choose(transposed, lda, 1)
@@ -146,18 +152,18 @@ def _panels(kind: str) -> str:
         count = a.smaller(a.subtract(n, first), width)
         b = a.at(panels, a.multiply(a.multiply(panel, k), width), kind)
 
-        def tile(rows: int, row: str, first: str = first, count: str = count, b: str = b) -> None:
+        def tiles(rows: int, row: str, first: str = first, count: str = count, b: str = b) -> None:
             here = a.at(left, a.multiply(row, a_row), kind)
             there = a.at(out, a.add(a.multiply(row, ldc), first), kind)
-            numbers = f"ptr {here}, i64 {a_row}, i64 {a_column}, ptr {b}, i64 {k}, ptr {there}, i64 {ldc}"
+            numbers = f"ptr {here}, i64 {a_row}, i64 {a_column}, ptr {b}, i64 {width}, i64 {k}, ptr {there}, i64 {ldc}"
             a.do(f"call void @croton_tile_{rows}_{kind}({numbers}, {', '.join(scales)}, i64 {count})")
 
         with a.loop(a.value(f"sdiv i64 {m}, {most}")) as block:
-            tile(most, a.multiply(block, most))
+            tiles(most, a.multiply(block, most))
         rows = most // 2
         while rows:
             with a.when(a.compare("ne", a.value(f"and i64 {m}, {rows}"), 0)):
-                tile(rows, a.value(f"and i64 {m}, {-2 * rows}"))
+                tiles(rows, a.value(f"and i64 {m}, {-2 * rows}"))
             rows //= 2
     a.do("ret void")
     return a.text()
@@ -169,7 +175,7 @@ def _part() -> str:
     n, kind = a.load("%context", WORD["n"]), a.load("%context", WORD["type"])
 
     def emit(type_: str) -> None:
-        width = VECTORS * _registers()[0] // _WIDTH[type_]
+        width = width_of(type_)
         panels = a.value(f"sdiv i64 {a.add(n, width - 1)}, {width}")
         each = a.value(f"sdiv i64 {a.add(panels, a.subtract('%parts', 1))}, %parts")
         low = a.smaller(a.multiply(each, "%part"), panels)
@@ -208,11 +214,11 @@ def _product() -> str:
 
 def text() -> str:
     """`croton_packed`, and what it calls beside `croton_parallel`."""
-    parts = [_declarations(), "declare void @croton_parallel(ptr, ptr, i64)"]
+    parts = [declarations(), "declare void @croton_parallel(ptr, ptr, i64)"]
     for kind in TYPES:
-        rows = _registers()[1]
+        rows = registers()[1]
         while rows:
-            parts.append(_tile(kind, rows))
+            parts.append(tile(kind, rows))
             rows //= 2
         parts += [_pack(kind), _panels(kind)]
     return "\n".join([*parts, _part(), _product()])

@@ -10,10 +10,10 @@ from croton.runtime.assembler import Assembler
 
 _GEMM_WORDS = (
     *("type", "a_transposed", "b_transposed", "m", "n", "k", "alpha", "beta", "a", "lda", "b", "ldb", "c", "ldc"),
-    *("symmetric", "total", "packed", "axes"),
+    *("routine", "total", "packed", "axes"),
 )
 WORD = {name: number for number, name in enumerate(_GEMM_WORDS)}
-"""The position of each word of a GEMM's context; `symmetric` is the address of the routine for symmetric products, or 0.
+"""The position of each word of a GEMM's context; `routine` is the address of our own routine for a part of it, or 0.
 After these words come (count, strides of a, b, c) of each batch axis."""
 
 AXES = len(_GEMM_WORDS)
@@ -63,7 +63,7 @@ def piece(routine: str, bounds: str, linkage: str = "") -> str:
     """One library call: the rows and columns within the bounds of the product of the matrices at a, b, c; of gemmt the upper triangle."""
     triangle = routine == "gemmt"
     a = Assembler(f"{linkage}void @croton_{routine}_piece(ptr %context, ptr %a, ptr %b, ptr %c, {bounds})")
-    word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "symmetric", "total", "axes")}
+    word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "routine", "total", "axes")}
     column, column_end = ("%row", "%row_end") if triangle else ("%column", "%column_end")
     rows, columns = a.subtract("%row_end", "%row"), a.subtract(column_end, column)
     empty = a.value(f"or i1 {a.compare('sle', rows, 0)}, {a.compare('sle', columns, 0)}")
@@ -104,18 +104,11 @@ def piece(routine: str, bounds: str, linkage: str = "") -> str:
     return a.text()
 
 
-def _part() -> str:
-    """A thread's part of the product of the matrices at a, b, c."""
-    a = Assembler("internal void @croton_product_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+def _library_part() -> str:
+    """A thread's part of the product of the matrices at a, b, c: some of the rows, or of the columns where there are more of those."""
+    a = Assembler("void @croton_library_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
     m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
-    symmetric, ordinary, tall, wide = (a.label() for _ in range(4))
-    halves = a.load("%context", WORD["symmetric"], "ptr")
-    a.fork(a.compare("ne", halves, "null", "ptr"), symmetric, ordinary)
-    a.begin(symmetric)
-    a.do(f"call void {halves}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
-    a.do("ret void")
-    a.begin(ordinary)
-    # some of the rows, or of the columns where there are more of those
+    tall, wide = a.label(), a.label()
     a.fork(a.compare("sge", m, n), tall, wide)
     a.begin(tall)
     low, high = share(a, m, ROW_GRAIN)
@@ -124,6 +117,21 @@ def _part() -> str:
     a.begin(wide)
     low, high = share(a, n, ROW_GRAIN)
     a.do(f"call void @croton_gemm_piece(ptr %context, ptr %a, ptr %b, ptr %c, i64 0, i64 {m}, i64 {low}, i64 {high})")
+    a.do("ret void")
+    return a.text()
+
+
+def _part() -> str:
+    """A thread's part of the product of the matrices at a, b, c, by the library or our own routine."""
+    a = Assembler("internal void @croton_product_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+    own, library = a.label(), a.label()
+    routine = a.load("%context", WORD["routine"], "ptr")
+    a.fork(a.compare("ne", routine, "null", "ptr"), own, library)
+    a.begin(own)
+    a.do(f"call void {routine}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+    a.do("ret void")
+    a.begin(library)
+    a.do("call void @croton_library_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
     a.do("ret void")
     return a.text()
 
@@ -210,4 +218,4 @@ def _gemm() -> str:
 def text() -> str:
     """The products as LLVM IR; the pool's text has to be in the same module."""
     block = "i64 %row, i64 %row_end, i64 %column, i64 %column_end"
-    return "\n".join((DECLARATIONS, piece("gemm", block), _part(), _inside_part(), _place(), _batch_part(), _gemm()))
+    return "\n".join((DECLARATIONS, piece("gemm", block), _library_part(), _part(), _inside_part(), _place(), _batch_part(), _gemm()))

@@ -56,7 +56,7 @@ def encode(
     own: Callable[[str], int] = _not_loaded,
 ) -> np.ndarray:
     """The stream of a program whose kernels lie at these addresses, whose shared variables are these lists of one array,
-    whose routines are these, and whose symmetric and packed products are done by the routines that `own` knows by these words.
+    whose routines are these, and whose products are done, where they name one, by the routines that `own` knows by these words.
 
     The stream holds addresses: the lists and routines have to live as long as it does.
     """

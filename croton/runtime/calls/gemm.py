@@ -43,9 +43,10 @@ class Gemm(NamedTuple):
     """C[m,n] = alpha * prod(S[i] ** e for i, e in powers) * A[m,k] @ B[k,n] + beta * C, row-major, each `ld*` the distance of
     rows in elements, for all members of a batch.
 
-    `a_transposed` says that A is stored as [k,m]. `own` names a routine of our own: a "symmetric" one computes half of each product and copies the
-    other half; then m is n and beta 0. A "packed" one is for a loop whose steps S[counter] counts, where B is the same in all of them and there are
-    no batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements with n rounded up to a multiple of 32.
+    `a_transposed` says that A is stored as [k,m]. `own` names a routine of our own: "few float32" and "few float64" are for products whose rows may be
+    few, by dtype. A "symmetric" one computes half of each product and copies the other half; then m is n and beta 0. A "packed" one is for a loop
+    whose steps S[counter] counts, where B is the same in all of them and there are no batch axes: in the first step B is rearranged into the memory
+    at P[packed], which holds k * n elements with n rounded up to a multiple of 32.
     """
 
     dtype: RealName
@@ -70,7 +71,7 @@ class Gemm(NamedTuple):
 
 
 def _check(scope: Scope, call: Gemm) -> None:
-    scope.demand(call.own in ("", "symmetric", "packed"), f"there is no routine for {call.own!r} products")
+    scope.demand(call.own in ("", f"few {call.dtype}", "symmetric", "packed"), f"there is no routine for {call.own!r} products")
     if call.own == "symmetric":
         scope.demand(call.m == call.n and not call.beta, f"a symmetric product has equal sides and adds to nothing, got {call!r}")
     if call.own == "packed":
@@ -122,7 +123,7 @@ def _emit(emission: Emission, record: Record) -> None:
     context = a.variable(f"[{product.AXES + 4 * MAXIMUM_BATCH_AXES} x i64]")
     words = {name: record[name] for name in ("a_transposed", "b_transposed", *_SIZES, "beta")}
     words |= {name: a.integer(record[name]) for name in "abc"}
-    words |= {"type": record["dtype"], "alpha": _scale(record), "symmetric": record["own"], "axes": record.count("batch")}
+    words |= {"type": record["dtype"], "alpha": _scale(record), "routine": record["own"], "axes": record.count("batch")}
     largest = words["m"]
     for name in _SIZES[1:]:
         largest = a.larger(largest, words[name])
