@@ -12,8 +12,11 @@ from croton.runtime.calls.record import Record
 from croton.runtime.calls.run import Run
 from croton.runtime.calls.scope import Scope
 
-PARTS = 8
-"""The parts of a kernel's loop for each thread."""
+PARTS = 4
+"""The parts of a kernel's loop for each thread: half of its share, then a quarter, and so on, the last two as large. So most of the loop goes through
+memory without a break, and little is left for a thread that comes late."""
+TOGETHER = 4
+"""Where parts are long they begin at multiples of this, so that rows which a kernel takes together stay together."""
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
@@ -88,9 +91,22 @@ def kernel_part() -> str:
     a = Assembler("internal void @croton_kernel_part(ptr %context, i64 %part, i64 %parts)")
     function, pointers, sizes, record, count, grain = (a.load("%context", index) for index in range(6))
     grains = a.value(f"sdiv i64 {a.add(count, a.subtract(grain, 1))}, {grain}")
-    each = a.multiply(a.value(f"sdiv i64 {a.add(grains, a.subtract('%parts', 1))}, %parts"), grain)
-    low = a.smaller(a.multiply(each, "%part"), count)
-    high = a.smaller(a.add(low, each), count)
+    threads = a.larger(a.value(f"sdiv i64 %parts, {PARTS}"), 1)
+    smallest = 1 << PARTS - 1
+    all_ = a.multiply(threads, smallest)
+    cut = a.choose(a.compare("sge", grains, a.multiply(all_, 2 * TOGETHER)), -TOGETHER, -1)
+
+    def begins(part: str) -> str:
+        level, within = (a.value(f"{operation} i64 {part}, {threads}") for operation in ("sdiv", "srem"))
+        left = a.value(f"lshr i64 {smallest}, {level}")
+        width = a.subtract(left, a.value(f"lshr i64 {left}, 1"))
+        share = a.add(a.multiply(a.subtract(smallest, left), threads), a.multiply(width, within))
+        place = a.value(f"sdiv i64 {a.multiply(grains, share)}, {all_}")
+        return a.smaller(a.multiply(a.value(f"and i64 {place}, {cut}"), grain), count)
+
+    following = a.add("%part", 1)
+    low = begins("%part")
+    high = a.choose(a.compare("eq", following, "%parts"), count, begins(following))
     with a.when(a.compare("slt", low, high)):
         tables = ", ".join(f"ptr {a.pointer(word)}" for word in (pointers, sizes, record))
         a.do(f"call void {a.pointer(function)}({tables}, i64 {low}, i64 {high})")
