@@ -9,6 +9,7 @@ no answer raises `numpy.linalg.LinAlgError` in the call. Products are functions 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -232,3 +233,11 @@ _CHOLESKY = routine(np.linalg.cholesky, lambda x: x, vjp=_cholesky_vjp, name="ch
 _DET = routine(lambda x: np.asarray(np.linalg.det(x))[..., None], lambda x: sum_(x, (-2, -1))[..., None], vjp=_det_vjp, name="det")
 _SLOGDET = routine(_packed_slogdet, lambda x: stack([sum_(x, (-2, -1))] * 2, -1), vjp=_slogdet_vjp, name="slogdet")
 _EIGH = routine(_packed_eigh, lambda x: concatenate([x, expand_dims(sum_(x, -2), -2)], -2), vjp=_eigh_vjp, name="eigh")
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(
+        f"croton.linalg has no {name!r}; it has {', '.join(__all__)}. Call NumPy's others by routine, with a vjp for derivatives",
+        name=name,
+        obj=sys.modules[__name__],
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 
 import croton as cr
@@ -85,3 +86,31 @@ def test_dtypes_tell_of_themselves() -> None:
     assert cr.isdtype(cr.int8, (cr.int8, "bool")) and not cr.isdtype(cr.int8, cr.int16) and cr.isdtype("bool", ("bool", "numeric"))
     assert cr.can_cast("int8", "int16") and not cr.can_cast(cr.vector("x"), "float32")
     assert cr.broadcast_shapes((3, 1), (4,)) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "space, name, words", [(cr.random, "PRNGKey", "use key"), (cr.random, "nothing", "croton.random has no 'nothing'"), (cr.linalg, "svd", "by routine")]
+)
+def test_a_wrong_name_of_a_part_does_too(space, name: str, words: str) -> None:
+    with pytest.raises(AttributeError, match=words):
+        getattr(space, name)
+
+
+def test_calls_as_other_libraries_have_them_say_what_to_write() -> None:
+    x, i = cr.vector("x"), cr.scalar("i", dtype="int64")
+    f = cr.function([x], x * 2)
+    table = [1.0, 2.0]
+    for wrong, words in (
+        (lambda: cr.random.randint(cr.random.key(0), (2,), 0, 5), "bounds come before the shape"),
+        (lambda: cr.cond(i > 0, x, -x), r"where\(p, x, y\)"),
+        (lambda: f(x), "called with values"),
+        (lambda: cr.scan(lambda c, j: (c + np.array(table)[j], None), 0.0, cr.arange(2)), r"cr\.asarray\(array\)\[index\]"),
+        (lambda: cr.concatenate(x, x), r"concatenate\(\[x, y\]\)"),
+        (lambda: cr.zeros(3, 4), r"zeros\(\(3, 4\)\)"),
+        (lambda: cr.while_loop(lambda c: c < 3, lambda c: (c + 1, 2), 0), r"wanted \*, got \(\*, \*\)"),
+        (lambda: cr.jit(lambda x, n: x.sum(axis=n))(np.ones(3), 0), "name the argument in static"),
+    ):
+        with pytest.raises(cr.CrotonError, match=words):
+            wrong()
+    np.testing.assert_allclose(cr.norm(np.array([3.0, -4.0]), ord=1).eval(), 7)
+    np.testing.assert_array_equal(cr.vector("y", shape=3).shape, (3,))

@@ -8,9 +8,10 @@ import numpy as np
 
 from croton.compile.signature import Signature
 from croton.dtypes import DType
+from croton.expr.expr import Expr
 from croton.expr.types import TensorType
 from croton.util.arrays import has_dtype, read_array
-from croton.util.errors import DTypeError, ShapeError
+from croton.util.errors import DTypeError, KindError, ShapeError
 
 
 def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
@@ -19,6 +20,11 @@ def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
     Takes NumPy arrays (any strides), numbers, nested lists, and objects that speak DLPack or the array protocol. Numbers without a dtype of their
     own (Python's) take the wanted one; an array is converted only where NumPy calls it safe, never down.
     """
+    if isinstance(value, Expr):
+        raise KindError(
+            f"argument {label}: a compiled function is called with values, got the expression {value!r}; call the Python function that made the graph, "
+            "or give its value, eval({input: value})"
+        )
     array = read_array(value, f"argument {label}")
     if array.dtype != wanted.dtype.numpy:
         array = _converted(array, value, wanted.dtype, label)

@@ -47,7 +47,10 @@ def _as_array(expr: Expr, dtype: Any = None, copy: bool | None = None) -> np.nda
             f"NumPy wants the values of {expr!r}, which depends on inputs and has none while the graph is built; use the function of croton "
             "that says the same (stack, concatenate, where), cr.asarray(array)[index] to look up entries of an array, or eval({input: value}) for the value"
         )
-    value = evaluate(expr)
+    try:
+        value = evaluate(expr)
+    except KindError as error:  # an element or a carry, outside of its loop
+        raise KindError(f"NumPy wants the values of {expr!r}, which it has only in a call; to look up entries of an array, cr.asarray(array)[index]") from error
     return value if dtype is None else value.astype(dtype)
 
 

@@ -355,7 +355,7 @@ class _Caller:
     def _why(self) -> str:
         """The lines that made sizes equal, in words."""
         lines = {node.line: None for node in walk(self.roots) if node.constraints and node.line is not None}
-        shown = "".join(f"\n  at {line}\n      {line.text}" for line in list(lines)[:3])
+        shown = "".join(f"\n  at {line}" + (f"\n      {line.text}" if line.text else "") for line in list(lines)[:3])
         return f"; sizes are made equal{shown}" if shown else ""
 
 

@@ -311,11 +311,12 @@ def trace(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: obje
 
 
 
-def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: bool = False) -> Expr:
+def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: bool = False, *, ord: int | float | None = None) -> Expr:
     """The length of the vectors along the axes, or of all elements together: (sum |x|**order) ** (1 / order), by default of order 2.
 
-    inf and -inf give the greatest and the smallest absolute value, 0 counts the elements that are not 0.
+    inf and -inf give the greatest and the smallest absolute value, 0 counts the elements that are not 0. `ord` is NumPy's name of the order.
     """
+    order = ord if order is None else order
     (x,) = floats(x)
     if order is None or order == 2:
         return sqrt(sum_(square(x), axis, None, keepdims))

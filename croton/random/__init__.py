@@ -8,6 +8,9 @@ A key is used once; `split` and `fold_in` make new ones. Everything is composed 
 in loops, and distributions have derivatives with respect to their parameters where they are transformations of fixed noise.
 """
 
+import sys
+from typing import Any
+
 from croton.random.continuous import (
     beta,
     cauchy,
@@ -57,3 +60,18 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+
+_INSTEAD = {
+    "PRNGKey": "use key",
+    "default_rng": "use key, or stream for numbers that are new in every call",
+    "rand": "use uniform(key, shape)",
+    "randn": "use normal(key, shape)",
+    "random": "use uniform(key, shape)",
+    "seed": "use key(seed): a key is given to each function",
+    "standard_normal": "use normal(key, shape)",
+}
+
+
+def __getattr__(name: str) -> Any:
+    instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
+    raise AttributeError(f"croton.random has no {name!r}{instead}", name=name, obj=sys.modules[__name__])

@@ -17,7 +17,7 @@ from croton.ops.sorting import argsort
 from croton.ops.transcendental import exp, log
 from croton.random.continuous import gumbel, kind_of, parameters, uniform
 from croton.random.key import bits, sizes
-from croton.util.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError
+from croton.util.errors import ArgumentError, DTypeError, KindError, NotSupportedError, ShapeError
 
 
 def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
@@ -29,6 +29,8 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
 def randint(key: Any, low: Any, high: Any, shape: Any = (), dtype: object = int64) -> Expr:
     """Integers in [low, high), each equally likely up to one part in 2**64 / (high - low)."""
     kind = integer(dtype)
+    if isinstance(low, (tuple, list)):
+        raise KindError(f"randint(key, low, high, shape): the bounds come before the shape, got low={low!r}")
     if isinstance(low, int) and isinstance(high, int) and high <= low:
         raise ArgumentError(f"randint wants low < high, got {low} and {high}")
     from_, to = astype(asarray(low), int64), astype(asarray(high), int64)

@@ -27,6 +27,8 @@ def cond(pred: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *op
     its operands runs only if the function is chosen; what it computes from other expressions alone is computed in any case, so pass as an operand
     what is expensive to go on from. To choose element by element, use `where`.
     """
+    if not callable(then) or not callable(otherwise):
+        raise KindError("cond(pred, then, otherwise, *operands) takes two functions, as cond(p, lambda: x, lambda: y); where(p, x, y) chooses between values")
     chosen = bool_scalar(pred, "cond: the choice", "use where to choose element by element, or vmap")
     given = [map_structure(asarray, operand) for operand in operands]
     leaves, structure = flatten(given)
