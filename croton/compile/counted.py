@@ -15,6 +15,8 @@ from croton.compile.convert import arguments
 from croton.compile.profile import Profile
 from croton.compile.report import Report, report, sizes_of
 from croton.compile.words import Lines, counted
+from croton.runtime.function import call_native
+from croton.runtime.status import Refused
 from croton.sizes import evaluate
 from croton.util.errors import ArgumentError, ShapeError
 from croton.util.provenance import Line
@@ -33,9 +35,16 @@ class CountedFunction:
         self.account = self.program.account
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        given = arguments(self.signature, args, kwargs)
-        results: list[Any] = []
-        for caller in self.callers:
+        first, *rest = self.callers
+        try:
+            # Arrays that machine code takes as they are need not be looked at here.
+            given, results = args, [call_native(first.native, args)] if not kwargs else []
+        except Refused:
+            results = []
+        if not results:
+            given = tuple(arguments(self.signature, args, kwargs))
+            results.append(first.run(list(given)))
+        for caller in rest:
             results.append(caller.run([*given, *_taken(caller.stage, results)]))
         return results[-1]
 

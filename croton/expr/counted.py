@@ -51,6 +51,12 @@ def counted_by(symbol: Symbol) -> Count | None:
     return _counts.get(symbol)
 
 
+def counted_as(node: Expr) -> Symbol | None:
+    """The size that has the value of a node, where somebody has it."""
+    known = None if node.memo is None else node.memo.get("counted")
+    return None if known is None else known()
+
+
 def any_counted() -> bool:
     """Whether there is any such size in the process."""
     return bool(_counts)

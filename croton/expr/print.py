@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from croton.expr.counted import counted_as
 from croton.expr.expr import Constant, Expr, Input, SharedVariable
-from croton.expr.walk import walk
+from croton.expr.walk import walk_with_counts
 
 
 def describe(roots: Expr | Iterable[Expr], lines: bool = False) -> str:
@@ -19,14 +20,16 @@ def describe(roots: Expr | Iterable[Expr], lines: bool = False) -> str:
     names: dict[Expr, str] = {}
     taken: set[str] = set()
     text: list[str] = []
-    for node in walk(wanted):
+    for node in walk_with_counts(wanted):
         if isinstance(node, Constant) and node.ndim == 0 and not any(node is root for root in wanted):
             names[node] = str(node.value[()])
             continue
         names[node] = name = _name(node, len(text), taken)
         taken.add(name)
         where = f"    # {node.line}" if lines and node.line is not None else ""
-        text.append(f"{name} = {_right_side(node, names)}: {node.type}{where}")
+        size = counted_as(node)
+        as_size = "" if size is None else f", the size {size}"
+        text.append(f"{name} = {_right_side(node, names)}: {node.type}{as_size}{where}")
     if len(wanted) > 1 or not text or not text[-1].startswith(f"{names[wanted[0]]} ="):
         text.append(f"return {', '.join(names[root] for root in wanted)}")
     return "\n".join(text)

@@ -14,7 +14,7 @@ from croton.algebra import Label, Operand, Use, add, scalar
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
-from croton.ops.arguments import axis_of, size_of
+from croton.ops.arguments import axis_of, is_computed, size_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, equal_sizes, show, typed
 from croton.ops.casting import asarray, promoted
@@ -200,14 +200,14 @@ def _part(n: Size, count: int, i: int) -> tuple[Size, Size]:
     return start, start + (n + (count - 1 - i)) // count
 
 
-def _positions(parts: Any) -> list[Size] | None:
+def _positions(parts: Any) -> list[Any] | None:
     """The positions where to cut, or None where `parts` is a number."""
     if isinstance(parts, Constant):
         parts = parts.value
     if isinstance(parts, np.ndarray) and parts.ndim == 1:
         parts = parts.tolist()
     if isinstance(parts, (tuple, list)):
-        return [part if isinstance(part, Poly) else operator.index(part) for part in parts]
+        return [part if isinstance(part, Poly) or is_computed(part) else operator.index(part) for part in parts]
     return None
 
 
@@ -220,6 +220,6 @@ def _count(parts: Any) -> int:
     return count
 
 
-def _cut(x: Expr, positions: Sequence[Size], axis: int) -> list[Expr]:
+def _cut(x: Expr, positions: Sequence[Any], axis: int) -> list[Expr]:
     bounds = [0, *positions, None]
     return [index(x, _along(axis, builtins.slice(a, b))) for a, b in itertools.pairwise(bounds)]

@@ -85,6 +85,12 @@ def test_shapes() -> None:
         agree([X, A], cr.roll(X, A), [ARRAY, shift], np.roll(ARRAY, shift))
 
 
+def test_parts() -> None:
+    for k in (0, 2, 6, 9):
+        for found, wanted in zip(cr.function([X, A], cr.split(X, [A, 5]))(ARRAY, k), np.split(ARRAY, [k, 5])):
+            np.testing.assert_array_equal(found, wanted)
+
+
 def test_repetitions() -> None:
     numbers = cr.vector("numbers", dtype="int32")
     agree([X, A], cr.repeat(X, A), [ARRAY, 3], np.repeat(ARRAY, 3))
