@@ -24,7 +24,7 @@ def positive(node: Node) -> bool:
 
 
 def _known(node: Node, strictly: bool, depth: int) -> bool:
-    if node.dtype.is_bool:
+    if node.dtype.is_bool or node.dtype.kind == "u":
         return not strictly
     if depth == 0:
         return False
@@ -32,6 +32,9 @@ def _known(node: Node, strictly: bool, depth: int) -> bool:
     number = number_of(node)
     if number is not None:
         return number > 0 if strictly else number >= 0
+    if kind == "map" and node.param == "cast" and node.dtype.is_integer:
+        (child, _), *_ = node.args
+        return not child.dtype.is_float and child.dtype.bits <= node.dtype.bits and _known(child, strictly, depth - 1)
     if kind == "map":
         return node.param in POSITIVE or (not strictly and node.param in NEVER_NEGATIVE)
     if kind == "contract":

@@ -108,7 +108,8 @@ def _escaped(text: str) -> str:
 
 
 def _check(call: BoundsCheck) -> Entry:
-    return Entry("check", "check that indices are within {}", (call.bound,), -1, 0, 0, tuple(line for line in call.origins if line is not None))
+    what, sizes = ("check that exponents are not negative", ()) if call.bound is None else ("check that indices are within {}", (call.bound,))
+    return Entry("check", what, sizes, -1, 0, 0, tuple(line for line in call.origins if line is not None))
 
 
 def _checks_of(loop: LoopCall) -> list[Entry]:

@@ -352,7 +352,8 @@ class _Calls:
             count: Size = 1
             for extent in value.shape:
                 count = count * extent
-            return Check(value.dtype.name, self.pointer(call.value), index(count), index(call.low), index(call.bound), error())
+            bound = -1 if call.bound is None else index(call.bound)
+            return Check(value.dtype.name, self.pointer(call.value), index(count), index(call.low), bound, error())
         assert isinstance(call, RoutineCall)
         routines = self.assembly.routines
         routines.append((call.routine, self._placement(call)))

@@ -312,11 +312,16 @@ class _Caller:
             return ShapeError(f"the sizes of the arguments do not fit together: {differ}; {self._shapes(arguments, values)}")
         if status.reason == "index":
             entry = account.entries[status.place]
+            line = entry.lines[0] if entry.lines else None
+            if not entry.sizes:
+                return ArgumentError(
+                    f"pow: an integer to the power {status.value} (element {status.detail} of the exponents); convert the base with astype('float64')", line
+                )
             bound = self._size(entry.sizes[0], values)
             return OutOfRangeError(
                 f"index {status.value} (element {status.detail} of the indices) is out of range for an axis of size {bound}; "
                 'clip or check the indices, or use take(..., mode="clip")',
-                entry.lines[0] if entry.lines else None,
+                line,
             )
         if status.reason == "steps":
             entry = account.entries[status.place]

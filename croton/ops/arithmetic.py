@@ -9,7 +9,7 @@ import numpy as np
 from croton.algebra import Use, constant, contract, scalar
 from croton.algebra import add as algebra_add
 from croton.dtypes import bool_, float64
-from croton.expr.expr import Expr, apply
+from croton.expr.expr import Constant, Expr, apply
 from croton.ops.casting import asarray, common_dtype, converted, operands, promoted
 from croton.ops.logic import LOGICAL_AND, LOGICAL_OR
 from croton.ops.mapping import at_least_int8, mapped, no_bool, record
@@ -96,10 +96,12 @@ def reciprocal(x: Any) -> Expr:
 
 
 def pow(x: Any, y: Any) -> Expr:
-    """x to the power y. An integer to a negative integer power is an error; convert the base to a floating dtype."""
-    if type(y) is int and y < 0 and not asarray(x).dtype.is_float:
-        raise ArgumentError(f"pow: an integer array to the power {y}; write x.astype('float64') ** {y}")
-    inputs, _ = promoted(x, y)
+    """x to the power y. An integer to a negative integer power is an error, now or in the call; convert the base to a floating dtype."""
+    inputs, dtype = promoted(x, y)
+    exponent = inputs[1]
+    if dtype.is_integer and isinstance(exponent, Constant) and exponent.value.size and exponent.value.min() < 0:
+        least = int(exponent.value.min())
+        raise ArgumentError(f"pow: an integer array to the power {least}; write x.astype('float64') ** {least}")
     return apply(_POW, [at_least_int8(value) for value in inputs])
 
 

@@ -80,7 +80,7 @@ class _Assembly:
         self.flops: dict[tuple[int, tuple[Size, ...]], Size] = {}
         self.traffic: dict[tuple[tuple[tuple[Size, ...], int], ...], Size] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
-        self.checks: list[tuple[Value, Size, tuple, Size]] = draft.checks
+        self.checks = draft.checks
         stored = set(draft.outputs)
         stored.update([memory_of(check[0]) for check in self.checks])
         for group in groups:

@@ -9,7 +9,7 @@ from croton.algebra.coefficient import multiply, of_size
 from croton.algebra.constant import scalar_value
 from croton.algebra.direction import index_is_safe
 from croton.algebra.node import Coef, Node, Operand
-from croton.dtypes import DType, bool_, int64
+from croton.dtypes import DType, bool_, int32, int64
 from croton.schedule.step import Body, BodyBuilder, Inline, Operands, Source, Step, Value
 from croton.sizes import Size
 
@@ -47,7 +47,7 @@ class Draft:
     uses      how often each node is read
     donated   the inputs whose memory outputs may take; `replaced` has the node of such an output, with its input, `added` the terms of those that are sums
     origin    the line of the node that is being lowered
-    checks    values that have to be below a bound, with lines, and from what on they may be
+    checks    values that have to be below a bound, if there is one, with lines, and from what on they may be
     claims    how often a product has been asked for
     again     the lines that are computed again
     """
@@ -59,7 +59,7 @@ class Draft:
         self.outputs: list[Value] = []
         self.output_axes: list[tuple[int, ...]] = []
         self.steps: list[Step] = []
-        self.checks: list[tuple[Value, Size, tuple, Size]] = []
+        self.checks: list[tuple[Value, Size | None, tuple, Size]] = []
         self.donated = frozenset(donated)
         self.replaced = {outputs[number].use.node: (key, outputs[number]) for key, number in donated.items()}
         self.added = {arg[0] for node in self.replaced if node.kind == "add" for arg in node.args}
@@ -68,7 +68,7 @@ class Draft:
         self.claims: dict[Value, int] = {}
         self.origin: Any = None
         self.again: tuple[Any, ...] = ()
-        self._checked: set[tuple[Value, Size]] = set()
+        self._checked: set[tuple[Value, Size | None]] = set()
 
     def emit(self, dims: tuple[Size, ...], rank: int, op: str | None, body: Body, own: bool = False) -> Value:
         """The value of a map or a reduction over the labels from `rank` on; its own, never shared, when it will be written again."""
@@ -130,7 +130,19 @@ class Draft:
         given = _counted_from_end(node, bound)
         if given is not None:
             node, low = given, -bound
-        value = self.materialised(self.sources[node], node.dims)
+        self._check(self.materialised(self.sources[node], node.dims), low, bound)
+
+    def check_exponents(self, node: Node) -> None:
+        """Ask for a check that no element of an integer array is negative."""
+        source = self.sources[node]
+        if node.dtype not in (int32, int64):
+            body = BodyBuilder()
+            rank = len(node.dims)
+            whole = body.call("cast", int64, self.read(body, source, tuple(range(rank))))
+            source = self.emit(node.dims, rank, None, body.finish(whole))
+        self._check(self.materialised(source, node.dims), 0, None)
+
+    def _check(self, value: Value, low: Size, bound: Size | None) -> None:
         check = (value, bound)
         if check not in self._checked:
             self._checked.add(check)

@@ -10,6 +10,7 @@ from typing import Any
 
 from croton.algebra.loop import Slot
 from croton.algebra.node import Node, Operand, walk
+from croton.algebra.sign import never_negative
 from croton.schedule.addition import lower_add
 from croton.schedule.contract import lower_contract
 from croton.schedule.draft import Draft, Rules
@@ -81,6 +82,11 @@ def _map(draft: Draft, node: Node) -> Source:
         source = draft.sources[node.args[0][0]]
         if type(source) is not Value or source.step is None or source.step.kind == "map":
             return source
+    if node.param == "pow" and node.dtype.kind == "i":
+        exponent = node.args[1][0]
+        # Exponents that are known have been looked at in the graph.
+        if exponent.kind != "constant" and not never_negative(exponent):
+            draft.check_exponents(exponent)
     body = BodyBuilder()
     arguments = [draft.read(body, draft.sources[a[0]], a[1]) for a in node.args]
     result = body.call(node.param, node.dtype, *arguments)

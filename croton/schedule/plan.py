@@ -87,10 +87,10 @@ class RoutineCall:
 
 @dataclass(frozen=True)
 class BoundsCheck:
-    """low <= every element of a value < bound, else the user's index is out of range."""
+    """low <= every element of a value < bound, else the user's index is out of range; without a bound they are exponents of integers."""
 
     value: int
-    bound: Size
+    bound: Size | None
     origins: tuple[Any, ...]
     low: Size = 0
 

@@ -156,7 +156,7 @@ def integers_kept(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Any
 
 
 def power(x: Any, exponent: Any) -> np.ndarray:
-    """x to the exponent; of integers a negative power is the reciprocal towards zero: 0, but for 1 and -1."""
+    """x to the exponent; of integers a negative power, which is refused before it is computed, is the reciprocal towards zero."""
     x, exponent = np.asarray(x), np.asarray(exponent)
     if x.dtype.kind != "i" or not (exponent < 0).any():
         return np.power(x, exponent)

@@ -77,7 +77,7 @@ class Execution:
                 elif isinstance(call, ProductCall):
                     self.product(call)
                 elif isinstance(call, BoundsCheck):
-                    array, bound = self.arrays[call.value], self.size(call.bound)
+                    array, bound = self.arrays[call.value], np.inf if call.bound is None else self.size(call.bound)
                     if array.size and (array.min() < self.size(call.low) or array.max() >= bound):
                         raise OutOfBounds(f"index out of range of {bound}")
                 elif isinstance(call, RoutineCall):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croton.runtime.calls.field import IndexName, Number, Pointer, Size
+from croton.runtime.calls.field import IndexName, MaybeSize, Number, Pointer, Size
 from croton.runtime.calls.kind import Emission, Kind
 from croton.runtime.calls.record import Record
 from croton.runtime.calls.run import Run, refused
@@ -14,19 +14,19 @@ from croton.runtime.calls.run import Run, refused
 
 class Check(NamedTuple):
     """Every one of S[length] integers (int32 or int64) at P[pointer] must be in S[low] <= value < S[high]; else the call is
-    refused with `error`."""
+    refused with `error`. With `high` -1 there is no upper bound."""
 
     dtype: IndexName
     pointer: Pointer
     length: Size
     low: Size
-    high: Size
+    high: MaybeSize
     error: Number
 
 
 def _run(run: Run, call: Check) -> None:
     values = run.view(call.pointer, call.dtype, (run.S[call.length],))
-    outside = np.flatnonzero((values < run.S[call.low]) | (values >= run.S[call.high]))
+    outside = np.flatnonzero((values < run.S[call.low]) | (call.high >= 0 and values >= run.S[call.high]))
     if len(outside):
         raise refused("index", call.error, int(outside[0]), int(values[outside[0]]))
 
@@ -35,6 +35,8 @@ def _emit(emission: Emission, record: Record) -> None:
     frame = emission.frame
     a = frame.a
     wide, array, low, high, error = (record[name] for name in ("dtype", "pointer", "low", "high", "error"))
+    open_ = a.compare("slt", high, 0)
+    bound = a.load(frame.S, a.larger(high, 0))
     value = a.variable("i64", 0)
     with a.loop(record["length"]) as position:
 
@@ -46,7 +48,8 @@ def _emit(emission: Emission, record: Record) -> None:
 
         a.switch(wide, [narrow, whole])
         index = a.get(value)
-        inside = a.value(f"and i1 {a.compare('sge', index, low)}, {a.compare('slt', index, high)}")
+        below = a.value(f"or i1 {open_}, {a.compare('slt', index, bound)}")
+        inside = a.value(f"and i1 {a.compare('sge', index, low)}, {below}")
         frame.need(inside, "index", error, position, index)
 
 
