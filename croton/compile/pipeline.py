@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from copy import copy
 
 from croton.algebra.cost import assuming
+from croton.algebra.member import one_at_a_time
 from croton.algebra.node import Operand
 from croton.algebra.stabilise import stabilise
 from croton.algebra.versions import versions
 from croton.codegen.module import compile_text
 from croton.compile.account import account
 from croton.compile.assemble import Interface, Leaf, Result, assemble
-from croton.compile.budget import fitted
+from croton.compile.budget import Chunks, fitted
 from croton.compile.choose import choosing
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
@@ -65,8 +66,12 @@ def optimise_contractions(job: Job) -> None:
     first, *others = versions([operand.use for operand in operands], config.algebra)
     job.others = [copy(job) for _ in others]
     for one, (uses, decisions, regime) in zip(job.programs, (first, *others)):
-        one.operands = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
         one.decisions, one.regime = decisions, regime
+        if not job.budget:
+            with assuming(regime):
+                uses, taken = one_at_a_time(uses)
+            one.chunks = tuple([Chunks(batch.size, 1, batch.bytes, batch.node.origin) for batch in taken])
+        one.operands = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
 
 
 def schedule_calls(job: Job) -> None:

@@ -67,7 +67,9 @@ class Report:
             rows += ["", "What was done to save memory:"]
             for chunks in account.chunks:
                 rows.append(
-                    f"  an axis of size {names.text(chunks.size)} is gone through in chunks of {chunks.each}, for a budget of {amount(account.budget)}B: "
+                    f"  a batch of {names.text(chunks.size)} is gone through one by one: {amount(chunks.bytes)}B of values are there one member at a time"
+                    if chunks.each == 1
+                    else f"  an axis of size {names.text(chunks.size)} is gone through in chunks of {chunks.each}, for a budget of {amount(account.budget)}B: "
                     f"{amount(chunks.bytes)}B of values are there a chunk at a time"
                 )
                 rows += [f"        {row}" for row in lines.rows([chunks.line])]
