@@ -131,7 +131,8 @@ def test_programs_of_any_sizes(shape: tuple[int, int, int, int], masked: bool, s
 
 def test_the_norm_of_a_shared_layer_takes_the_memory_of_a_gradient() -> None:
     batch, steps, inputs, outputs = 16, 32, 512, 513
-    x, y, w = cr.tensor("x", (batch, steps, inputs), "float32"), cr.tensor("y", (batch, steps, outputs), "float32"), cr.tensor("w", (inputs, outputs), "float32")
+    shapes = {"x": (batch, steps, inputs), "y": (batch, steps, outputs), "w": (inputs, outputs)}
+    x, y, w = [cr.tensor(name, shape, "float32") for name, shape in shapes.items()]
 
     def cost(one: object, target: object) -> object:
         return ((one @ w - target) ** 2).sum((-2, -1))
@@ -143,7 +144,7 @@ def test_the_norm_of_a_shared_layer_takes_the_memory_of_a_gradient() -> None:
         assert norms.memory_peak() <= 1.1 * plain.memory_peak()
         assert norms.flops() <= 1.05 * plain.flops()
     generator = np.random.default_rng(0)
-    values = [(generator.standard_normal(shape) / 20).astype(np.float32) for shape in (x.shape, y.shape, w.shape)]
+    values = [(generator.standard_normal(shape) / 20).astype(np.float32) for shape in shapes.values()]
     slope = 2 * (values[0].astype(np.float64) @ values[2] - values[1])
     wanted = (np.einsum("btd,bth->bdh", values[0], slope) ** 2).sum((1, 2))
     np.testing.assert_allclose(norms(*values), wanted, rtol=1e-5)
