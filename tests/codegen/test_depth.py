@@ -1,0 +1,55 @@
+"""Long functions that wait for one another are computed for twice as many elements at a time, with the same values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from native import compile_kernel
+
+from croton.codegen.module import compile_text
+from croton.codegen.target import AVX2, AVX512, Target
+from croton.dtypes import float32
+from croton.kernel.language import Acc, Buffer, Const, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+
+
+def chain(length: int, function: str = "tanh", together: bool = True) -> Kernel:
+    """A function of itself again and again, and the sum; or as many functions of one value."""
+    here = (Index((("i0", 1),)),)
+    body: list[Stmt] = [Load("v0", float32, "b0", here)]
+    for number in range(length):
+        before = f"v{3 * number}" if together else "v0"
+        body += [
+            Let(f"v{3 * number + 1}", float32, "mul", (Var(before), Const(0.5 + number / 8))),
+            Let(f"v{3 * number + 2}", float32, function, (Var(f"v{3 * number + 1}"),)),
+            Let(f"v{3 * number + 3}", float32, "add", (Var(f"v{3 * number + 2}"), Var(f"v{3 * number}"))),
+        ]
+    body += [Store("b1", here, Var(f"v{3 * length}")), Update("s0", Var(f"v{3 * length}"))]
+    buffers = (Buffer("b0", float32, ("n0",)), Buffer("b1", float32, ("n0",)), Buffer("b2", float32, ()))
+    return Kernel(buffers, ("n0",), (Acc("s0", float32, "sum"), Lanes("i0", "n0", tuple(body)), Store("b2", (), Var("s0"))))
+
+
+def width(kernel: Kernel, target: Target) -> int:
+    """The elements that are computed at a time."""
+    text = compile_text([("k", kernel)], target)
+    return max(lanes for lanes in (16, 32, 64, 128) if f"<{lanes} x float>" in text)
+
+
+def test_only_chains_are_wide_and_only_with_registers_enough() -> None:
+    assert [width(chain(length), AVX512) for length in (1, 2, 3, 8)] == [32, 32, 64, 64]
+    assert width(chain(8, together=False), AVX512) == 32, "they do not wait for one another"
+    assert width(chain(8, "abs"), AVX512) == 32, "an instruction takes no time to wait for"
+    assert width(chain(8), AVX2) == 16
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 31, 33, 63, 64, 65, 100, 128, 129, 1000])
+def test_values_of_chains(count: int) -> None:
+    run = compile_kernel(chain(4), None)
+    x = np.random.default_rng(count).standard_normal(count).astype(np.float32)
+    found, total = np.full(count + 1, 7, np.float32), np.zeros((), np.float32)
+    run([x, found, total], [count])
+    wanted = x.astype(np.float64)
+    for number in range(4):
+        wanted = np.tanh(wanted * (0.5 + number / 8)) + wanted
+    np.testing.assert_allclose(found[:count], wanted, rtol=2e-6, atol=1e-6)
+    np.testing.assert_allclose(total, wanted.sum(), rtol=1e-5, atol=1e-4)
+    assert found[count] == 7, "written behind the end"
