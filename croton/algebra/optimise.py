@@ -82,10 +82,12 @@ class Form(NamedTuple):
     gain: float
 
 
-def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest] | None = None) -> tuple[list[Use], list[Decision]]:
+def optimise(
+    uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest] | None = None, checks: bool = True
+) -> tuple[list[Use], list[Decision]]:
     """The same values by cheaper programs, at likely values of unknown sizes, and the rewrites that were chosen.
 
-    Choices that other sizes would turn are added to `contests`.
+    Choices that other sizes would turn are added to `contests`. Without `checks` nothing is expanded that has to be checked, which takes memory.
     """
     if policy not in POLICIES:
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
@@ -93,10 +95,10 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest]
         return list(uses), []
     uses, turned = turn_loops(sink_diagonals(uses))
     kept: set[Node] = set()
-    bodies, inside = _optimised_bodies(uses, policy, contests)
+    bodies, inside = _optimised_bodies(uses, policy, contests, checks)
     inside += [Decision(found.rule, found.node, found.before, found.after) for found in turned]
     for _ in range(MOST_PASSES):
-        work = _Optimiser(uses, policy, kept, bodies)
+        work = _Optimiser(uses, policy, kept, bodies, checks)
         result = rebuild(uses, work.visit)
         # Whoever opened up a value that another reader kept has saved nothing by it, and did not know: again, knowing it.
         conflicts = work.opened.intersection(walk([use.node for use in result])) if work.opened else ()
@@ -109,14 +111,14 @@ def optimise(uses: Sequence[Use], policy: str = DEFAULT, contests: list[Contest]
     return result, inside + work.decisions
 
 
-def _optimised_bodies(uses: Sequence[Use], policy: str, contests: list[Contest] | None) -> tuple[Memo, list[Decision]]:
+def _optimised_bodies(uses: Sequence[Use], policy: str, contests: list[Contest] | None, checks: bool) -> tuple[Memo, list[Decision]]:
     """What a step of every loop becomes: a program of its own."""
     bodies: Memo = {}
     decisions: list[Decision] = []
     for core, wanted in bodies_of(walk([use.node for use in uses])).items():
         roots = [fresh_use(node) for node in wanted]
         inside: list[Contest] | None = None if contests is None else []
-        found, chosen = optimise(roots, policy, inside)
+        found, chosen = optimise(roots, policy, inside, checks)
         if contests is not None and inside:
             contests += [contest._replace(loops=(core, *contest.loops)) for contest in inside]
         decisions += chosen
@@ -125,10 +127,11 @@ def _optimised_bodies(uses: Sequence[Use], policy: str, contests: list[Contest] 
 
 
 class _Optimiser:
-    __slots__ = ("alive", "bodies", "committed", "contests", "decisions", "opened", "origins", "policy", "readers", "whole")
+    __slots__ = ("alive", "bodies", "checks", "committed", "contests", "decisions", "opened", "origins", "policy", "readers", "whole")
 
-    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node], bodies: Memo) -> None:
+    def __init__(self, uses: Sequence[Use], policy: str, kept: set[Node], bodies: Memo, checks: bool) -> None:
         self.bodies = bodies
+        self.checks = checks and policy == DEFAULT
         self.contests: list[Contest] = []
         self.decisions: list[Decision] = []
         self.opened: set[Node] = set()
@@ -312,7 +315,7 @@ class _Optimiser:
 
     def _checked(self, atomic: Use, shares: dict[Node, float]) -> list[Form]:
         """A square of a sum multiplied out, with a check that this has not cancelled."""
-        found = expand(atomic) if self.policy == DEFAULT and cost(atomic.node) >= LEAST_CHECKED else None
+        found = expand(atomic) if self.checks and cost(atomic.node) >= LEAST_CHECKED else None
         if found is None:
             return []
         better = [self._best_opening(piece, shares) for piece in found.pieces]

@@ -39,10 +39,10 @@ class Version(NamedTuple):
     regime: Regime
 
 
-def versions(uses: Sequence[Use], policy: str) -> list[Version]:
+def versions(uses: Sequence[Use], policy: str, checks: bool = True) -> list[Version]:
     """The same values by programs that are cheaper: one for likely sizes, and behind it others where other plausible sizes want one."""
     found: list[Contest] = []
-    first = Version(*optimise(uses, policy, found), {})
+    first = Version(*optimise(uses, policy, found, checks), {})
     contests: list[Contest | Ordered] = [*found, *[order for order in orders(_everything(first.uses)) if is_open(order)]]
     if not contests:
         return [first]
@@ -57,7 +57,7 @@ def versions(uses: Sequence[Use], policy: str) -> list[Version]:
             break
         regime, _ = wasted.pop(ratios.index(max(ratios)))
         with assuming(regime):
-            version = Version(*optimise(uses, policy), regime)
+            version = Version(*optimise(uses, policy, None, checks), regime)
             program = Measured(version)
         if min([other.amount(regime) for other in made]) > WORTH * program.amount(regime):
             made.append(program)

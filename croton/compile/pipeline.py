@@ -63,7 +63,7 @@ def stabilise_values(job: Job) -> None:
 def optimise_contractions(job: Job) -> None:
     """Sums of products are factored: what is left is worth computing as it stands. Where that depends on sizes nobody knows, there are a few programs."""
     operands = job.operands
-    first, *others = versions([operand.use for operand in operands], config.algebra)
+    first, *others = versions([operand.use for operand in operands], config.algebra, not job.budget)
     job.others = [copy(job) for _ in others]
     for one, (uses, decisions, regime) in zip(job.programs, (first, *others)):
         one.decisions, one.regime = decisions, regime

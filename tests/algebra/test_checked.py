@@ -167,6 +167,13 @@ def test_the_memory_is_that_of_the_expanded_form() -> None:
     assert function.flops() <= 1.1 * unchecked.flops()
 
 
+def test_a_budget_is_kept_as_it_was_written() -> None:
+    """What is computed as written needs no array for each of its terms."""
+    x, d = cr.tensor("x", (EXAMPLES, 200), dtype="float32"), cr.tensor("d", (EXAMPLES, 200), dtype="float32")
+    function = cr.function([x, d], (x[:, :, None] * d[:, None]).var(0), memory_budget=9 * 200 * 200)
+    assert function.memory_peak() <= 9 * 200 * 200 and not function.explain().decisions
+
+
 @pytest.mark.parametrize("shape", [(0, 60, 70), (1, 60, 70), (30, 0, 70), (30, 1, 70), (30, 60, 70)])
 def test_sizes_that_are_not_known(shape: tuple[int, int, int]) -> None:
     x, d = cr.matrix("x"), cr.matrix("d")
