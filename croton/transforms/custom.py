@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ from croton.transforms.mark import Mark
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.util.errors import DTypeError, GradientError, KindError, NotSupportedError, ShapeError
 from croton.util.structure import Structure, flatten, map_structure, unflatten
+
+_traced: ContextVar[tuple[Callable[..., Any], ...]] = ContextVar("croton_traced_pullbacks", default=())
+"""The backward functions that are being called."""
 
 
 def custom_vjp(forward: Callable[..., Any] | None = None, backward: Callable[..., Any] | None = None) -> Any:
@@ -54,7 +58,16 @@ def custom_vjp(forward: Callable[..., Any] | None = None, backward: Callable[...
         arguments = map_structure(asarray, args)
         xs, _ = flatten(arguments)
         ys, structure = flatten(map_structure(asarray, value_of(*arguments)))
-        rule = Rule(pullback, arguments, ys, structure)
+        if pullback in _traced.get():
+            raise NotSupportedError(
+                f"not supported: the backward function of {getattr(value_of, '__name__', 'this function')} calls it again, and would be traced without end; "
+                "call a second custom_vjp or routine of the same function there, whose own backward function gives the second derivative"
+            )
+        token = _traced.set((*_traced.get(), pullback))
+        try:
+            rule = Rule(pullback, arguments, ys, structure)
+        finally:
+            _traced.reset(token)
         return unflatten(structure, rule.marked("custom_vjp", ys, xs))
 
     return marked

@@ -209,3 +209,14 @@ def test_mistakes() -> None:
         cr.custom_vjp(lambda a, b: a, lambda args, y, g: (g, g))(x, i)
     with pytest.raises(GradientError, match="structure"):
         cr.custom_vjp(lambda a: a["x"], lambda args, y, g: ({"y": g},))({"x": x})
+
+
+def test_a_backward_function_that_calls_its_own_is_refused_with_words() -> None:
+    inverse = cr.routine(np.linalg.inv, lambda x: x, vjp=lambda args, y, g: -(inverse(args[0]).T @ g @ inverse(args[0]).T), name="inverse")
+    with pytest.raises(cr.NotSupportedError, match="calls it again"):
+        inverse(cr.matrix("x"))
+    # what refused leaves nothing behind, and two of one function serve second derivatives
+    last = cr.routine(np.exp, lambda x: x, vjp=lambda args, y, g: g * y)
+    first = cr.routine(np.exp, lambda x: x, vjp=lambda args, y, g: g * last(args[0]))
+    x = cr.vector("x")
+    np.testing.assert_allclose(cr.hessian(first(x).sum(), x).eval({x: np.array([0.0, 1.0])}), np.diag(np.exp([0.0, 1.0])))
