@@ -3,7 +3,8 @@
     void NAME(ptr P, ptr S, ptr rec, i64 lo, i64 hi)
 
 P is a table of data pointers, S a table of sizes, `rec` the kernel's record: for each buffer its place in P, then for each size its
-place in S. A kernel with a parallel loop runs [lo, hi) of it, or what follows it where hi < 0; others ignore lo and hi.
+place in S. A kernel with a parallel loop runs [lo, hi) of it, or what follows it where hi < 0; one with steps runs as many as there are in [lo, hi), and leaves
+the pointers in P as the step after them wants them; others ignore lo and hi.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from croton.codegen.reduction import combine, state_element, unit_text
 from croton.codegen.scalar import emit_function
 from croton.codegen.target import Target
 from croton.dtypes import DType, bool_, int64
-from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update
+from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Steps, Stmt, Store, Update
 from croton.kernel.parallelise import after_parallel, parallel_loop
 
 LanesEmitter = Callable[["Function", Lanes, str, str], None]
@@ -50,6 +51,9 @@ class Function:
             self.values[buffer.name] = self._parameter(place, "ptr", "%P")
         for place, size in enumerate(self.kernel.sizes, len(self.kernel.buffers)):
             self.values[size] = self._parameter(place, "i64", "%S")
+        if self.kernel.steps is not None:
+            self.steps(self.kernel.steps)
+            return self._definition(name)
         span, after = parallel_loop(self.kernel), after_parallel(self.kernel)
         for statement in self.kernel.body[: len(self.kernel.body) - len(after)]:
             if statement is span:
@@ -59,9 +63,34 @@ class Function:
         self.finishing = True
         if after:
             region(self.sink, self.sink.emit("icmp slt i64 %hi, 0"), lambda: self.statements(after))
+        return self._definition(name)
+
+    def _definition(self, name: str) -> str:
         body = "\n".join([*self.scratch.values(), *self.sink.lines])
         head = f"define void @{name}(ptr noalias %P, ptr noalias %S, ptr noalias %rec, i64 %lo, i64 %hi) #0"
         return f"{head} {{\nentry:\n{body}\n  ret void\n}}\n"
+
+    def steps(self, steps: Steps) -> None:
+        """The statements for each step, with pointers that stay in registers from one to the next."""
+        places = {buffer.name: place for place, buffer in enumerate(self.kernel.buffers)}
+        changing = [*[buffer for buffer, _ in (*steps.moves, *steps.follows)], *[buffer for pair in steps.exchanges for buffers in pair for buffer in buffers]]
+        carried = [Carried("ptr", self.values[buffer]) for buffer in changing]
+
+        def step(_: str, pointers: list[str]) -> list[str]:
+            self.values.update(zip(changing, pointers))
+            self.statements(self.kernel.body)
+            following = dict(zip(changing, pointers))
+            for buffer, by in steps.moves:
+                following[buffer] = self.offset_pointer(self.buffers[buffer], self.extent(by))
+            following.update((buffer, self.values[other]) for buffer, other in steps.follows)
+            for some, others in steps.exchanges:
+                one, other = following[some[0]], following[others[0]]
+                following.update([(buffer, other) for buffer in some] + [(buffer, one) for buffer in others])
+            return [following[buffer] for buffer in changing]
+
+        for buffer, pointer in zip(changing, counted_loop(self.sink, "%lo", "%hi", 1, carried, step)):
+            where = self.sink.emit(f"load i64, ptr {self.sink.emit(f'getelementptr i64, ptr %rec, i64 {places[buffer]}')}")
+            self.sink.line(f"store ptr {pointer}, ptr {self.sink.emit(f'getelementptr ptr, ptr %P, i64 {where}')}")
 
     def scratch_buffer(self, name: str, dtype: DType, count: int) -> None:
         """A buffer of this function's own, on the stack, that statements may use under this name."""

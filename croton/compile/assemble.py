@@ -20,7 +20,7 @@ from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
-from croton.runtime.calls.loop import Advance, Begin, Loop, Rotate
+from croton.runtime.calls.loop import Advance, Begin, Follow, Loop, Rotate
 from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.few import FEWEST, MOST
 from croton.runtime.program import Array, Output, Program, Shared, SizeCheck, SizeOperation, Update, View
@@ -326,13 +326,14 @@ class _Assembly:
 class _Calls:
     """The calls of a plan: of the whole program, or of a step of a loop."""
 
-    def __init__(self, assembly: _Assembly, plan: Plan, pointer: Callable[[tuple[str, Any]], int], counter: int = -1) -> None:
+    def __init__(self, assembly: _Assembly, plan: Plan, pointer: Callable[[tuple[str, Any]], int], counter: int = -1, batch: int = -1) -> None:
         self.assembly = assembly
         self.sizes = assembly.sizes
         self.kernels = assembly.plan.kernels
         self.plan = plan
         self.pointer_to = pointer
         self.counter = counter
+        self.batch = batch
 
     def pointer(self, value: int) -> int:
         """The entry of the pointer table for a value of the plan."""
@@ -369,6 +370,7 @@ class _Calls:
         advances: list[Advance] = []
         begins: list[Begin] = []
         rotates: list[Rotate] = []
+        follows: list[Follow] = []
 
         def advance(value: int, first: Size, last: Size, fill: bool = False) -> int:
             """An entry that goes through the rows of a value, from one to another; rows that no step has reached are filled if `fill` says so."""
@@ -384,6 +386,10 @@ class _Calls:
             places["input", Slot("carry", place)] = before = advance(rows, 0, length)
             places["output", place] = advance(rows, 1, length - 1, call.stop >= 0 or call.limit >= 0)
             begins.append(Begin(before, self.pointer(first), index(self.plan.values[first].bytes)))
+        for place, first, rows in call.trailing:
+            places["input", Slot("carry", place)] = before = self.assembly.view(self.pointer(first))
+            places["output", place] = after = advance(rows, 0, length - 1)
+            follows.append(Follow(before, after, self.pointer(first)))
         for place, first, last, other in call.rotating:
             found = [self.pointer(value) for value in (first, last, other)]
             before, after = self.assembly.view(found[0]), self.assembly.view(found[1])
@@ -403,7 +409,9 @@ class _Calls:
             return self.assembly.constant_pointer(home[1]) if home[0] == "constant" else places[home]
 
         counter = self.sizes.fresh()
-        body = _Calls(self.assembly, call.body, inside, counter)
+        goes_on = any(isinstance(inner, KernelCall) and self.kernels[inner.kernel].steps is not None for inner in call.body.calls)
+        batch = self.sizes.fresh() if goes_on else -1
+        body = _Calls(self.assembly, call.body, inside, counter, batch)
         calls = tuple([body.call(inner, self.assembly.error) for inner in call.body.calls])
         going = size = -1
         if call.stop >= 0:
@@ -417,7 +425,7 @@ class _Calls:
         moves = tuple(advances), tuple(begins), tuple(rotates)
         pause, _ = self.sizes.fresh(), self.sizes.fresh()
         weight = index(call.body.flops)
-        return Loop(index(length), counter, pause, weight, *moves, calls, going, size, error, limit, bound, call.late, steps)
+        return Loop(index(length), counter, pause, weight, *moves, calls, going, size, error, limit, bound, call.late, steps, batch, tuple(follows))
 
     def _placement(self, call: RoutineCall) -> Placement:
         """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""
@@ -430,6 +438,8 @@ class _Calls:
 
     def _kernel(self, call: KernelCall) -> Kernel:
         kernel = self.kernels[call.kernel]
+        if kernel.steps is not None:
+            return Kernel(call.kernel, tuple(map(self.pointer, call.values)), tuple(map(self.sizes.index, call.sizes)), self.batch, self.sizes.index(0))
         sizes = tuple(map(self.sizes.index, call.sizes))
         pointers = tuple(map(self.pointer, call.values))
         loop = parallel_loop(kernel)

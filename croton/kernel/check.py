@@ -47,6 +47,25 @@ class _Checker:
             for extent in buffer.shape:
                 self.extent(extent, f"buffer {buffer.name}")
             self.buffers[buffer.name] = buffer
+        self.steps()
+
+    def steps(self) -> None:
+        """Each buffer changes in one way, and by a size that is known."""
+        if self.kernel.steps is None:
+            return
+        moves, follows, exchanges = self.kernel.steps
+        changing = [*[buffer for buffer, _ in (*moves, *follows)], *[buffer for pair in exchanges for buffers in pair for buffer in buffers]]
+        for buffer in changing:
+            if buffer not in self.buffers or changing.count(buffer) > 1:
+                raise KernelError(f"each step: a buffer that changes in one way is wanted, got {buffer}")
+        for buffer, by in moves:
+            self.extent(by, f"each step {buffer} +=", signed=True)
+        for buffer, other in follows:
+            if other not in self.buffers or self.buffers[other].dtype is not self.buffers[buffer].dtype:
+                raise KernelError(f"each step: {buffer} cannot follow {other}")
+        for some, others in exchanges:
+            if not some or not others or len({self.buffers[buffer].dtype for buffer in (*some, *others)}) > 1:
+                raise KernelError(f"each step: {some} and {others} change places but are not alike")
 
     def block(self, body: tuple[Stmt, ...], scope: _Scope) -> None:
         """Loops nest as deep as arrays have axes, so recursion is bounded here."""

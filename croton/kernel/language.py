@@ -1,6 +1,7 @@
 """The loop language: what the scheduler emits and code generators read.
 
-    kernel ::= name(buffers; sizes) stmt*
+    kernel ::= name(buffers; sizes) [step] stmt*
+    step   ::= each step buffer += extent, ..., buffer = buffer, ..., buffer <-> buffer, ...    what changes from one run of the statements to the next
     buffer ::= name: dtype [extent, ...]                     row-major; extent is an int or a size name
     stmt   ::= for label < extent [block]: stmt*              in order; `parallel for` where iterations are independent
              | lanes label < extent [block]: stmt*            the vector loop, innermost
@@ -23,6 +24,8 @@ What may be relied on:
 
 * The iterations of `lanes` run together: a buffer stored in one is read there only at the index it is stored at. Stores of several
   lanes to one place happen in order of the label (the last wins), `op=` to one place takes all of them.
+* A kernel with `each step` is called with a number of steps, which it runs in order: between two of them buffers move along, by elements, are
+  where others were, or change places. Its loops are not shared out.
 * A name is not defined again while it can be seen; loops side by side may use the same names.
 * A kernel whose first loop is parallel, with nothing but scalars before it (`parallelise.parallel_loop`), is called with the part of
   its range to run, and once more for what follows the loop, when all parts are done. Its scalars are computed in every call.
@@ -151,9 +154,23 @@ Stmt = Let | Load | Store | Acc | Update | For | Lanes
 OPS = ("sum", "max", "min", "prod", "any", "all")
 
 
+class Steps(NamedTuple):
+    """How a kernel that is a step of a loop goes on to the next step.
+
+    moves       buffers, and by how many elements each moves along
+    follows     buffers, and those that they lie where: where these were in the step before
+    exchanges   pairs of memory that change places, each known by the names of one or more buffers
+    """
+
+    moves: tuple[tuple[str, Extent], ...]
+    follows: tuple[tuple[str, str], ...]
+    exchanges: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+
 class Kernel(NamedTuple):
-    """A function over buffers. `sizes` are the names its extents and indices use, in parameter order."""
+    """A function over buffers. `sizes` are the names its extents and indices use, in parameter order. With `steps` a call runs it for many steps."""
 
     buffers: tuple[Buffer, ...]
     sizes: tuple[str, ...]
     body: tuple[Stmt, ...]
+    steps: Steps | None = None

@@ -12,6 +12,8 @@ AFTER = (-1, -1)
 
 def parallel_loop(kernel: Kernel) -> For | Lanes | None:
     """The loop whose range a call may restrict: the first one, marked parallel, with nothing but scalars before it."""
+    if kernel.steps is not None:
+        return None
     for statement in kernel.body:
         if type(statement) is For or type(statement) is Lanes:
             return statement if statement.parallel else None

@@ -16,6 +16,11 @@ def to_text(kernel: Kernel, name: str = "kernel") -> str:
     buffers = ", ".join(map(_buffer, kernel.buffers))
     ops: dict[str, str] = {}
     lines = [f"{name}({buffers}; {', '.join(kernel.sizes)})"]
+    if kernel.steps is not None:
+        moves = [f"{buffer} += {by}" for buffer, by in kernel.steps.moves]
+        follows = [f"{buffer} = {other}" for buffer, other in kernel.steps.follows]
+        exchanges = [f"{' '.join(some)} <-> {' '.join(others)}" for some, others in kernel.steps.exchanges]
+        lines.append(f"{INDENT}each step {', '.join([*moves, *follows, *exchanges])}")
     pending: list[tuple[Stmt, str]] = [(statement, INDENT) for statement in reversed(kernel.body)]
     while pending:
         statement, indent = pending.pop()

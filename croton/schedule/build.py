@@ -24,6 +24,8 @@ from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
 from croton.schedule.step import COSTS, Step, Value
+from croton.schedule.stepping import with_steps
+from croton.schedule.trailing import only_after
 from croton.sizes import Size, product
 
 EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
@@ -38,7 +40,7 @@ def build_plan(
     `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
     """
     donated = donated or {}
-    draft = lower(take_inward(outputs), donated)
+    draft = lower(only_after(take_inward(outputs)), donated)
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
@@ -120,6 +122,7 @@ class _Assembly:
         detail: LoopDetail = step.detail
         length = detail.core.length
         body = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
+        body = with_steps(body, detail)
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
         return renumbered_kernels(body, numbers)
 
@@ -191,6 +194,7 @@ class _Assembly:
             detail.core.reverse,
             body,
             tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.stacked]),
+            tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.trailing]),
             tuple([(carry.place, number(carry.first), number(carry.last), number(carry.other)) for carry in detail.rotating]),
             tuple([(place, number(value)) for place, value in detail.elements]),
             tuple([(place, number(value)) for place, value in detail.fixed]),
@@ -254,7 +258,7 @@ def _made_by(call: Call) -> Sequence[int]:
     """The values that a call which is no kernel makes."""
     if isinstance(call, LoopCall):
         counted = [] if call.steps < 0 else [call.steps]
-        return [entry[-1] for entry in (*call.stacked, *call.taps)] + [entry[2] for entry in call.rotating] + counted
+        return [entry[-1] for entry in (*call.stacked, *call.trailing, *call.taps)] + [entry[2] for entry in call.rotating] + counted
     return call.outputs if isinstance(call, RoutineCall) else ()
 
 

@@ -1,6 +1,7 @@
 """Loops as steps: one call that runs the program of a step again and again, on memory that moves along.
 
-The carries before and after a step are rows of one array where somebody wants all of them, else two arrays that change roles. Elements are rows of arrays that
+The carries before and after a step are rows of one array where somebody wants all of them; rows of what is wanted, where that is those after the steps alone;
+else two arrays that change roles. Elements are rows of arrays that
 are stored step by step. So a step copies nothing, and knows nothing of the loop.
 
 A step runs often, what is around it once: it chooses how its carries, its elements and what is fixed are stored, where that is not settled outside.
@@ -8,10 +9,10 @@ A step runs often, what is around it once: it chooses how its carries, its eleme
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from croton.algebra.loop import Core, Slot, loop_key, open_loop, part_of, results_of
+from croton.algebra.loop import Core, Part, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
 from croton.schedule.draft import Draft
 from croton.schedule.inward import take_inward
@@ -19,11 +20,20 @@ from croton.schedule.layout import Order, choose_layouts, likely_order
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
 from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Inline, Position, Source, Step, Value, behind
+from croton.schedule.trailing import may_trail, only_after
 from croton.sizes import Size
 
 
 class Stacked(NamedTuple):
     """A carry whose values are all kept: the row before a step is read and the one after it is written."""
+
+    place: int
+    first: Value
+    rows: Value
+
+
+class Trailing(NamedTuple):
+    """A carry whose values after the steps are kept: what a step reads is what the step before has written."""
 
     place: int
     first: Value
@@ -125,6 +135,7 @@ class LoopDetail(NamedTuple):
     core: Core
     body: Body
     stacked: tuple[Stacked, ...]
+    trailing: tuple[Trailing, ...]
     rotating: tuple[Rotating, ...]
     elements: tuple[tuple[int, Value], ...]
     fixed: tuple[tuple[int, Value], ...]
@@ -134,12 +145,12 @@ class LoopDetail(NamedTuple):
 
     def reads(self) -> list[Value]:
         """The arrays that are there before it."""
-        carried = [*[carry.first for carry in self.stacked], *[carry.first for carry in self.rotating]]
+        carried = [*[carry.first for carry in self.stacked], *[carry.first for carry in self.trailing], *[carry.first for carry in self.rotating]]
         return [*carried, *[value for _, value in (*self.elements, *self.fixed)]]
 
     def makes(self) -> list[Value]:
         """The arrays that it makes."""
-        kept = [carry.rows for carry in self.stacked]
+        kept = [*[carry.rows for carry in self.stacked], *[carry.rows for carry in self.trailing]]
         steps = [] if self.steps is None else [self.steps]
         return [*kept, *[value for carry in self.rotating for value in (carry.last, carry.other)], *[value for _, value in self.taps], *steps]
 
@@ -150,7 +161,8 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
     core = loop.core
     wanted = {part_of(part): part for part in parts}
     outputs = [Operand(axes, use) for use, axes in zip(results_of(loop), loop.carry_axes)]
-    tapped = [part for part in wanted if part.kind == "tap"]
+    followed = _followed(core, wanted)
+    tapped = [part for part in wanted if part.kind == "tap" and part not in followed.values()]
     for part in tapped:
         assert part.node is not None
         own = tuple([Label(size) for size in part.node.dims])
@@ -163,6 +175,7 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
     body = _body(draft, outputs, given)
     sources: dict[Node, Source] = {}
     stacked: list[Stacked] = []
+    trailing: list[Trailing] = []
     rotating: list[Rotating] = []
     for place, carry in enumerate(core.carries):
         order = body.output_order(place)
@@ -175,7 +188,15 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
             stacked.append(Stacked(place, first, rows))
             sources[wanted[all_of_it[0]]] = rows
             if last_of_it:
-                sources[wanted[last_of_it[0]]] = _row(rows, 0 if core.reverse else core.length)
+                sources[wanted[last_of_it[0]]] = _row(rows, 0 if core.reverse else core.length, range(len(carry.dims)))
+            continue
+        if place in followed:
+            node, positions = core.results[place]
+            rows = _fresh((core.length, *node.dims), node, _rows(tuple([positions.index(axis) for axis in order])))
+            trailing.append(Trailing(place, first, rows))
+            sources[wanted[followed[place]]] = rows
+            if last_of_it:
+                sources[wanted[last_of_it[0]]] = _row(rows, 0 if core.reverse else core.length - 1, positions)
             continue
         pair = _fresh(carry.dims, carry, order), _fresh(carry.dims, carry, order)
         if replaced:
@@ -204,7 +225,7 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
         if core.limit not in known:
             known[core.limit] = given["fixed"][core.limit].array(draft, ())
         fixed, limit = tuple(known.items()), known[core.limit]
-    detail = LoopDetail(core, body, tuple(stacked), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
+    detail = LoopDetail(core, body, tuple(stacked), tuple(trailing), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
     made = detail.makes()
     step = Step(made[0], "loop", (), None, (), detail, draft.origin)
     draft.add(step)
@@ -217,7 +238,7 @@ def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence
     """What a step does, all of it with an order to be stored in."""
     slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
     orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
-    inner = draft.rules.graph(take_inward(outputs), orders)
+    inner = draft.rules.graph(only_after(take_inward(outputs)), orders)
     fuse_products(inner.steps, inner.kept())
     body = Body(inner, inline_free(inner.steps, inner.kept()))
     alike = []
@@ -232,6 +253,18 @@ def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence
             hints.append((inner.inputs[slot], hint))
     choose_layouts(body.steps, inner.inputs.values(), alike, hints)
     return body
+
+
+def _followed(core: Core, wanted: Mapping[Part, Node]) -> dict[int, Part]:
+    """The carries of which the values after the steps are kept and no others: the tap that they are."""
+    found: dict[int, Part] = {}
+    kinds = {(part.kind, part.place) for part in wanted}
+    for part in wanted:
+        for place, (node, _) in enumerate(core.results) if part.kind == "tap" else ():
+            if node is part.node and place not in found and ("states", place) not in kinds and may_trail(core, place, ("final", place) in kinds):
+                found[place] = part
+                break
+    return found
 
 
 def loop_parts(order: Sequence[Node]) -> dict[Node, list[Node]]:
@@ -257,7 +290,8 @@ def _rows(order: Order) -> Order:
     return (0, *[axis + 1 for axis in order])
 
 
-def _row(rows: Value, number: Size) -> Inline:
+def _row(rows: Value, number: Size, axes: Iterable[int]) -> Inline:
+    """One row of an array, at labels for its axes."""
     body = BodyBuilder()
-    body.load(rows, (Position((), number), *range(len(rows.dims) - 1)))
+    body.load(rows, (Position((), number), *axes))
     return Inline(rows.dtype, tuple(body.instructions))

@@ -103,6 +103,7 @@ class LoopCall:
     it: kernels too, and the slots of the body are slots of it.
 
     stacked    carry, its first value, all its values: the row after a step is written where the row before it is read
+    trailing   carry, its first value, its values after the steps: what a step reads is what the step before has written
     rotating   carry, its first value, its last value, and memory as large: the two in turn, so that the last step writes the last value
     elements   number of an element, and its array: a row a step
     fixed      number of a fixed value, and the value
@@ -118,6 +119,7 @@ class LoopCall:
     reverse: bool
     body: Plan
     stacked: tuple[tuple[int, int, int], ...]
+    trailing: tuple[tuple[int, int, int], ...]
     rotating: tuple[tuple[int, int, int, int], ...]
     elements: tuple[tuple[int, int], ...]
     fixed: tuple[tuple[int, int], ...]

@@ -6,7 +6,7 @@ import pytest
 
 from croton.dtypes import bool_, float32, float64, int32, int64
 from croton.kernel.check import KernelError, check
-from croton.kernel.language import Acc, Buffer, Const, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+from croton.kernel.language import Acc, Buffer, Const, For, Index, Kernel, Lanes, Let, Load, Steps, Stmt, Store, Update, Var
 
 from .sample_kernels import SOFTMAX, WINDOW, at
 
@@ -79,3 +79,11 @@ def test_parameters_have_distinct_names() -> None:
         check(Kernel((BUFFERS[0], BUFFERS[0]), ("n0",), ()))
     with pytest.raises(KernelError, match="not distinct"):
         check(Kernel((), ("n0", "n0"), ()))
+
+
+def test_what_changes_from_step_to_step_is_known_and_changes_in_one_way() -> None:
+    twice, both, unknown, alone = (("b0", 1), ("b0", 2)), ((("b0",), ("b1",)),), (("b0", "n7"),), (((), ("b1",)),)
+    for moves, exchanges in (((("b9", 1),), ()), (twice, ()), (twice[:1], both), (unknown, ()), ((), alone)):
+        with pytest.raises(KernelError):
+            check(Kernel(BUFFERS, ("n0",), (), Steps(moves, (), exchanges)))
+    check(Kernel(BUFFERS, ("n0",), (), Steps((("b0", "n0"), ("b1", -3)), (), ())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from croton.dtypes import float32
-from croton.kernel.language import Const, Kernel, Let
+from croton.kernel.language import Buffer, Const, Kernel, Let, Steps
 from croton.kernel.print import to_text
 
 from .sample_kernels import SOFTMAX, WINDOW
@@ -46,3 +46,9 @@ def test_golden_texts() -> None:
 def test_constants_that_compare_equal_print_apart() -> None:
     texts = {to_text(Kernel((), (), (Let("v0", float32, "neg", (Const(value),)),))) for value in (0.0, -0.0, 0, False)}
     assert len(texts) == 4
+
+
+def test_what_changes_from_step_to_step() -> None:
+    buffers = tuple([Buffer(f"b{place}", float32, ("n0",)) for place in range(5)])
+    text = to_text(Kernel(buffers, ("n0",), (), Steps((("b0", "n0"), ("b1", -3)), (("b4", "b0"),), ((("b2",), ("b3",)),))))
+    assert text.splitlines()[1] == "    each step b0 += n0, b1 += -3, b4 = b0, b2 <-> b3"

@@ -93,7 +93,7 @@ class Execution:
         for place, first, rows in call.stacked:
             carries[place] = self.arrays[first]
             self.arrays[rows][-1 if call.reverse else 0] = self.arrays[first]
-        for place, first, _, _ in call.rotating:
+        for place, first, *_ in (*call.trailing, *call.rotating):
             carries[place] = self.arrays[first]
         fixed = {Slot("fixed", number): self.arrays[value] for number, value in call.fixed}
         for step in range(self.size(call.length))[:: -1 if call.reverse else 1]:
@@ -107,6 +107,8 @@ class Execution:
             carries = {place: found[place] for place in carries}
             for place, _, rows in call.stacked:
                 self.arrays[rows][step if call.reverse else step + 1] = found[place]
+            for place, _, rows in call.trailing:
+                self.arrays[rows][step] = found[place]
             for number, value in call.taps:
                 self.arrays[value][step] = found[number]
         for place, _, last, _ in call.rotating:

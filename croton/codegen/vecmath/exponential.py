@@ -8,16 +8,20 @@ with one rounding.
 from __future__ import annotations
 
 from croton.codegen.builder import Builder
-from croton.codegen.vecmath.coefficients import EXP
+from croton.codegen.vecmath.coefficients import EXP, Table
 from croton.codegen.vecmath.common import LN2, Pair, by_element, clamp, estrin, fast_two_sum, mantissa_bits, round_magic, two_sum
 
 LOG2_E = 1.4426950408889634
 
+EXP_HALF: Table = ((0.5, *EXP[0]), (0.5, *EXP[1]))
+"""e**r = 1 + r + r**2 EXP_HALF(r): a shorter chain, of which the rounding is a little larger."""
 
-def reduce(b: Builder, x: str, bias: int) -> tuple[str, str, str]:
-    """(bits, n, r): x = n log(2) + r; the low bits of `bits` are n + bias."""
+
+def reduce(b: Builder, x: str, bias: int, of: tuple[str, float] | None = None) -> tuple[str, str, str]:
+    """(bits, n, r): x = n log(2) + r; the low bits of `bits` are n + bias. Where x is a number times `of`, n need not wait for it."""
     magic = b.constant(round_magic(b) + bias)
-    shifted = b.fma(x, b.constant(LOG2_E), magic)
+    known, factor = (x, 1.0) if of is None else of
+    shifted = b.fma(known, b.constant(factor * LOG2_E), magic)
     n = b.fsub(shifted, magic)
     high, low = LN2[b.element]
     r = b.fma(n, b.constant(-low), b.fma(n, b.constant(-high), x))
@@ -117,10 +121,11 @@ def expm1(b: Builder, x: str) -> str:
     return b.select(tiny, x, b.fadd(half, half))
 
 
-def expm1_negative(b: Builder, x: str) -> str:
-    """e**x - 1 for x <= 0 (or NaN), cheaper than expm1; -0 gives 0."""
-    low = by_element(b, -40.0, -80.0)
-    x = b.select(b.fcmp("olt", x, b.constant(low)), b.constant(low), x)
-    bits, _, r = reduce(b, x, exponent_bias(b))
-    scale = power_of_two(b, bits)
-    return b.fma(scale, expm1_reduced(b, r), b.fsub(scale, b.constant(1.0)))
+def expm1_twice_less(b: Builder, a: str) -> Pair:
+    """(t, t + 2) with t = e**(-2 a) - 1, for a >= 0 (or NaN). Made for a short chain of instructions that wait for one another: in a recurrence nothing else is
+    there to be done meanwhile."""
+    most = b.constant(by_element(b, 20.0, 40.0))
+    a = b.select(b.fcmp("ogt", a, most), most, a)
+    bits, _, r = reduce(b, b.fmul(a, b.constant(-2.0)), exponent_bias(b), (a, -2.0))
+    scale, part = power_of_two(b, bits), b.fma(b.fmul(r, r), estrin(b, r, EXP_HALF), r)
+    return b.fma(scale, part, b.fsub(scale, b.constant(1.0))), b.fma(scale, part, b.fadd(scale, b.constant(1.0)))

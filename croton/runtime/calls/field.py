@@ -101,9 +101,10 @@ Size = Annotated[int, Role(Scope.size, _same, _of_sizes)]
 MaybeSize = Annotated[int, Role(Scope.maybe_size, _same, _word)]
 Pointer = Annotated[int, Role(Scope.pointer, _same, _of_pointers)]
 MaybePointer = Annotated[int, Role(Scope.maybe_pointer, _same, _word)]
-# an address that a loop moves, an entry of S that a loop counts in, two of them next to each other, and one that a loop around counts in
+# an address that a loop moves; an entry of S that a loop counts in, one that its calls read as a size, two next to each other, and one of a loop around
 Moving = Annotated[int, Role(Scope.view, _same, _word)]
 Counter = Annotated[int, Role(Scope.counter, _same, _word)]
+Made = Annotated[int, Role(Scope.made, _same, _word)]
 Counters = Annotated[int, Role(Scope.counters, _same, _word)]
 Counted = Annotated[int, Role(Scope.counted, _same, _word)]
 # the distance of rows or elements; the library wants it positive even where there are none

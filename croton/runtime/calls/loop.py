@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from typing import NamedTuple
 
-from croton.runtime.calls.field import Counter, Counters, Flag, Links, MaybePointer, MaybeSize, Moving, Number, Pointer, Size
+from croton.runtime.calls.field import Counter, Counters, Flag, Links, Made, MaybePointer, MaybeSize, Moving, Number, Pointer, Size
 from croton.runtime.calls.kind import Emission, Kind
 from croton.runtime.calls.record import Inner, Record, layout_of
 from croton.runtime.calls.run import Run, refused
@@ -53,6 +53,14 @@ class Rotate(NamedTuple):
     size: Size
 
 
+class Follow(NamedTuple):
+    """An address that follows one that moves along: P[before] = P[first] in the first step, later what P[after] was in the step before."""
+
+    before: Moving
+    after: Moving
+    first: Pointer
+
+
 class Loop(NamedTuple):
     """Run the calls S[length] times. S[counter], which nothing else uses, counts the steps that are done. S[pause] and S[pause + 1], likewise, say when to look
     for signals next; a step is about S[weight] operations.
@@ -61,7 +69,7 @@ class Loop(NamedTuple):
     bytes at P[going] is not 0; if one still is after all steps, the call is refused with `error`. With `limit` >= 0 there are only S[bound] steps, which
     nothing else uses: the int64 at P[limit], or S[length] if that is less. Those that are left out are the last ones, or the first ones if `late`:
     then what moves along begins behind them, and what they would write is what was there before. With `steps` >= 0 the number of steps that were
-    done is written to P[steps], an int64.
+    done is written to P[steps], an int64. With `batch` >= 0 the calls do S[batch] steps in one go, and move the addresses themselves.
     """
 
     length: Size
@@ -79,6 +87,8 @@ class Loop(NamedTuple):
     bound: Counter = -1
     late: Flag = False
     steps: MaybePointer = -1
+    batch: Made = -1
+    follows: tuple[Follow, ...] = ()
 
 
 class _Back(NamedTuple):
@@ -95,6 +105,7 @@ class _Left(NamedTuple):
 
 def _check(scope: Scope, call: Loop) -> None:
     scope.demand(call.going == -1 or call.going_size >= 0, "the size of what says that a loop goes on is wanted")
+    scope.demand(call.going == -1 or call.batch == -1, "what ends a loop is looked at after each step")
     scope.demand(call.limit == -1 or call.bound >= 0, "the number of steps there may be has no entry of S")
 
 
@@ -125,6 +136,11 @@ def _begin(run: Run, call: Loop, count: int, skipped: int) -> None:
     for rotate in call.rotates:
         run.P[rotate.before] = run.P[rotate.first]
         run.P[rotate.after] = run.P[rotate.last if count % 2 else rotate.scratch]
+        if call.batch >= 0:
+            run.P[rotate.before] = run.P[rotate.scratch if count % 2 else rotate.last]
+            run.move(run.P[rotate.before], run.P[rotate.first], rotate.size)
+    for follow in call.follows:
+        run.P[follow.before] = run.P[follow.first]
     for begin in call.begins:
         run.move(run.P[begin.entry], run.P[begin.source], begin.size)
     for advance in call.advances if call.late else ():
@@ -140,9 +156,14 @@ def _run(run: Run, call: Loop) -> None:
         count = run.S[call.bound] = min(length, max(0, ctypes.c_int64.from_address(run.P[call.limit]).value))
     _begin(run, call, count, length - count)
     done = 0
+    if call.batch >= 0 and count:
+        run.S[call.batch] = done = count
+        run.calls(call.calls)
     while done < count and _goes_on(run, call):
         run.S[call.counter] = done
         run.calls(call.calls)
+        for follow in call.follows:
+            run.P[follow.before] = run.P[follow.after]
         for advance in call.advances:
             run.P[advance.entry] += run.S[advance.stride]
         for rotate in call.rotates:
@@ -179,6 +200,17 @@ def _count(record: Record) -> str:
     """How many steps there may be, once the loop has begun."""
     a, frame = record.frame.a, record.frame
     return a.load(frame.S, a.choose(_limited(record), record["bound"], record.word("length")))
+
+
+def _in_batches(record: Record) -> str:
+    return record.frame.a.compare("sge", record["batch"], 0)
+
+
+def _emit_batch(record: Record, done: str) -> None:
+    """Say how many steps the calls are to do, where that is more than one: all until the loop looks for signals."""
+    a, frame = record.frame.a, record.frame
+    with a.when(_in_batches(record)):
+        a.store(a.subtract(a.load(frame.S, record["pause"]), done), frame.S, record["batch"])
 
 
 def _emit_goes_on(record: Record) -> str:
@@ -222,6 +254,13 @@ def _emit_begin(emission: Emission, record: Record) -> None:
     with record.each("rotates") as rotate:
         a.store(rotate["first"], frame.P, rotate["before"], "ptr")
         a.store(a.choose(odd, rotate["last"], rotate["scratch"], "ptr"), frame.P, rotate["after"], "ptr")
+        with a.when(_in_batches(record)):
+            # Whatever is done at once begins with the two that change places.
+            before = a.choose(odd, rotate["scratch"], rotate["last"], "ptr")
+            frame.copy(before, rotate["first"], rotate["size"])
+            a.store(before, frame.P, rotate["before"], "ptr")
+    with record.each("follows") as follow:
+        a.store(follow["first"], frame.P, follow["before"], "ptr")
     with record.each("begins") as begin:
         frame.copy(begin["entry"], begin["source"], begin["size"])
     with a.when(a.value(f"and i1 {_limited(record)}, {a.compare('ne', record['late'], 0)}")):
@@ -233,6 +272,7 @@ def _emit_begin(emission: Emission, record: Record) -> None:
                 a.store(a.at(a.load(frame.P, entry, "ptr"), a.multiply(skipped, advance["stride"]), "i8"), frame.P, entry, "ptr")
             with a.when(fills):
                 _emit_pass_over(frame, advance, skipped)
+    _emit_batch(record, "0")
     past = frame.next()
     again = a.value(f"and i1 {a.compare('sgt', count, 0)}, {_emit_goes_on(record)}")
     with a.when(a.value(f"xor i1 {again}, true")):
@@ -243,6 +283,16 @@ def _emit_back(emission: Emission, own: Record) -> None:
     frame = emission.frame
     a = frame.a
     record = _loop_of(own)
+    counter, steps = record["counter"], a.variable("i64", 1)
+    one, many, moved = a.label(), a.label(), a.label()
+    a.set(steps, 1)
+    a.fork(_in_batches(record), many, one)
+    a.begin(many)
+    a.set(steps, a.load(frame.S, record["batch"]))
+    a.jump(moved)
+    a.begin(one)
+    with record.each("follows") as follow:
+        a.store(a.load(frame.P, follow["after"], "ptr"), frame.P, follow["before"], "ptr")
     with record.each("advances") as advance:
         entry = advance["entry"]
         a.store(a.at(a.load(frame.P, entry, "ptr"), advance["stride"], "i8"), frame.P, entry, "ptr")
@@ -252,11 +302,13 @@ def _emit_back(emission: Emission, own: Record) -> None:
         written = a.load(frame.P, after, "ptr")
         a.store(written, frame.P, rotate["before"], "ptr")
         a.store(a.pointer(a.subtract(both, a.integer(written))), frame.P, after, "ptr")
-    counter = record["counter"]
-    done = a.add(a.load(frame.S, counter), 1)
+    a.jump(moved)
+    a.begin(moved)
+    done = a.add(a.load(frame.S, counter), a.get(steps))
     a.store(done, frame.S, counter)
 
     def again() -> None:
+        _emit_batch(record, done)
         with a.when(_emit_goes_on(record)):
             a.set(frame.place, a.add(record.end(), 1))
 

@@ -52,6 +52,12 @@ class Scope:
         self.demand(free, f"S[{entry}] is taken, a counter is wanted")
         self.counting.add(entry)
 
+    def made(self, entry: int) -> None:
+        """An entry of S that nothing else sets, and that what follows may read, if it is one."""
+        self.counter(entry)
+        if entry != -1:
+            self.known.add(entry)
+
     def counters(self, entry: int) -> None:
         """Two such entries next to each other."""
         self.counter(entry)
