@@ -20,7 +20,7 @@ from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
-from croton.runtime.calls.loop import Advance, Begin, Follow, Loop, Rotate
+from croton.runtime.calls.loop import Advance, Begin, End, Follow, Loop, Rotate
 from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.few import FEWEST, MOST
 from croton.runtime.program import Array, Output, Program, Shared, SizeCheck, SizeOperation, Update, View
@@ -396,6 +396,10 @@ class _Calls:
             places["input", Slot("carry", place)], places["output", place] = before, after
             begin, end, scratch = found
             rotates.append(Rotate(before, after, begin, end, scratch, index(self.plan.values[first].bytes)))
+        for root, first, _, arrays in call.rings:
+            places["output", root], places["input", Slot("carry", root)] = [self.assembly.view(self.pointer(array)) for array in arrays[:2]]
+            begins.append(Begin(places["input", Slot("carry", root)], self.pointer(first), index(self.plan.values[first].bytes)))
+        follows[:0] = self._delayed(call, places, begins)
         for number, value in call.elements:
             places["input", Slot("element", number)] = advance(value, 0, length - 1)
         for number, value in call.taps:
@@ -423,9 +427,37 @@ class _Calls:
             limit, bound = self.pointer(call.limit), self.sizes.fresh()
         steps = -1 if call.steps < 0 else self.pointer(call.steps)
         moves = tuple(advances), tuple(begins), tuple(rotates)
+        ends = tuple([End(self.pointer(last), places["input", Slot("carry", place)], index(self.plan.values[last].bytes)) for place, last in call.ends])
         pause, _ = self.sizes.fresh(), self.sizes.fresh()
         weight = index(call.body.flops)
-        return Loop(index(length), counter, pause, weight, *moves, calls, going, size, error, limit, bound, call.late, steps, batch, tuple(follows))
+        return Loop(index(length), counter, pause, weight, *moves, calls, going, size, error, limit, bound, call.late, steps, batch, tuple(follows), ends)
+
+    def _delayed(self, call: LoopCall, places: dict[tuple[str, Any], int], begins: list[Begin]) -> list[Follow]:
+        """What becomes of addresses of carries that lie where others lay; these, and what is copied for them before the first step, are noted."""
+        followers = {source: (place, first) for place, source, first, _ in call.delayed}
+        rings = {ring[0]: [self.pointer(array) for array in ring[3]] for ring in call.rings}
+        found: list[Follow] = []
+        roots = [place for place, _, _ in (*call.stacked, *call.trailing)] + [place for place, _, _, _ in call.rings]
+        for root in roots:
+            chain, links, member = rings.get(root), [], root
+            entry = places["input", Slot("carry", root)]
+            if chain is not None:
+                links.append(Follow(entry, places["output", root], chain[1]))
+            while member in followers:
+                source = entry
+                member, first = followers[member]
+                begun = self.pointer(first) if chain is None else chain[len(links) + 1]
+                entry = places["input", Slot("carry", member)] = self.assembly.view(begun)
+                links.append(Follow(entry, source, begun))
+                if chain is not None:
+                    begins.append(Begin(entry, self.pointer(first), self.sizes.index(self.plan.values[first].bytes)))
+            if chain is not None:
+                # What is behind all others is free again.
+                spare = self.assembly.view(chain[0])
+                links = [Follow(places["output", root], spare, chain[0]), *links, Follow(spare, entry, chain[0])]
+            # Who is furthest behind goes first, so that each follows one that has not gone on yet.
+            found += links[::-1]
+        return found
 
     def _placement(self, call: RoutineCall) -> Placement:
         """How memory is seen by the routine: values are kept in an order of their own, and without axes of size 1."""

@@ -178,7 +178,7 @@ def _slots(plan: Plan, call: object) -> list[int]:
     elif isinstance(call, RoutineCall):
         values = list(call.outputs)
     elif isinstance(call, LoopCall):
-        values = [entry[-1] for entry in (*call.stacked, *call.trailing, *call.taps)] + [value for entry in call.rotating for value in entry[2:]]
+        values = call.made
         return [*[plan.values[value].home[1] for value in values if plan.values[value].home[0] == "slot"], *call.slots]
     else:
         values = []

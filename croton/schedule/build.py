@@ -196,6 +196,8 @@ class _Assembly:
             tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.stacked]),
             tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.trailing]),
             tuple([(carry.place, number(carry.first), number(carry.last), number(carry.other)) for carry in detail.rotating]),
+            tuple([(place, source, number(first), -1 if last is None else number(last)) for place, source, first, last in detail.delayed]),
+            tuple([(place, number(first), -1 if last is None else number(last), tuple(map(number, arrays))) for place, first, last, arrays in detail.rings]),
             tuple([(place, number(value)) for place, value in detail.elements]),
             tuple([(place, number(value)) for place, value in detail.fixed]),
             tuple([(place, number(value)) for place, value in detail.taps]),
@@ -257,8 +259,7 @@ class _Assembly:
 def _made_by(call: Call) -> Sequence[int]:
     """The values that a call which is no kernel makes."""
     if isinstance(call, LoopCall):
-        counted = [] if call.steps < 0 else [call.steps]
-        return [entry[-1] for entry in (*call.stacked, *call.trailing, *call.taps)] + [entry[2] for entry in call.rotating] + counted
+        return call.made
     return call.outputs if isinstance(call, RoutineCall) else ()
 
 

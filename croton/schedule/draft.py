@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from croton.algebra.coefficient import multiply, of_size
@@ -18,7 +18,7 @@ class Rules(NamedTuple):
     """How nodes become steps: what lowers a kind of node, and what lowers a graph of its own, as the step of a loop, into another draft."""
 
     nodes: Mapping[str, Callable[[Draft, Node], Source]]
-    graph: Callable[[Sequence[Operand], Mapping[Hashable, tuple[int, ...]]], Draft]
+    graph: Callable[[Sequence[Operand], Mapping[Hashable, tuple[int, ...]], Collection[int]], Draft]
 
 
 def _counted_from_end(node: Node, bound: Size) -> Node | None:

@@ -9,7 +9,7 @@ A step runs often, what is around it once: it chooses how its carries, its eleme
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.loop import Core, Part, Slot, loop_key, open_loop, part_of, results_of
@@ -47,6 +47,24 @@ class Rotating(NamedTuple):
     first: Value
     last: Value
     other: Value
+
+
+class Delayed(NamedTuple):
+    """A carry that is what another was a step before: it lies where that one lay. `last` is a copy of its last value, if that is wanted."""
+
+    place: int
+    source: int
+    first: Value
+    last: Value | None
+
+
+class Ring(NamedTuple):
+    """A carry of which values of several steps are needed, and at most the last one wanted: as many arrays and one more, which change roles."""
+
+    place: int
+    first: Value
+    last: Value | None
+    arrays: tuple[Value, ...]
 
 
 class Given:
@@ -137,6 +155,8 @@ class LoopDetail(NamedTuple):
     stacked: tuple[Stacked, ...]
     trailing: tuple[Trailing, ...]
     rotating: tuple[Rotating, ...]
+    delayed: tuple[Delayed, ...]
+    rings: tuple[Ring, ...]
     elements: tuple[tuple[int, Value], ...]
     fixed: tuple[tuple[int, Value], ...]
     taps: tuple[tuple[int, Value], ...]
@@ -146,12 +166,15 @@ class LoopDetail(NamedTuple):
     def reads(self) -> list[Value]:
         """The arrays that are there before it."""
         carried = [*[carry.first for carry in self.stacked], *[carry.first for carry in self.trailing], *[carry.first for carry in self.rotating]]
+        carried += [*[carry.first for carry in self.delayed], *[carry.first for carry in self.rings]]
         return [*carried, *[value for _, value in (*self.elements, *self.fixed)]]
 
     def makes(self) -> list[Value]:
         """The arrays that it makes."""
         kept = [*[carry.rows for carry in self.stacked], *[carry.rows for carry in self.trailing]]
         steps = [] if self.steps is None else [self.steps]
+        lasts = [*[carry.last for carry in self.delayed], *[carry.last for carry in self.rings]]
+        kept += [last for last in lasts if last is not None] + [array for ring in self.rings for array in ring.arrays]
         return [*kept, *[value for carry in self.rotating for value in (carry.last, carry.other)], *[value for _, value in self.taps], *steps]
 
 
@@ -162,6 +185,7 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
     wanted = {part_of(part): part for part in parts}
     outputs = [Operand(axes, use) for use, axes in zip(results_of(loop), loop.carry_axes)]
     followed = _followed(core, wanted)
+    sources_of = _delays(core, wanted)
     tapped = [part for part in wanted if part.kind == "tap" and part not in followed.values()]
     for part in tapped:
         assert part.node is not None
@@ -172,11 +196,13 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
         "element": [Given(draft, use, axes, loop.step) for use, axes in zip(loop.sequences, loop.element_axes)],
         "fixed": [Given(draft, use, axes, None) for use, axes in zip(loop.fixed, loop.fixed_axes)],
     }
-    body = _body(draft, outputs, given)
+    body = _body(draft, outputs, given, sources_of)
     sources: dict[Node, Source] = {}
     stacked: list[Stacked] = []
     trailing: list[Trailing] = []
     rotating: list[Rotating] = []
+    delayed: list[Delayed] = []
+    rings: list[Ring] = []
     for place, carry in enumerate(core.carries):
         order = body.output_order(place)
         all_of_it = [part for part in wanted if part.place == place and part.kind == "states"]
@@ -197,6 +223,16 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
             sources[wanted[followed[place]]] = rows
             if last_of_it:
                 sources[wanted[last_of_it[0]]] = _row(rows, 0 if core.reverse else core.length - 1, positions)
+            continue
+        behind_it = _behind(place, sources_of)
+        if place in sources_of or behind_it:
+            last = _fresh(carry.dims, carry, order) if last_of_it else None
+            if last is not None:
+                sources[wanted[last_of_it[0]]] = last
+            if place in sources_of:
+                delayed.append(Delayed(place, sources_of[place], first, last))
+            else:
+                rings.append(Ring(place, first, last, tuple([_fresh(carry.dims, carry, order) for _ in range(behind_it + 2)])))
             continue
         pair = _fresh(carry.dims, carry, order), _fresh(carry.dims, carry, order)
         if replaced:
@@ -225,7 +261,8 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
         if core.limit not in known:
             known[core.limit] = given["fixed"][core.limit].array(draft, ())
         fixed, limit = tuple(known.items()), known[core.limit]
-    detail = LoopDetail(core, body, tuple(stacked), tuple(trailing), tuple(rotating), elements, fixed, tuple(taps), limit, steps[0] if steps else None)
+    carried = tuple(stacked), tuple(trailing), tuple(rotating), tuple(delayed), tuple(rings)
+    detail = LoopDetail(core, body, *carried, elements, fixed, tuple(taps), limit, steps[0] if steps else None)
     made = detail.makes()
     step = Step(made[0], "loop", (), None, (), detail, draft.origin)
     draft.add(step)
@@ -234,11 +271,11 @@ def lower_loop(draft: Draft, node: Node, parts: Sequence[Node]) -> dict[Node, So
     return sources
 
 
-def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]]) -> Body:
+def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]], passed: Collection[int]) -> Body:
     """What a step does, all of it with an order to be stored in."""
     slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
     orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
-    inner = draft.rules.graph(only_after(take_inward(outputs)), orders)
+    inner = draft.rules.graph(only_after(take_inward(outputs)), orders, passed)
     fuse_products(inner.steps, inner.kept())
     body = Body(inner, inline_free(inner.steps, inner.kept()))
     alike = []
@@ -253,6 +290,38 @@ def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence
             hints.append((inner.inputs[slot], hint))
     choose_layouts(body.steps, inner.inputs.values(), alike, hints)
     return body
+
+
+def _delays(core: Core, wanted: Mapping[Part, Node]) -> dict[int, int]:
+    """Carries of which the next value is what another one is, and that one: each follows one other, and is followed by one."""
+    kinds = {(part.kind, part.place) for part in wanted}
+    if core.stop is not None or core.limit is not None or core.length == 1:
+        return {}
+    places = {carry: place for place, carry in enumerate(core.carries)}
+    found: dict[int, int] = {}
+    for place, (node, positions) in enumerate(core.results):
+        source = places.get(node, place)
+        if source != place and positions == tuple(range(len(positions))) and source not in found.values() and ("states", place) not in kinds:
+            found[place] = source
+    # Those that only hand values round have nobody who makes one.
+    for place in list(found):
+        seen, source = {place}, found.get(place, place)
+        while source in found and source not in seen:
+            seen.add(source)
+            source = found[source]
+        if source in seen:
+            del found[place]
+    return found
+
+
+def _behind(place: int, sources: Mapping[int, int]) -> int:
+    """How many carries follow one, each the one before it."""
+    followers = {source: follower for follower, source in sources.items()}
+    count = 0
+    while place in followers:
+        place = followers[place]
+        count += 1
+    return count
 
 
 def _followed(core: Core, wanted: Mapping[Part, Node]) -> dict[int, Part]:

@@ -5,7 +5,7 @@ Each kind of node has a handler; those of more than a few lines have files of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from croton.algebra.loop import Slot
@@ -23,18 +23,21 @@ from croton.schedule.step import FREE, SHARING, UNDECIDED, BodyBuilder, Source, 
 
 def lower(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> Draft:
     """The steps of a graph. Inputs and outputs are stored in C order."""
-    return _lower(outputs, donated, {}, placed=True)
+    return _lower(outputs, donated, {}, True, ())
 
 
-def _lower_inner(outputs: Sequence[Operand], orders: Mapping[Hashable, tuple[int, ...]]) -> Draft:
+def _lower_inner(outputs: Sequence[Operand], orders: Mapping[Hashable, tuple[int, ...]], passed: Collection[int]) -> Draft:
     """The steps of a step of a loop.
 
     Inputs are stored as `orders` says, which may leave it open, and outputs as their readers like it: carries are stored after a step as they were before it.
+    The outputs with the numbers `passed` are inputs, and no copies of them.
     """
-    return _lower(outputs, {}, orders, placed=False)
+    return _lower(outputs, {}, orders, False, passed)
 
 
-def _lower(outputs: Sequence[Operand], donated: Mapping[Hashable, int], orders: Mapping[Hashable, tuple[int, ...]], placed: bool) -> Draft:
+def _lower(
+    outputs: Sequence[Operand], donated: Mapping[Hashable, int], orders: Mapping[Hashable, tuple[int, ...]], placed: bool, passed: Collection[int]
+) -> Draft:
     roots = [operand.use.node for operand in outputs]
     order = list(walk(roots))
     uses: dict[Node, int] = dict.fromkeys(order, 0)
@@ -57,7 +60,7 @@ def _lower(outputs: Sequence[Operand], donated: Mapping[Hashable, int], orders: 
     taken: set[Value] = set()
     for number, operand in enumerate(outputs):
         draft.origin = operand.use.node.origin
-        draft.outputs.append(_output(draft, placed, number, operand, taken))
+        draft.outputs.append(_passed(draft, operand) if number in passed else _output(draft, placed, number, operand, taken))
     _drop_dead(draft)
     return draft
 
@@ -91,6 +94,14 @@ def _map(draft: Draft, node: Node) -> Source:
     arguments = [draft.read(body, draft.sources[a[0]], a[1]) for a in node.args]
     result = body.call(node.param, node.dtype, *arguments)
     return draft.emit(node.dims, len(node.dims), None, body.finish(result))
+
+
+def _passed(draft: Draft, operand: Operand) -> Value:
+    """The input that an output is, at axes in the same order."""
+    value = draft.sources[operand.use.node]
+    assert isinstance(value, Value)
+    draft.output_axes.append(tuple(range(len(value.dims))))
+    return value
 
 
 def _output(draft: Draft, placed: bool, number: int, operand: Operand, taken: set[Value]) -> Value:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from croton.algebra.loop import Slot
 from croton.kernel.join import joined
-from croton.kernel.language import Extent, Steps
+from croton.kernel.language import Extent, Kernel, Steps
 from croton.schedule.loop import LoopDetail
 from croton.schedule.plan import KernelCall, Plan
 from croton.sizes import Size, product
@@ -30,14 +30,20 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
         return body
     if not all(isinstance(size, int) and size <= MOST_WORK for call in calls for size in (call.flops, call.bytes)):
         return body
-    if any(body.values[number].home != ("output", place) for place, number in enumerate(body.outputs)):
+    passed = {carry.place for carry in detail.delayed}
+    if any(body.values[number].home != ("output", place) for place, number in enumerate(body.outputs) if place not in passed):
         return body
     kernel = joined([body.kernels[call.kernel] for call in calls]) if len(calls) > 1 else body.kernels[calls[0].kernel]
-    values = tuple([number for call in calls for number in call.values])
+    values = [number for call in calls for number in call.values]
     sizes = dict(zip(kernel.sizes, [size for call in calls for size in call.sizes]))
     homes: dict[tuple, list[tuple[str, int]]] = {}
     for number, buffer in zip(values, kernel.buffers):
         homes.setdefault(body.values[number].home, []).append((buffer.name, number))
+    links = _links(detail)
+    whole = _with_all(kernel, body, links, homes, values)
+    if whole is None:
+        return body
+    kernel, body = whole
     moves: list[tuple[str, Extent]] = []
     for home in _moving(detail):
         for name, number in homes.get(home, ()):
@@ -45,20 +51,59 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
             moves.append((name, _named(-row if core.reverse else row, sizes)))
     follows = []
     for place, *_ in detail.trailing:
-        after = homes.get(("output", place))
-        if after is None:
+        rows = homes.get(("output", place))
+        if rows is None:
             return body
-        follows += [(name, after[0][0]) for name, _ in homes.get(("input", Slot("carry", place)), ())]
+        follows += [(name, rows[0][0]) for name, _ in homes.get(("input", Slot("carry", place)), ())]
+    for one, other in links:
+        follows += [(name, homes[other][0][0]) for name, _ in homes[one]]
     exchanges = []
     for carry in detail.rotating:
-        one, other = (tuple([name for name, _ in homes.get(home, ())]) for home in (("input", Slot("carry", carry.place)), ("output", carry.place)))
-        if not one or not other:
+        before, after = (tuple([name for name, _ in homes.get(home, ())]) for home in (("input", Slot("carry", carry.place)), ("output", carry.place)))
+        if not before or not after:
             return body
-        exchanges.append((one, other))
+        exchanges.append((before, after))
     stepping = kernel._replace(sizes=tuple(sizes), steps=Steps(tuple(moves), tuple(follows), tuple(exchanges)))
     origins = tuple(dict.fromkeys([line for call in calls for line in call.origins]))
     flops, traffic = (sum(column) for column in zip(*[(call.flops, call.bytes) for call in calls]))
-    return replace(body, kernels=(stepping,), calls=(KernelCall(0, values, tuple(sizes.values()), origins, flops, traffic),))
+    return replace(body, kernels=(stepping,), calls=(KernelCall(0, tuple(values), tuple(sizes.values()), origins, flops, traffic),))
+
+
+def _links(detail: LoopDetail) -> list[tuple[tuple, tuple]]:
+    """Where the values live that lie where others lay, and these."""
+    followers = {carry.source: carry.place for carry in detail.delayed}
+    found: list[tuple[tuple, tuple]] = [(("input", Slot("carry", carry.place)), ("input", Slot("carry", carry.source))) for carry in detail.delayed]
+    for place, *_ in detail.rings:
+        furthest = place
+        while furthest in followers:
+            furthest = followers[furthest]
+        after = ("output", place)
+        found += [(("input", Slot("carry", place)), after), (after, ("input", Slot("carry", furthest)))]
+    return found
+
+
+def _with_all(
+    kernel: Kernel, body: Plan, links: list[tuple[tuple, tuple]], homes: dict[tuple, list[tuple[str, int]]], values: list[int]
+) -> tuple[Kernel, Plan] | None:
+    """The kernel with parameters for what it does not touch but hands on, too: what is longer ago and is wanted later. None if it touches nothing like it."""
+    pending = dict.fromkeys([home for link in links for home in link if home not in homes])
+    buffers, known = list(kernel.buffers), list(body.values)
+    shapes = {buffer.name: buffer for buffer in buffers}
+    while pending:
+        # One that is known is next to each chain of those that are not.
+        found = next(((one, other) for link in links for one, other in (link, link[::-1]) if one in pending and other in homes), None)
+        if found is None:
+            return None
+        home, like = found
+        del pending[home]
+        name, number = homes[like][0]
+        buffer = shapes[name]._replace(name=f"b{len(buffers)}")
+        shapes[buffer.name] = buffer
+        buffers.append(buffer)
+        known.append(replace(known[number], home=home))
+        values.append(len(known) - 1)
+        homes[home] = [(buffer.name, len(known) - 1)]
+    return kernel._replace(buffers=tuple(buffers)), replace(body, values=tuple(known))
 
 
 def _moving(detail: LoopDetail) -> list[tuple]:

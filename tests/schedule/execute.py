@@ -95,6 +95,10 @@ class Execution:
             self.arrays[rows][-1 if call.reverse else 0] = self.arrays[first]
         for place, first, *_ in (*call.trailing, *call.rotating):
             carries[place] = self.arrays[first]
+        for place, *_, first, _ in call.delayed:
+            carries[place] = self.arrays[first]
+        for place, first, *_ in call.rings:
+            carries[place] = self.arrays[first]
         fixed = {Slot("fixed", number): self.arrays[value] for number, value in call.fixed}
         for step in range(self.size(call.length))[:: -1 if call.reverse else 1]:
             if call.stop >= 0 and not carries[call.stop].any():
@@ -111,7 +115,8 @@ class Execution:
                 self.arrays[rows][step] = found[place]
             for number, value in call.taps:
                 self.arrays[value][step] = found[number]
-        for place, _, last, _ in call.rotating:
+        ends = [(place, last) for place, *_, last in call.delayed] + [(place, last) for place, _, last, _ in call.rings]
+        for place, last in [(place, last) for place, last in ends if last >= 0] + [(place, last) for place, _, last, _ in call.rotating]:
             self.arrays[last][...] = carries[place]
 
     def routine(self, call: RoutineCall) -> None:

@@ -54,11 +54,20 @@ class Rotate(NamedTuple):
 
 
 class Follow(NamedTuple):
-    """An address that follows one that moves along: P[before] = P[first] in the first step, later what P[after] was in the step before."""
+    """An address that follows another: P[before] = P[first] in the first step, later what P[after] was in the step before. They are set one after the other,
+    before addresses move along."""
 
     before: Moving
     after: Moving
     first: Pointer
+
+
+class End(NamedTuple):
+    """Copy S[size] bytes from P[entry], an address that moves along, after the last step."""
+
+    target: Pointer
+    entry: Pointer
+    size: Size
 
 
 class Loop(NamedTuple):
@@ -89,6 +98,7 @@ class Loop(NamedTuple):
     steps: MaybePointer = -1
     batch: Made = -1
     follows: tuple[Follow, ...] = ()
+    ends: tuple[End, ...] = ()
 
 
 class _Back(NamedTuple):
@@ -178,6 +188,8 @@ def _run(run: Run, call: Loop) -> None:
     for advance in call.advances:
         if advance.fill >= 0:
             _pass_over(run, advance, (count if call.late else length) - done)
+    for end in call.ends:
+        run.move(run.P[end.target], run.P[end.entry], end.size)
     for rotate in call.rotates:
         if run.P[rotate.before] != run.P[rotate.last]:
             run.move(run.P[rotate.last], run.P[rotate.before], rotate.size)
@@ -330,6 +342,8 @@ def _emit_left(emission: Emission, own: Record) -> None:
     most = a.choose(a.compare("ne", record["late"], 0), count, length)
     with record.each("advances") as advance, a.when(a.compare("sge", advance["fill"], 0)):
         _emit_pass_over(frame, advance, a.subtract(most, done))
+    with record.each("ends") as end:
+        frame.copy(end["target"], end["entry"], end["size"])
     with record.each("rotates") as rotate:
         source, target = a.load(frame.P, rotate["before"], "ptr"), rotate["last"]
         with a.when(a.compare("ne", source, target, "ptr")):
