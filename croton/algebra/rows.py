@@ -203,7 +203,8 @@ def determined(
 def _determines(row: Row, unknown: list[Name], sizes: Mapping[Name, Size]) -> bool:
     if len(unknown) == 1:
         # A coefficient that may be 0 says nothing about its label.
-        return bool(sign(row[0][unknown[0]], facts(sizes)))
+        weight = row[0][unknown[0]]
+        return weight != 0 if isinstance(weight, int) else bool(sign(weight, facts(sizes)))
     return radix(unknown, row[0], sizes) is not None
 
 
@@ -244,9 +245,45 @@ def reduce_system(
 
     Labels in neither `used` (something else reads them) nor `out` are summed and only these relations mention them: such a label
     is eliminated where that makes no other row longer, and leaves the fact that it had a value. Labels found equal are
-    reported, not renamed: rename them and call again.
+    reported, not renamed: rename them and call again. Systems of the same form are looked at once.
     """
-    work = _Reduction(list(rows), list(ranges), dict(sizes))
+    number: dict[Name, int] = {}
+    for row in (*rows, *ranges):
+        for label in row[0]:
+            number.setdefault(label, len(number))
+    names = list(number)
+    form = tuple([(tuple([(number[label], c) for label, c in row[0].items()]), row[1]) for row in (*rows, *ranges)])
+    roles = tuple([(label in used, label in out) for label in names])
+    others = frozenset([size for label, size in sizes.items() if label not in number and not isinstance(size, int)])
+    key = (len(rows), form, roles, tuple([sizes[label] for label in names]), others)
+    if key not in _reduced:
+        if len(_reduced) >= MOST_KNOWN:
+            _reduced.pop(next(iter(_reduced)))
+        _reduced[key] = _reduced_system(key)
+    found = _reduced[key]
+    if found is None:
+        return None
+    return System(
+        [({names[place]: c for place, c in row[0].items()}, row[1]) for row in found.rows],
+        [({names[place]: c for place, c in row[0].items()}, row[1]) for row in found.ranges],
+        [(names[one], names[other]) for one, other in found.equal],
+        {names[place] for place in found.gone},
+        found.empty,
+    )
+
+
+MOST_KNOWN = 1 << 14
+_reduced: dict[tuple, System | None] = {}
+
+
+def _reduced_system(key: tuple) -> System | None:
+    """`reduce_system` for labels that are numbers: rows and then ranges, which labels are used or outputs, their sizes, and those of other labels."""
+    count, form, roles, extents, others = key
+    found = [(dict(coefficients), constant) for coefficients, constant in form]
+    sizes: dict[Name, Size] = dict(enumerate(extents))
+    sizes.update({("other", size): size for size in others})
+    used, out = [{place for place, role in enumerate(roles) if role[which]} for which in (0, 1)]
+    work = _Reduction(found[:count], found[count:], sizes)
     while True:
         if work.drop_constants() or work.empty:
             if work.empty:
@@ -340,10 +377,16 @@ class _Reduction:
         return False
 
     def drop_proved(self) -> None:
-        """Ranges that always hold, or are there twice."""
+        """Ranges that always hold, or are there twice. What a row says a label is, it is in ranges too, and is one of the values of the label."""
+        pinned = {label: solved_for(row, label) for row in self.rows if len(row[0]) == 1 for label, c in row[0].items() if is_unit(c)}
         known = facts(self.sizes)
+        for label, (_, number) in pinned.items():
+            known += tuple([fact for fact in (number, self.sizes[label] - 1 - number) if not isinstance(fact, int)])
         kept: list[Row] = []
         for row in self.ranges:
+            for label in [label for label in row[0] if label in pinned]:
+                row = replaced(row, label, pinned[label])
+                self.changed = True
             if always_negative(row, self.sizes, known):
                 self.empty = self.changed = True
                 return

@@ -14,6 +14,9 @@ from croton.schedule.step import BodyBuilder, Operands, Source
 from croton.schedule.update import updated
 from croton.sizes import Size
 
+MOST_TERMS = 32
+"""So many terms are added up in one kernel: what a kernel takes to compile grows faster than its length."""
+
 
 def lower_add(draft: Draft, node: Node) -> Source:
     """A sum of terms: products are accumulated onto what the others add up to."""
@@ -38,9 +41,12 @@ def lower_add(draft: Draft, node: Node) -> Source:
         # a lone shared value would only be copied, and a bias is added after the product, with what follows it
         products, rest = [], list(node.args)
     total = None
-    if rest:
+    for first in range(0, len(rest), MOST_TERMS):
         body = BodyBuilder()
-        total = draft.emit(node.dims, rank, None, body.finish(_sum(draft, body, rest, dtype)), own=bool(products))
+        terms = _sum(draft, body, rest[first : first + MOST_TERMS], dtype)
+        if total is not None:
+            terms = body.call("add", dtype, body.load(total, tuple(range(rank))), terms)
+        total = draft.emit(node.dims, rank, None, body.finish(terms), own=bool(products))
     for dims, operands, coef in products:
         operands = operands._replace(alpha=multiply(operands.alpha, coef), accumulate=total)
         total = draft.product(dims, rank, dtype, operands, own=True)

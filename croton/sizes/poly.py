@@ -98,13 +98,14 @@ class Poly:
     a layer above installs.
     """
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "_text", "terms")
 
     number: ClassVar[Callable[[Any], Any] | None] = None
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
         self._hash = hash(terms)
+        self._text: str | None = None
 
     def __hash__(self) -> int:
         return self._hash
@@ -115,6 +116,11 @@ class Poly:
         return isinstance(other, Poly) and self._hash == other._hash and self.terms == other.terms
 
     def __repr__(self) -> str:
+        if self._text is None:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         pieces = []
         for position, (monomial, coefficient) in enumerate(self.terms):
             sign = "-" if coefficient < 0 else "+"
@@ -372,10 +378,8 @@ def _polynomial(terms: dict[Monomial, int]) -> Size:
 
 def _combine(left: Poly, right: Size, sign: int) -> Size:
     if isinstance(right, int):
-        if right == 0:
-            return left
-        right_terms: tuple = (((), right),)
-    elif isinstance(right, Poly):
+        return left if right == 0 else _shifted(left, sign * right)
+    if isinstance(right, Poly):
         right_terms = right.terms
     else:
         converted = _integer(right)
@@ -386,6 +390,20 @@ def _combine(left: Poly, right: Size, sign: int) -> Size:
     for monomial, coefficient in right_terms:
         terms[monomial] = terms.get(monomial, 0) + sign * coefficient
     return _polynomial(terms)
+
+
+def _shifted(left: Poly, by: int) -> Size:
+    """The sum of a polynomial and a number other than 0: the constant is the last term."""
+    terms = left.terms
+    if terms[-1][0]:
+        return Poly((*terms, ((), by)))
+    constant = terms[-1][1] + by
+    rest = terms[:-1]
+    if not rest:
+        return constant
+    if constant:
+        return Poly((*rest, ((), constant)))
+    return _restore(rest)
 
 
 def _multiplied(left: Poly, right: Poly) -> Size:

@@ -227,3 +227,19 @@ def test_contradictions_are_empty() -> None:
     assert R.reduce_system([], [({"a": -1}, -1)], {"a"}, set(), {"a": n}).empty
     condition = R.reduce_system([({}, n - m)], [], set(), set(), {"a": n})
     assert condition is None
+
+
+def test_a_range_about_a_label_that_a_row_fixes_is_decided() -> None:
+    """[a == 5] [n - 6 >= 0] says that a of 0..n - 1 is 5, which it is only where there are so many; [a == 5] [4 - a >= 0] never holds."""
+    found = R.reduce_system([({"a": 1}, -5)], [({}, n - 6)], ["a"], ["a"], {"a": n})
+    assert found is not None and not found.ranges and not found.empty and len(found.rows) == 1
+    found = R.reduce_system([({"a": 1}, -5)], [({"a": -1}, 4)], ["a"], ["a"], {"a": n})
+    assert found is not None and found.empty
+    found = R.reduce_system([({"a": 1}, -5)], [({"a": 1}, -5 + n)], ["a"], ["a"], {"a": 8})
+    assert found is not None and not found.ranges and not found.empty
+
+
+def test_systems_of_one_form_have_the_same_answer() -> None:
+    for a, b in (("a", "b"), ("b", "a"), ("x", "y")):
+        found = R.reduce_system([({a: 2, b: -2}, 0)], [({a: 1}, 0)], [a, b], [a], {a: 4, b: 4})
+        assert found is not None and found.equal == [(a, b)]

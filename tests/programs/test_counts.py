@@ -149,3 +149,13 @@ def test_running_sums_of_joined_axes_take_one_pass() -> None:
     for chosen in (x[x > 0], x.ravel()[(x > 0).ravel()], cr.flatnonzero(x > 0)):
         f = cr.function([x], chosen)
         assert f.flops(x=(200, 100), count1=10_000) < 100 * 200 * 100
+
+
+def test_elements_of_a_gradient_that_come_from_many_places() -> None:
+    """A long sum is taken in parts, so that no kernel grows with it."""
+    x = cr.vector("x")
+    cost = sum([cr.sin(x[i] * (i + 1)) for i in range(80)], cr.asarray(0.0))
+    value = np.linspace(0.1, 1.0, 81)
+    number = np.arange(80) + 1
+    expected = np.append(np.cos(value[:80] * number) * number, 0.0)
+    np.testing.assert_allclose(cr.function([x], cr.grad(cost, x))(value), expected)
