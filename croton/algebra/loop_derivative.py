@@ -18,6 +18,7 @@ from croton.algebra.extraction import known_of
 from croton.algebra.history import read_at
 from croton.algebra.loop import UNLIMITED, Loop, core_of, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Coef, Label, Node, Use
+from croton.algebra.operand import relabel
 from croton.algebra.pointwise import scalar
 from croton.algebra.recurrence import Carry, Element, Recurrence, computed_again
 from croton.algebra.stand_in import mark, open_nodes
@@ -182,12 +183,12 @@ class _Taken:
                 assert part.node is not None
                 own = tuple([Label(size) for size in part.node.dims])
                 place = dict(zip(axes, (step, *own)))
-                self.taps.append((Use(part.node, own), _moved(adjoint, place)))
+                self.taps.append((Use(part.node, own), relabel(adjoint, place)))
             elif part.kind == "final":
-                self.finals[part.place] = _moved(adjoint, dict(zip(axes, carry_axes[part.place])))
+                self.finals[part.place] = relabel(adjoint, dict(zip(axes, carry_axes[part.place])))
             else:
                 row = Label(axes[0].size)
-                self.rows[part.place] = (_moved(adjoint, dict(zip(axes, (row, *carry_axes[part.place])))), row)
+                self.rows[part.place] = (relabel(adjoint, dict(zip(axes, (row, *carry_axes[part.place])))), row)
 
     def before(self, place: int) -> Use:
         """The adjoint of a carry before each step."""
@@ -210,13 +211,9 @@ class _Taken:
         return add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
 
 
-def _moved(use: Use, place: dict[Label, Label]) -> Use:
-    return Use(use.node, tuple([place.get(label, label) for label in use.labels]))
-
-
 def _named(found: tuple[Use, tuple[Label, ...]], axes: Sequence[Label]) -> Use:
     use, labels = found
-    return _moved(use, dict(zip(labels, axes)))
+    return relabel(use, dict(zip(labels, axes)))
 
 
 def _without(use: Use, labels: set[Label]) -> Use:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from croton.algebra.affine_index import affine_of
 from croton.algebra.mapping import map_
 from croton.algebra.node import Label, Node, Use
+from croton.algebra.operand import relabel
 from croton.algebra.relation import Row, affine, at_least_zero, delta, is_delta, row_of
 from croton.algebra.rows import in_range, reduce_system
 from croton.algebra.rows import renamed as renamed_row
@@ -108,8 +109,8 @@ def _equal_labels(system: System) -> bool:
     if not changed and not _mentions(system, renamed):
         return False
     system.deltas = stars
-    system.data = [(_rename(use, renamed), exponent) for use, exponent in system.data]
-    system.selects = [_rename(use, renamed) for use in system.selects]
+    system.data = [(relabel(use, renamed), exponent) for use, exponent in system.data]
+    system.selects = [relabel(use, renamed) for use in system.selects]
     system.rows = [renamed_row(row, renamed) for row in system.rows]
     system.ranges = [renamed_row(row, renamed) for row in system.ranges]
     return True
@@ -122,10 +123,6 @@ def _mentions(system: System, labels: dict[Label, Label]) -> bool:
         or any(label in labels for row in system.rows for label in row[0])
         or any(label in labels for row in system.ranges for label in row[0])
     )
-
-
-def _rename(use: Use, renamed: dict[Label, Label]) -> Use:
-    return Use(use.node, tuple([renamed.get(label, label) for label in use.labels]))
 
 
 def _affine_indices(system: System) -> bool:

@@ -350,11 +350,8 @@ class _Calls:
         index = self.sizes.index
         if isinstance(call, BoundsCheck):
             value = self.plan.values[call.value]
-            count: Size = 1
-            for extent in value.shape:
-                count = count * extent
             bound = -1 if call.bound is None else index(call.bound)
-            return Check(value.dtype.name, self.pointer(call.value), index(count), index(call.low), bound, error())
+            return Check(value.dtype.name, self.pointer(call.value), index(product(value.shape)), index(call.low), bound, error())
         assert isinstance(call, RoutineCall)
         routines = self.assembly.routines
         routines.append((call.routine, self._placement(call)))

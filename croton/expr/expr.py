@@ -16,7 +16,7 @@ import numpy as np
 
 from croton.dtypes import DType, dtype
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, show
 from croton.sizes import Size
 from croton.util.arrays import has_dtype, read_array, unmasked
 from croton.util.errors import DTypeError, KindError, ShapeError
@@ -260,16 +260,12 @@ def _owned(value: object, wanted: TensorType, name: str | None, borrow: bool) ->
     fits = array.ndim == wanted.ndim and all(not isinstance(s, int) or s == n for s, n in zip(wanted.shape, array.shape))
     if not fits:
         raise ShapeError(
-            f"{label} has shape {_shape(wanted.shape)}, got a value of shape {array.shape}; reshape the value, "
+            f"{label} has shape {show(wanted.shape)}, got a value of shape {array.shape}; reshape the value, "
             "or declare the axes that change as None in shared(value, shape=...)"
         )
     if borrow and array.flags.c_contiguous and array.flags.aligned and array.flags.writeable:
         return array
     return np.array(array, wanted.dtype.numpy, order="C", copy=True, subok=False)
-
-
-def _shape(shape: Sequence[Size]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def install(name: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.dtypes import DType
@@ -57,3 +58,8 @@ def _bounded(left: Size) -> Size | None:
             rest = left - Poly(((monomial, 1),))  # type: ignore[operator]
             return quotient(atom.numerator, atom.denominator // _BEYOND) + rest * _BEYOND
     return None
+
+
+def show(shape: Sequence[Size]) -> str:
+    """A shape as the user writes it."""
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

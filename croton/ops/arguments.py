@@ -8,7 +8,7 @@ from typing import Any
 
 from croton.expr.counted import counted
 from croton.expr.expr import Constant, Expr
-from croton.sizes import Poly, Size
+from croton.sizes import Poly, Size, product
 from croton.util.errors import ArgumentError, KindError, ShapeError
 
 Axis = int | None
@@ -90,7 +90,4 @@ def shape_of(shape: Any, what: str) -> tuple[Size, ...]:
 
 def count_of(shape: Sequence[Size], axes: Sequence[int]) -> Size:
     """How many elements lie along the axes together."""
-    count: Size = 1
-    for axis in axes:
-        count = count * shape[axis]
-    return count
+    return product([shape[axis] for axis in axes])

@@ -13,10 +13,11 @@ import numpy as np
 
 from croton.dtypes import bool_, uint8, unit
 from croton.expr.expr import Constant, Expr
+from croton.expr.types import show
 from croton.ops.arguments import axis_of, count_of
 from croton.ops.arithmetic import add, divide, maximum, minimum, multiply, subtract
 from croton.ops.axes import expand_dims, squeeze
-from croton.ops.broadcasting import broadcast_shapes, show, stretch
+from croton.ops.broadcasting import broadcast_shapes, stretch
 from croton.ops.casting import asarray, astype, converted
 from croton.ops.comparisons import equal, greater_equal
 from croton.ops.creation import arange

@@ -10,9 +10,9 @@ import numpy as np
 from croton.algebra import Label, Operand
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import TensorType, show
 from croton.ops.arguments import Axes, axes_in_order, axes_of, axis_of, shape_of
-from croton.ops.broadcasting import broadcast_shapes, show, stretch
+from croton.ops.broadcasting import broadcast_shapes, stretch
 from croton.ops.casting import asarray
 from croton.util.errors import ArgumentError, ShapeError
 

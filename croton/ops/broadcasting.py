@@ -9,16 +9,11 @@ import numpy as np
 from croton.algebra import Label, Operand
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, show
 from croton.sizes import Size
 from croton.util.errors import ShapeError
 
 Pairs = list[tuple[Size, Size]]
-
-
-def show(shape: Sequence[Size]) -> str:
-    """A shape as the user writes it."""
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def typed(dtype: object, shape: tuple[Size, ...], pairs: Pairs) -> TensorType | Constrained:

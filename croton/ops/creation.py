@@ -15,12 +15,12 @@ from croton.expr.counted import counted
 from croton.expr.expr import Constant, Expr, Input, SharedVariable, apply, input
 from croton.expr.expr import shared as new_shared
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import TensorType, show
 from croton.expr.walk import leaves
 from croton.ops.arguments import is_computed, shape_of, size_of
 from croton.ops.arithmetic import add, divide, floor_divide, maximum, multiply, negative, subtract
 from croton.ops.axes import expand_dims
-from croton.ops.broadcasting import broadcast_shapes, show, stretch
+from croton.ops.broadcasting import broadcast_shapes, stretch
 from croton.ops.casting import asarray, astype, common_dtype, converted, operands
 from croton.ops.comparisons import equal
 from croton.ops.logic import where

@@ -14,10 +14,10 @@ from croton.algebra import constant as algebra_constant
 from croton.dtypes import bool_, int64, uint8
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import TensorType, show
 from croton.ops.arguments import axis_of
 from croton.ops.arithmetic import subtract
-from croton.ops.broadcasting import show, stretch
+from croton.ops.broadcasting import stretch
 from croton.ops.casting import accumulator, asarray, astype, converted
 from croton.ops.indexing import index
 from croton.ops.joining import concatenate

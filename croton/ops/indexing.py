@@ -14,11 +14,11 @@ import numpy as np
 from croton.algebra import Label, Operand
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType, at_least_zero
+from croton.expr.types import Constrained, TensorType, at_least_zero, show
 from croton.ops.arguments import axis_of, integer_of
 from croton.ops.axes import expand_dims
 from croton.ops.bounds import Entry, integer_entry, slice_entry
-from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
+from croton.ops.broadcasting import Pairs, equal_sizes, stretch, typed
 from croton.ops.casting import asarray, converted
 from croton.ops.positions import check_mask, held
 from croton.ops.reading import Row, read

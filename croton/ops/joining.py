@@ -13,10 +13,10 @@ import numpy as np
 from croton.algebra import Label, Operand, Use, add, scalar
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, show
 from croton.ops.arguments import axis_of, is_computed, size_of
 from croton.ops.axes import expand_dims
-from croton.ops.broadcasting import Pairs, equal_sizes, show, typed
+from croton.ops.broadcasting import Pairs, equal_sizes, typed
 from croton.ops.casting import asarray, promoted
 from croton.ops.indexing import index
 from croton.ops.reading import read, renamed

@@ -14,12 +14,12 @@ from croton.algebra import Label, Operand, Use, affine, contract, relabel
 from croton.dtypes import bool_, int64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, show
 from croton.ops.arguments import Axes, axis_of
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import multiply, pow, square
 from croton.ops.axes import expand_dims, moveaxis
-from croton.ops.broadcasting import Pairs, equal_sizes, show, typed
+from croton.ops.broadcasting import Pairs, equal_sizes, typed
 from croton.ops.casting import asarray, astype, converted, floats, promoted
 from croton.ops.comparisons import not_equal
 from croton.ops.reductions import count_nonzero

@@ -11,9 +11,8 @@ from croton.algebra import constant as algebra_constant
 from croton.dtypes import int64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import TensorType, show
 from croton.ops.arguments import size_of
-from croton.ops.broadcasting import show
 from croton.ops.reading import read
 from croton.ops.reductions import count_nonzero
 from croton.sizes import Size, product

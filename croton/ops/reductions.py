@@ -12,10 +12,10 @@ from croton.dtypes import DType, bool_, float64
 from croton.dtypes import dtype as dtype_of
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType, at_least_zero
+from croton.expr.types import Constrained, TensorType, at_least_zero, show
 from croton.ops.arguments import Axes, axes_of, count_of
 from croton.ops.arithmetic import divide, multiply, square, subtract
-from croton.ops.broadcasting import show, stretch, typed
+from croton.ops.broadcasting import stretch, typed
 from croton.ops.casting import accumulator, asarray, converted, floating, floats, truths
 from croton.ops.transcendental import sqrt
 from croton.sizes import Size

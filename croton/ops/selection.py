@@ -18,11 +18,11 @@ from croton.dtypes import dtype as dtype_of
 from croton.dtypes import int64, unit
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, show
 from croton.ops.arguments import axis_of, size_of
 from croton.ops.arithmetic import clip, remainder
 from croton.ops.axes import expand_dims
-from croton.ops.broadcasting import Pairs, broadcast_shapes, equal_sizes, show, typed
+from croton.ops.broadcasting import Pairs, broadcast_shapes, equal_sizes, typed
 from croton.ops.casting import asarray, astype, converted, size
 from croton.ops.comparisons import greater_equal, less
 from croton.ops.logic import logical_and, where

@@ -12,10 +12,10 @@ from croton.algebra import Label, Operand
 from croton.algebra import constant as algebra_constant
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, show
 from croton.ops.arguments import axis_of, count_of, size_of
 from croton.ops.axes import expand_dims
-from croton.ops.broadcasting import Pairs, equal_sizes, show, stretch, typed
+from croton.ops.broadcasting import Pairs, equal_sizes, stretch, typed
 from croton.ops.casting import asarray
 from croton.ops.linalg import diagonal
 from croton.ops.reading import Row, read

@@ -11,12 +11,11 @@ from croton.algebra import Label, Operand, arg
 from croton.dtypes import bool_, int64, uint8
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import TensorType
+from croton.expr.types import TensorType, show
 from croton.ops.arguments import axis_of, size_of
 from croton.ops.arithmetic import subtract
 from croton.ops.arranging import flip
 from croton.ops.axes import expand_dims
-from croton.ops.broadcasting import show
 from croton.ops.casting import asarray, astype, promoted, size
 from croton.ops.comparisons import less, less_equal, not_equal
 from croton.ops.indexing import SLICE

@@ -9,6 +9,7 @@ import numpy as np
 
 from croton.expr.expr import Expr, install
 from croton.expr.print import describe
+from croton.expr.types import show
 from croton.ops import (
     arithmetic,
     arranging,
@@ -27,7 +28,6 @@ from croton.ops import (
     sorting,
     transcendental,
 )
-from croton.ops.broadcasting import show
 from croton.ops.indexing import index
 from croton.ops.numpy_protocol import array_function, array_ufunc
 from croton.ops.size_number import SizeNumber

@@ -12,11 +12,11 @@ from croton.algebra import Label, Operand
 from croton.dtypes import float64, unit
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType, at_least_zero
+from croton.expr.types import Constrained, TensorType, at_least_zero, show
 from croton.ops.arguments import axes_in_order, count_of, size_of
 from croton.ops.arithmetic import divide
 from croton.ops.arranging import pad
-from croton.ops.broadcasting import Pairs, show, typed
+from croton.ops.broadcasting import Pairs, typed
 from croton.ops.casting import asarray, promoted, size
 from croton.ops.creation import ones
 from croton.ops.linalg import einsum

@@ -13,8 +13,6 @@ from pathlib import Path
 from croton.runtime.once import once
 
 PREFIX = "scipy_"
-INTEGER = ctypes.c_int32
-"""The integer type of the library's interface."""
 
 
 def _file() -> Path:

@@ -81,12 +81,6 @@ class Frame:
         a.store(pointer, self.O, index, "ptr")
         a.set(self.object_count, a.add(index, 1))
 
-    def refuse(self, reason: str, place: str | int = 0, detail: str | int = 0, value: str | int = 0) -> None:
-        a = self.a
-        for slot, number in zip(self.status, (CODE[reason], place, detail, value)):
-            a.set(slot, number)
-        a.leave(self.finish)
-
     def fail(self) -> None:
         """A Python exception is set."""
         self.a.set(self.status[0], PYTHON_ERROR)

@@ -99,7 +99,7 @@ def shape_of(step: Step) -> Shape:
     out = _matrix(step.out, range(len(step.out.dims)), roles.rows, roles.columns, roles.batch, dims)
     if left is None or right is None or out is None:
         raise AssertionError("a product whose operands no library call takes")
-    m, n, k = (_size(group, dims) for group in (roles.rows, roles.columns, roles.inner))
+    m, n, k = (product([dims[label] for label in group]) for group in (roles.rows, roles.columns, roles.inner))
     return _merge_batch(Shape(m, n, k, tuple([dims[label] for label in roles.batch]), left, right, out, _is_symmetric(detail, roles, dims)))
 
 
@@ -108,14 +108,7 @@ def _is_symmetric(detail: Operands, roles: _Roles, dims: tuple[Size, ...]) -> bo
     twin = dict(detail.twins)
     if not twin or detail.accumulate is not None or [twin[label] for label in roles.rows] != roles.columns:
         return False
-    return min(extent(_size(roles.rows, dims)), extent(_size(roles.inner, dims))) >= LEAST_SYMMETRIC
-
-
-def _size(group: list[int], dims: tuple[Size, ...]) -> Size:
-    size: Size = 1
-    for label in group:
-        size = size * dims[label]
-    return size
+    return min(extent(product([dims[label] for label in roles.rows])), extent(product([dims[label] for label in roles.inner]))) >= LEAST_SYMMETRIC
 
 
 def _merge_batch(shape: Shape) -> Shape:

@@ -325,19 +325,3 @@ def cost_of(body: Body) -> int:
     for instruction in body:
         total += COSTS[instruction[0]]
     return total
-
-
-def labels_of(body: Body) -> set[int]:
-    """The labels that a body mentions."""
-    found: set[int] = set()
-    for instruction in body:
-        kind = instruction[0]
-        if kind == "load":
-            for entry in instruction[3]:
-                if type(entry) is int:
-                    found.add(entry)
-                else:
-                    found.update([term for term, _ in entry.terms if term >= 0])
-        elif kind == "index":
-            found.add(instruction[2])
-    return found

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import TensorType
 from croton.ops.casting import asarray
+from croton.util.depth import Depth
 from croton.util.errors import ArgumentError, KindError
 from croton.util.structure import flatten, paths, unflatten
 
@@ -39,18 +38,9 @@ def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
 ARGUMENT = Op("argument", _infer, _meaning, _reference, parameters=("depth", "place"))
 """(x): x, as the argument of a function that is differentiated."""
 
-_depth: ContextVar[int] = ContextVar("croton_derivative_depth", default=0)
 
-
-@contextmanager
-def deeper() -> Iterator[int]:
-    """The depth of a function that is differentiated, while it is called: its arguments differ from those of functions around it."""
-    depth = _depth.get()
-    token = _depth.set(depth + 1)
-    try:
-        yield depth
-    finally:
-        _depth.reset(token)
+deeper = Depth("derivative").deeper
+"""The depth of a function that is differentiated, while it is called: its arguments differ from those of functions around it."""
 
 
 def is_function(value: Any) -> bool:

@@ -6,9 +6,7 @@ No operation needs a rule for this, and nothing is traced twice. Mapping over th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +16,9 @@ from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.ops.casting import asarray
 from croton.sizes import Size
+from croton.util.depth import Depth
 from croton.util.errors import ArgumentError, KindError, ShapeError
 from croton.util.structure import Structure, flatten, map_structure, unflatten
-
-_depth: ContextVar[int] = ContextVar("croton_vmap_depth", default=0)
 
 
 def _lane_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
@@ -56,16 +53,8 @@ LANE = Op("lane", _lane_type, _resolved, _reference, parameters=("axis", "depth"
 COLLECT = Op("collect", _collect_type, _resolved, _reference, parameters=("axis", "depth", "size"))
 """(y): what a vectorised function at this depth gives, for all elements, along a new axis."""
 
-
-@contextmanager
-def deeper() -> Iterator[int]:
-    """The depth of a function that is mapped or looped over, while it is called: what stands for elements in it differs from what does outside."""
-    depth = _depth.get()
-    token = _depth.set(depth + 1)
-    try:
-        yield depth
-    finally:
-        _depth.reset(token)
+deeper = Depth("vmap").deeper
+"""The depth of a function that is mapped or looped over, while it is called: what stands for elements in it differs from what does outside."""
 
 
 def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
