@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from croton.expr.expr import Expr
+from croton.expr.types import show
 from croton.ops.arithmetic import divide, multiply, negative, subtract
 from croton.ops.axes import broadcast_to, expand_dims, matrix_transpose, squeeze
-from croton.ops.broadcasting import show
 from croton.ops.casting import asarray, floats
 from croton.ops.comparisons import equal
 from croton.ops.creation import eye, tril, triu

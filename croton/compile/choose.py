@@ -12,7 +12,7 @@ from croton.algebra.contest import WORTH, Regime
 from croton.algebra.price import Price, never_dearer
 from croton.compile.assemble import Leaf
 from croton.runtime.choice import Choice, Terms
-from croton.schedule.plan import BoundsCheck, LoopCall, Plan, ProductCall
+from croton.schedule.plan import LoopCall, Plan, ProductCall
 from croton.sizes import Least, Quotient, Size, Symbol, Weighted, hint, product, symbols, weighted
 from croton.sizes.weighted import combined, symbols_of
 
@@ -40,11 +40,8 @@ def price_of(plan: Plan) -> Price:
                 fused.append((product(call.shape.batch) * times, LAUNCH_PRODUCT))
                 products.append((call.flops * times, 1.0))
             else:
-                fused.append((times, LAUNCH))
-                if not isinstance(call, BoundsCheck):
-                    fused.append((call.flops * times, 1.0))
-            if not isinstance(call, BoundsCheck):
-                moved.append((call.bytes * times, BYTES))
+                fused += [(times, LAUNCH), (call.flops * times, 1.0)]
+            moved.append((call.bytes * times, BYTES))
     return Price(weighted(products), weighted(fused), weighted(moved))
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from croton.dtypes import int64
 from croton.expr.expr import Expr
+from croton.expr.types import show
 from croton.ops.arguments import axis_of, size_of
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import add, divide, floor_divide, maximum, minimum, multiply, pow, remainder, subtract
 from croton.ops.arranging import flip, pad
 from croton.ops.axes import broadcast_arrays, expand_dims, moveaxis, swapaxes
-from croton.ops.broadcasting import show
 from croton.ops.casting import asarray, astype, converted, floats, promoted
 from croton.ops.comparisons import equal, isclose, isnan, less
 from croton.ops.creation import arange, zeros

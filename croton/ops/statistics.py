@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from croton.expr.expr import Expr
+from croton.expr.types import show
 from croton.ops.arguments import Axes, axes_of, count_of
 from croton.ops.arithmetic import divide, multiply, pow, subtract
 from croton.ops.axes import expand_dims, moveaxis
-from croton.ops.broadcasting import show
 from croton.ops.casting import asarray, astype, converted, floats
 from croton.ops.comparisons import greater, isnan
 from croton.ops.indexing import index, take

@@ -93,6 +93,8 @@ class BoundsCheck:
     bound: Size | None
     origins: tuple[Any, ...]
     low: Size = 0
+    flops: Size = 0
+    bytes: Size = 0
 
 
 @dataclass(frozen=True)
@@ -192,12 +194,12 @@ class Plan:
     @property
     def flops(self) -> Size:
         """Predicted floating point operations."""
-        return _total([call.flops for call in self.calls if not isinstance(call, BoundsCheck)])
+        return _total([call.flops for call in self.calls])
 
     @property
     def bytes(self) -> Size:
         """Predicted memory traffic: each array once a call."""
-        return _total([call.bytes for call in self.calls if not isinstance(call, BoundsCheck)])
+        return _total([call.bytes for call in self.calls])
 
 
 def every_body(plan: Plan) -> Iterator[Plan]:
