@@ -97,12 +97,17 @@ def reciprocal(x: Any) -> Expr:
 
 def pow(x: Any, y: Any) -> Expr:
     """x to the power y. An integer to a negative integer power is an error, now or in the call; convert the base to a floating dtype."""
+    if isinstance(y, int) and y < 0 and not asarray(x).dtype.is_float:
+        raise _negative_power(y)
     inputs, dtype = promoted(x, y)
     exponent = inputs[1]
     if dtype.is_integer and isinstance(exponent, Constant) and exponent.value.size and exponent.value.min() < 0:
-        least = int(exponent.value.min())
-        raise ArgumentError(f"pow: an integer array to the power {least}; write x.astype('float64') ** {least}")
+        raise _negative_power(int(exponent.value.min()))
     return apply(_POW, [at_least_int8(value) for value in inputs])
+
+
+def _negative_power(exponent: int) -> ArgumentError:
+    return ArgumentError(f"pow: an integer array to the power {exponent}; write x.astype('float64') ** {exponent}")
 
 
 def floor_divide(x: Any, y: Any) -> Expr:
