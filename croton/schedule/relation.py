@@ -224,6 +224,8 @@ class _Relation:
 
     def _axes_of_view(self, source: Value, at: Sequence[Row]) -> list[int] | None:
         """The loop labels, outermost first, that walk through a value in the order of its memory; None if they do not."""
+        if 0 in source.dims:
+            return None  # no label moves through it
         row, constant = self._address(at, source.dims)
         if not isinstance(constant, int) or constant != 0:
             return None

@@ -66,3 +66,11 @@ def test_whether_anything_is_there_depends_on_the_size_alone():
     there = cr.zeros((2,)).at[cr.zeros_like(n, dtype="int64")].max(cr.ones_like(n))
     assert both(there, {n: np.ones(0)}).tolist() == [0.0, 0.0]
     assert both(there, {n: np.ones(3)}).tolist() == [1.0, 0.0]
+
+
+def test_rows_of_no_elements_are_sorted():
+    x, y = cr.tensor("x", (3, 3)), cr.scalar("y")
+    none = y < cr.take(x, np.array([], dtype="int64"), axis=0)
+    ordered = cr.sort(none, axis=1)
+    f = cr.function([x, y], [none, ordered])
+    assert [value.shape for value in f(np.zeros((3, 3)), 0.0)] == [(0, 3), (0, 3)]
