@@ -11,7 +11,7 @@ from croton.algebra.contract import contract
 from croton.algebra.node import Label, Use, intern
 from croton.algebra.pointwise import scalar
 from croton.algebra.seal import seal
-from croton.dtypes import DType, bool_, int64, unit
+from croton.dtypes import DType, bool_, int64
 
 REDUCTIONS = ("max", "min", "prod", "any", "all", "lse")
 ARGS = ("argmax", "argmin", "argsort")
@@ -119,7 +119,11 @@ def _repeated(function: str, use: Use, label: Label) -> Use:
         if isinstance(label.size, int):
             return contract(use[1], [(use, label.size)])
         return scalar("pow", use, constant(of_size(label.size), dtype))
-    if not isinstance(label.size, int):
-        there = scalar("gt", constant(of_size(label.size), int64), constant(0, int64))
-        return scalar("where", there, use, constant(unit(function, dtype), dtype))
-    return use if label.size else constant(unit(function, dtype), dtype)
+    if function in ("any", "all") and label.size != 0 and not isinstance(label.size, int):
+        count = constant(of_size(label.size), int64)
+        if function == "any":
+            return scalar("logical_and", use, scalar("gt", count, constant(0, int64)))
+        return scalar("logical_or", use, scalar("eq", count, constant(0, int64)))
+    if function in ("any", "all") and label.size == 0:
+        return constant(function == "all", bool_)
+    return use  # max or min; whoever asks has made sure that there is an element

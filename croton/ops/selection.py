@@ -181,7 +181,9 @@ def _reduce_record(function: str, ufunc: np.ufunc) -> Op:
         out, value, places, selects = _target(shape, axes, position, updates, indices)
         if not set(places).intersection(value.labels):
             return Operand(out, _of_equal(function, value, selects, places, out))
-        guard = contract({label for use, _ in selects for label in use.labels}, selects)
+        read = {label for use, _ in selects for label in use.labels}
+        # a place that nothing depends on may be one of none
+        guard = contract(read, selects, summed=[label for label in places if label not in read and label not in value.labels])
         candidates = scalar("where", guard, value, algebra_constant(unit(function, updates.dtype), updates.dtype))
         return Operand(out, reduce(function, candidates, [label for label in places if label.size != 1]))
 

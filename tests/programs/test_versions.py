@@ -102,7 +102,7 @@ def test_sizes_with_a_minimum_take_part_in_choices() -> None:
 
 def test_many_orders_have_a_few_programs() -> None:
     f = chain(6)
-    assert len(programs(f)) == 5
+    assert len(programs(f)) == 3
     for sizes in ((70, 70, 70, 70, 70, 70, 2), (2, 70, 70, 70, 70, 70, 70), (70, 70, 70, 2, 70, 70, 70), (9, 8, 7, 6, 5, 4, 3)):
         given = arrays(*pairwise(sizes))
         agrees(f, given, np.linalg.multi_dot(given))

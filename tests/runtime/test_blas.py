@@ -24,7 +24,7 @@ def test_a_lapack_routine_can_be_called() -> None:
     factor = np.tril(np.random.default_rng(0).normal(size=(5, 5))) + 5 * np.eye(5)
     matrix = factor @ factor.T
     potrf = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(blas.address("dpotrf_"))
-    upper, size, info = ctypes.c_char(b"U"), blas.INTEGER(5), blas.INTEGER(-1)
+    upper, size, info = ctypes.c_char(b"U"), ctypes.c_int(5), ctypes.c_int(-1)
     potrf(ctypes.addressof(upper), ctypes.addressof(size), matrix.ctypes.data, ctypes.addressof(size), ctypes.addressof(info))
     assert info.value == 0
     np.testing.assert_allclose(np.tril(matrix), factor, atol=1e-12)
