@@ -100,7 +100,7 @@ def contract(out: tuple[Label, ...], factors: list[tuple[Use, int]], coef: float
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# 3. Derivatives (croton.algebra.derive)
+# 3. Derivatives (croton.derivatives.derive)
 #
 # The derivative of a product with respect to one factor is the product of the others: again a contract. So reverse mode needs one rule for
 # every product and sum there is, and a table for scalar functions.

@@ -14,16 +14,20 @@ PACKAGE = Path(__file__).resolve().parent.parent / "croton"
 FOUNDATION = {"dtypes", "util"}
 LANGUAGES = FOUNDATION | {"sizes"}
 OPERATIONS = LANGUAGES | {"expr", "algebra"}
-TRANSFORMS = OPERATIONS | {"ops"}
+ALGEBRAS = LANGUAGES | {"algebra", "loops", "derivatives", "rewriting"}
+TRANSFORMS = OPERATIONS | ALGEBRAS | {"ops"}
 MAY_IMPORT: dict[str, set[str]] = {
     "dtypes": {"util"},
     "util": set(),
     "sizes": {"util"},
     "kernel": LANGUAGES,
     "algebra": LANGUAGES,
+    "loops": LANGUAGES | {"algebra"},
+    "derivatives": LANGUAGES | {"algebra", "loops"},
+    "rewriting": LANGUAGES | {"algebra", "loops", "derivatives"},
     "expr": LANGUAGES,
     "ops": OPERATIONS,
-    "random": TRANSFORMS,
+    "random": OPERATIONS | {"ops"},
     "transforms": TRANSFORMS,
     "linalg": TRANSFORMS | {"transforms"},
     "schedule": LANGUAGES | {"algebra", "kernel"},

@@ -1,4 +1,4 @@
-"""Sums of products with named axes: nodes, the constructors that normalise them, derivatives, and their NumPy meaning."""
+"""Sums of products with named axes: nodes, the constructors that normalise them, and their NumPy meaning."""
 
 from croton.algebra.add import add
 from croton.algebra.call import Routine, call
@@ -6,7 +6,6 @@ from croton.algebra.check import check
 from croton.algebra.coefficient import of_number, of_size
 from croton.algebra.constant import constant, constant_operand, input_, iota, truth, zero
 from croton.algebra.contract import contract
-from croton.algebra.derive import derive
 from croton.algebra.formula import formula
 from croton.algebra.interpret import interpret
 from croton.algebra.node import KINDS, ONE, RELATIONS, Coef, Label, Node, Operand, Use, walk
@@ -43,7 +42,6 @@ __all__ = [
     "contract",
     "cumulate",
     "delta",
-    "derive",
     "formula",
     "fresh_axes",
     "fresh_use",

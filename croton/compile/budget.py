@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from croton.algebra.chunk import Region, chunked, regions
 from croton.algebra.node import Operand
 from croton.compile.words import amount
+from croton.rewriting.chunk import Region, chunked, regions
 from croton.schedule.plan import KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
 from croton.util.errors import MemoryBudgetError

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from croton.algebra.contest import WORTH, Regime
-from croton.algebra.price import Price, never_dearer
 from croton.compile.assemble import Leaf
+from croton.rewriting.contest import WORTH, Regime
+from croton.rewriting.price import Price, never_dearer
 from croton.runtime.choice import Choice, Terms
 from croton.schedule.plan import LoopCall, Plan, ProductCall
 from croton.sizes import Least, Quotient, Size, Symbol, Weighted, hint, product, symbols, weighted

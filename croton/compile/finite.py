@@ -16,9 +16,9 @@ import numpy as np
 from croton.algebra.interpret import interpret
 from croton.algebra.node import Node, walk
 from croton.algebra.operand import fresh_use
-from croton.algebra.stabilise import stabilise
 from croton.compile.executable import Executable
 from croton.expr.expr import Expr, SharedVariable
+from croton.rewriting.stabilise import stabilise
 from croton.runtime.function import call_native
 from croton.sizes import Poly, Symbol, symbols
 from croton.transforms.lower import lower

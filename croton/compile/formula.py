@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from croton.algebra.formula import formula as text_of
 from croton.algebra.node import Operand, Use
-from croton.algebra.optimise import optimise
-from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Expr
+from croton.rewriting.optimise import optimise
+from croton.rewriting.stabilise import stabilise
 from croton.transforms.lower import lower
 from croton.util.config import config
 from croton.util.errors import KindError

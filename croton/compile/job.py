@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from croton.algebra.contest import Regime
 from croton.algebra.node import Operand
 from croton.compile.account import Account
 from croton.compile.assemble import Assembled
@@ -14,6 +13,7 @@ from croton.compile.budget import Chunks
 from croton.compile.choose import Choosing
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.kernel.language import Kernel
+from croton.rewriting.contest import Regime
 from croton.schedule.plan import Plan
 from croton.transforms.lower import Lowered
 

@@ -9,10 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 
 from croton.algebra.cost import assuming
-from croton.algebra.member import one_at_a_time
 from croton.algebra.node import Operand
-from croton.algebra.stabilise import stabilise
-from croton.algebra.versions import versions
 from croton.codegen.module import compile_text
 from croton.compile.account import account
 from croton.compile.assemble import Interface, Leaf, Result, assemble
@@ -21,6 +18,9 @@ from croton.compile.choose import choosing
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
+from croton.rewriting.member import one_at_a_time
+from croton.rewriting.stabilise import stabilise
+from croton.rewriting.versions import versions
 from croton.runtime.engine import compile_object
 from croton.schedule.build import build_plan
 from croton.transforms.lower import lower

@@ -7,11 +7,11 @@ from typing import Any
 
 from croton.algebra.formula import formula
 from croton.algebra.node import Operand
-from croton.algebra.stabilise import stabilise
 from croton.algebra.structure import Term
 from croton.algebra.structure import structure as structure_of
 from croton.compile.formula import names_of
 from croton.expr.expr import Expr
+from croton.rewriting.stabilise import stabilise
 from croton.transforms.lower import lower
 from croton.util.errors import KindError, ShapeError
 

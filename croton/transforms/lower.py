@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 from croton import algebra
 from croton.algebra.node import Label, Node, Operand, Use, origin
-from croton.algebra.stabilise import stabilise
+from croton.derivatives.derive import derive
 from croton.dtypes import DType
 from croton.expr.expr import Constant, Expr
 from croton.expr.op import Op
 from croton.expr.walk import walk
+from croton.rewriting.stabilise import stabilise
 from croton.sizes import Poly, Size, Symbol, substitute
 from croton.transforms.loop_nodes import LOOPS, check_closed
 from croton.transforms.recurrence import Loops
@@ -278,7 +279,7 @@ def _derive(outputs: Sequence[Operand], cotangents: Sequence[Use], wrt: Sequence
             cotangent = algebra.contract(every, [(cotangent, 1), *deltas])
         uses.append(algebra.relabel(output.use, inside))
         seeded.append(cotangent)
-    return algebra.derive(uses, seeded, wrt)
+    return derive(uses, seeded, wrt)
 
 
 def _of_variable(variable: Operand, found: tuple[Use, tuple[Label, ...]] | None, dtype: DType) -> Operand:

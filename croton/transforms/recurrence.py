@@ -7,9 +7,9 @@ from typing import Any
 
 from croton import algebra
 from croton.algebra.node import Label, Operand
-from croton.algebra.recurrence import Carry, Element, Recurrence
 from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
+from croton.loops.recurrence import Carry, Element, Recurrence
 from croton.sizes import substitute
 from croton.transforms.loop_nodes import CARRY, ELEMENT, STACKED, Shape
 from croton.util.order import children_first

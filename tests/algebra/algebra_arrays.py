@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from croton import algebra
-from croton.algebra import Label, Operand, Use, add, affine, align, at_least_zero, contract, delta, derive, interpret, iota, scalar
+from croton.algebra import Label, Operand, Use, add, affine, align, at_least_zero, contract, delta, interpret, iota, scalar
+from croton.derivatives.derive import derive
 from croton.dtypes import float64, int64
 from croton.sizes import Size
 

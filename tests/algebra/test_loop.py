@@ -8,16 +8,16 @@ from croton.algebra.add import add
 from croton.algebra.check import check
 from croton.algebra.constant import input_
 from croton.algebra.contract import contract
-from croton.algebra.derive import derive
 from croton.algebra.interpret import interpret
 from croton.algebra.loop import bodies_of, core_of, loop_key, open_loop, part_of
 from croton.algebra.node import Label, Use, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.print import show
 from croton.algebra.rebuild import rebuild
-from croton.algebra.recurrence import Carry, Element, Recurrence
 from croton.algebra.stand_in import mark
+from croton.derivatives.derive import derive
 from croton.dtypes import float64
+from croton.loops.recurrence import Carry, Element, Recurrence
 
 STEPS, SIZE = 5, 3
 RNG = np.random.default_rng(0)

@@ -122,8 +122,8 @@ def main() -> str | None:
         sys.meta_path.insert(0, Finder(*sys.argv[1:]))
     import croton as cr  # noqa: PLC0415 - after the bug is planted
     from croton import algebra  # noqa: PLC0415
-    from croton.algebra.optimise import optimise  # noqa: PLC0415
-    from croton.algebra.stabilise import stabilise  # noqa: PLC0415
+    from croton.rewriting.optimise import optimise  # noqa: PLC0415
+    from croton.rewriting.stabilise import stabilise  # noqa: PLC0415
     from croton.transforms.lower import lower  # noqa: PLC0415
 
     def value(expression: Any, values: dict[Any, np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ from window_samples import window_samples
 from writing_samples import writing_samples
 
 from croton import algebra
+from croton.derivatives.derive import derive
 from croton.expr.expr import Expr
 from croton.ops.casting import asarray
 from croton.ops.reductions import sum as sum_
@@ -44,13 +45,13 @@ class Derivatives:
         self.nodes = [meanings[self.inputs[i]].use.node for i in self.moving]
         self.cost = meanings[cost].use
         one = algebra.constant(1.0, cost.dtype)
-        self.gradient = self.along(algebra.derive([self.cost], [one], self.nodes))
+        self.gradient = self.along(derive([self.cost], [one], self.nodes))
         terms = []
         for direction, (use, labels) in zip(self.directions, self.gradient):
             factors = [(use, 1), (algebra.constant(direction, labels=labels), 1)]
             terms.append((algebra.contract((), factors, summed=labels), 1))
         self.slope = algebra.add(terms)
-        self.curvature = self.along(algebra.derive([self.slope], [one], self.nodes))
+        self.curvature = self.along(derive([self.slope], [one], self.nodes))
 
     def along(self, found: Sequence) -> list[tuple[algebra.Use, tuple[algebra.Label, ...]]]:
         """Derivatives, with zeros where there is none."""

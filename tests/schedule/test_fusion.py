@@ -10,12 +10,12 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import of_size
 from croton.algebra.constant import constant, input_
 from croton.algebra.contract import contract
-from croton.algebra.derive import derive
 from croton.algebra.interpret import interpret
 from croton.algebra.node import Label, Operand, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import reduce
 from croton.algebra.relation import select
+from croton.derivatives.derive import derive
 from croton.dtypes import float32, int64
 from croton.kernel.language import For, Kernel, Lanes
 from croton.schedule.build import build_plan

@@ -12,9 +12,9 @@ from croton.algebra.contract import contract
 from croton.algebra.interpret import interpret
 from croton.algebra.node import Label, Operand, Use
 from croton.algebra.pointwise import scalar
-from croton.algebra.recurrence import Carry, Element, Recurrence
 from croton.algebra.stand_in import mark
 from croton.dtypes import float64
+from croton.loops.recurrence import Carry, Element, Recurrence
 from croton.schedule.build import build_plan
 from croton.schedule.plan import LoopCall, Plan
 from croton.sizes import symbol, symbols

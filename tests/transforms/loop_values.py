@@ -11,10 +11,10 @@ import croton as cr
 from croton import algebra
 from croton.algebra.loop import loop_key
 from croton.algebra.node import Node, walk
-from croton.algebra.optimise import optimise
-from croton.algebra.stabilise import stabilise
 from croton.expr.expr import Expr, SharedVariable
 from croton.expr.walk import depends_on
+from croton.rewriting.optimise import optimise
+from croton.rewriting.stabilise import stabilise
 from croton.sizes import symbols
 from croton.transforms.lower import lower
 

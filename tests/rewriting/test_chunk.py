@@ -10,10 +10,10 @@ import pytest
 
 import croton as cr
 from croton.algebra.check import check
-from croton.algebra.chunk import chunked, regions
 from croton.algebra.interpret import interpret
 from croton.algebra.node import Operand, Use
-from croton.algebra.optimise import optimise
+from croton.rewriting.chunk import chunked, regions
+from croton.rewriting.optimise import optimise
 from croton.transforms.lower import lower
 
 RNG = np.random.default_rng(0)

@@ -16,13 +16,13 @@ from croton.algebra.add import add
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
 from croton.algebra.cost import elements
-from croton.algebra.derive import derive
 from croton.algebra.node import ONE, Label, Node, Use
 from croton.algebra.rebuild import Memo
-from croton.algebra.region import Region, rebuilt, region_of
 from croton.algebra.relation import delta
 from croton.algebra.stand_in import is_closed, mark
-from croton.algebra.strand import handed_on
+from croton.derivatives.derive import derive
+from croton.rewriting.region import Region, rebuilt, region_of
+from croton.rewriting.strand import handed_on
 
 MANY = 1 << 62
 

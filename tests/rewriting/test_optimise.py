@@ -17,16 +17,16 @@ from croton.algebra import (
     constant,
     contract,
     delta,
-    derive,
     input_,
     interpret,
     scalar,
     select,
     walk,
 )
-from croton.algebra.optimise import Decision, optimise
 from croton.algebra.plan import cost, plan
+from croton.derivatives.derive import derive
 from croton.dtypes import bool_, float64, int64
+from croton.rewriting.optimise import Decision, optimise
 from croton.sizes import symbol
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import croton as cr
 from croton.algebra import Label, Use, add, contract, input_, interpret, scalar, walk
 from croton.algebra.check import check
-from croton.algebra.checked import checked, expand, is_checked
-from croton.algebra.optimise import optimise
 from croton.dtypes import DType, float64
+from croton.rewriting.checked import checked, expand, is_checked
+from croton.rewriting.optimise import optimise
 
 EXAMPLES, ROWS, COLUMNS = 40, 48, 50
 

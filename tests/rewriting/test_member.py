@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import croton as cr
-from croton.algebra import Use, add, contract, input_, interpret, member, reduce, scalar, walk
+from croton.algebra import Use, add, contract, input_, interpret, reduce, scalar, walk
 from croton.algebra.check import check
-from croton.algebra.member import one_at_a_time
 from croton.algebra.node import Label
 from croton.dtypes import float64
+from croton.rewriting import member
+from croton.rewriting.member import one_at_a_time
 
 B, T, D, H = 5, 3, 7, 6
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from croton.algebra.loop import Core, Loop, open_loop, part_of, results_of, slot
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.rebuild import Memo, rebuild
-from croton.algebra.recurrence import part_again
 from croton.algebra.stand_in import open_nodes
+from croton.loops.recurrence import part_again
 
 LINEAR_MAPS = ("identity", "cast")
 

@@ -15,7 +15,7 @@ from croton.algebra.cost import Tree, assuming, extent, follow, likely
 from croton.algebra.loop import Core
 from croton.algebra.node import RELATIONS, Node
 from croton.algebra.plan import cost, plan, steps_of
-from croton.algebra.price import Price, has_prices, never_dearer, price_of, prices_of, total
+from croton.rewriting.price import Price, has_prices, never_dearer, price_of, prices_of, total
 from croton.sizes import Poly, Size, Symbol, symbols
 
 Regime = dict[Symbol, int]

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from croton.algebra import Label, Use, add, constant, contract, derive, input_, interpret, scalar, select
+from croton.algebra import Label, Use, add, constant, contract, input_, interpret, scalar, select
 from croton.algebra.reduce import reduce
-from croton.algebra.stabilise import RULES, stabilise
+from croton.derivatives.derive import derive
 from croton.dtypes import float32, float64, int64
+from croton.rewriting.stabilise import RULES, stabilise
 
 BIG = np.array([-1000.0, -100.0, -30.0, -1.0, -1e-3, 0.0, 1e-3, 1.0, 30.0, 100.0, 1000.0])
 SMALL = np.array([-1e-3, -1e-8, -1e-12, 1e-300, 1e-12, 1e-8, 1e-3, 0.5])

@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from croton.algebra.add import add
 from croton.algebra.call import AGAIN
-from croton.algebra.course import Course, keep
-from croton.algebra.extraction import Extraction, is_number
-from croton.algebra.history import Constant, Few, History, Late, Looped, Running
 from croton.algebra.loop import Loop, Part, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
 from croton.algebra.rebuild import CONSTRUCTORS, Memo, names_below, rebuild
 from croton.algebra.stand_in import is_closed, mark, open_nodes
+from croton.loops.course import Course, keep
+from croton.loops.extraction import Extraction, is_number
+from croton.loops.history import Constant, Few, History, Late, Looped, Running
 
 
 class Carry(NamedTuple):

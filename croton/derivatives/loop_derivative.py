@@ -14,15 +14,15 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import of_size
 from croton.algebra.constant import constant, iota, zero
 from croton.algebra.contract import contract
-from croton.algebra.extraction import known_of
-from croton.algebra.history import read_at
 from croton.algebra.loop import UNLIMITED, Loop, core_of, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Coef, Label, Node, Use
 from croton.algebra.operand import relabel
 from croton.algebra.pointwise import scalar
-from croton.algebra.recurrence import Carry, Element, Recurrence, computed_again
 from croton.algebra.stand_in import mark, open_nodes
 from croton.dtypes import int64
+from croton.loops.extraction import known_of
+from croton.loops.history import read_at
+from croton.loops.recurrence import Carry, Element, Recurrence, computed_again
 from croton.util.errors import NotSupportedError
 
 Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node]], list[Any]]

@@ -1,6 +1,6 @@
 """Products of sums as sums of products (R6, R7), and squares of differences as squares of centred values.
 
-Taking terms of different sign apart may cancel, and says so; see `croton.algebra.optimise` for when that is allowed. Centring never cancels.
+Taking terms of different sign apart may cancel, and says so; see `croton.rewriting.optimise` for when that is allowed. Centring never cancels.
 """
 
 from __future__ import annotations

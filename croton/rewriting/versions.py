@@ -1,6 +1,6 @@
 """A few programs of one value, where no one of them is good at all plausible sizes.
 
-A program is made at likely sizes. The choices that it left open (see `croton.algebra.contest`) say at which other sizes it would waste most; there another
+A program is made at likely sizes. The choices that it left open (see `croton.rewriting.contest`) say at which other sizes it would waste most; there another
 one is made, then one for what the two leave, and so on. Which of them runs is decided at each call, by what they cost at its sizes.
 
 Of a chain of four or five matrices with sizes by chance between 4 and 4096, three programs take up to 22 times as long as the best order would, and in one call
@@ -14,12 +14,12 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from croton.algebra.contest import WORTH, Contest, Ordered, Regime, contested, few, is_open, many, ordered_cost, orders, regimes, repeats
 from croton.algebra.cost import Tree, assuming, extent
 from croton.algebra.loop import Core, bodies_of
 from croton.algebra.node import Node, Use, walk
-from croton.algebra.optimise import Decision, optimise
 from croton.algebra.plan import cost
+from croton.rewriting.contest import WORTH, Contest, Ordered, Regime, contested, few, is_open, many, ordered_cost, orders, regimes, repeats
+from croton.rewriting.optimise import Decision, optimise
 from croton.sizes import Symbol
 
 MOST_VERSIONS = 3

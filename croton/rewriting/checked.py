@@ -17,14 +17,14 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
 from croton.algebra.constant import truth
 from croton.algebra.contract import contract
-from croton.algebra.course import keep
-from croton.algebra.extraction import is_worth_keeping
 from croton.algebra.loop import Core, Loop, core_of, open_loop, slot
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import Memo, rebuild
 from croton.algebra.reduce import reduce
 from croton.algebra.sign import never_negative
+from croton.loops.course import keep
+from croton.loops.extraction import is_worth_keeping
 
 LEAST_SHARE = 1 / 16
 """So much of the squares must be left in each element."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from croton.algebra.add import add
 from croton.algebra.constant import zero
 from croton.algebra.contract import contract
-from croton.algebra.history import read_at
 from croton.algebra.loop import Core, Loop, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, origin, walk
 from croton.algebra.rebuild import Memo, construct, read, rebuild
 from croton.algebra.relation import affine
 from croton.dtypes import bool_
+from croton.loops.history import read_at
 from croton.sizes import Size, hint, product
 
 SLICED = frozenset({"contract", "add", "map", "reduce", "arg", "cumulate", "select"})

@@ -13,8 +13,8 @@ from croton.algebra.loop import core_of, loop_key
 from croton.algebra.node import Label, Node, Use, walk
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, rebuild
-from croton.algebra.region import lanes_of
-from croton.algebra.reorder import Product, Sum, products, sums
+from croton.rewriting.region import lanes_of
+from croton.rewriting.reorder import Product, Sum, products, sums
 
 LEAST_GAIN = 1.25
 """Another order must save this factor."""

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from croton.algebra import Label, Use, contract, input_, interpret, scalar, walk
-from croton.algebra.contest import WORTH, Contest, Ordered, is_open, orders, regimes
 from croton.algebra.cost import assumes, assuming, extent, search
-from croton.algebra.optimise import optimise
 from croton.algebra.plan import cost, plan
-from croton.algebra.versions import MOST_VERSIONS, Measured, Version, versions
 from croton.dtypes import float64
+from croton.rewriting.contest import WORTH, Contest, Ordered, is_open, orders, regimes
+from croton.rewriting.optimise import optimise
+from croton.rewriting.versions import MOST_VERSIONS, Measured, Version, versions
 from croton.sizes import symbol, symbols
 
 

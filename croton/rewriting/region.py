@@ -12,7 +12,7 @@ from typing import NamedTuple
 from croton.algebra.loop import open_loop
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.rebuild import Memo, rebuild
-from croton.algebra.strand import handed_on, narrowed, strands
+from croton.rewriting.strand import handed_on, narrowed, strands
 
 Axes = tuple[int | None, ...]
 """Where the axes of a region are in a node; None where it does not depend on one."""

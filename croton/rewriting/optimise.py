@@ -20,21 +20,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
-from croton.algebra.checked import checked, expand, is_checked, scaled
 from croton.algebra.coefficient import multiply
-from croton.algebra.collide import collected
-from croton.algebra.common import take_out
-from croton.algebra.contest import Bill, Contest, amount, is_open
 from croton.algebra.contract import contract
-from croton.algebra.diagonal import sink_diagonals
-from croton.algebra.distribute import MOST_FACTORS, centred, distribute, may_distribute
 from croton.algebra.loop import bodies_of, with_body
-from croton.algebra.nest import nested
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
-from croton.algebra.turn import turn_loops
+from croton.rewriting.checked import checked, expand, is_checked, scaled
+from croton.rewriting.collide import collected
+from croton.rewriting.common import take_out
+from croton.rewriting.contest import Bill, Contest, amount, is_open
+from croton.rewriting.diagonal import sink_diagonals
+from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_distribute
+from croton.rewriting.nest import nested
+from croton.rewriting.turn import turn_loops
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 """How far rewriting may change rounding."""

@@ -8,9 +8,10 @@ from algebra_arrays import Array, apply, arange, array, einsum, int64, jacobian,
 from test_random_programs import differences
 
 from croton import algebra
-from croton.algebra import FUNCTIONS, Label, constant, contract, derive
+from croton.algebra import FUNCTIONS, Label, constant, contract
 from croton.algebra.node import origin
 from croton.algebra.scalar import FLAT
+from croton.derivatives.derive import derive
 from croton.dtypes import bool_, float32, float64
 from croton.sizes import symbol
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from croton.algebra import Label, Use, add, contract, delta, input_, reduce, scalar
 from croton.algebra.cost import assuming
 from croton.algebra.plan import cost
-from croton.algebra.price import Price, never_dearer, price_of, prices_of, total
 from croton.dtypes import float64
+from croton.rewriting.price import Price, never_dearer, price_of, prices_of, total
 from croton.sizes import symbol, symbols, value
 
 n, m, k, p = (symbol(f"price_{name}") for name in "nmkp")

@@ -16,13 +16,13 @@ from croton.algebra.coefficient import among, multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
 from croton.algebra.loop import loop_key
-from croton.algebra.loop_derivative import Received, pull_back
 from croton.algebra.node import ONE, Coef, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import cumulate, reduce
 from croton.algebra.relation import at_least_zero, delta
 from croton.algebra.scalar import FLAT, FUNCTIONS
 from croton.algebra.term import Term
+from croton.derivatives.loop_derivative import Received, pull_back
 from croton.dtypes import DType
 from croton.util.errors import NotSupportedError
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.algebra.cost import elements
-from croton.algebra.course import keep
 from croton.algebra.loop import Core, Loop, slot
 from croton.algebra.node import RELATIONS, Label, Node, Use, origin, walk
 from croton.algebra.rebuild import Memo, construct, read, rebuild
+from croton.loops.course import keep
 from croton.sizes import Size
 
 LARGE = 1 << 23

@@ -9,14 +9,14 @@ from typing import Any
 from croton.algebra.add import add
 from croton.algebra.contract import contract, is_read
 from croton.algebra.cost import extent
-from croton.algebra.course import Course
-from croton.algebra.history import read_at
 from croton.algebra.loop import Core, Loop, results_of, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, walk
 from croton.algebra.rebuild import Memo, construct, read
 from croton.algebra.relation import select
 from croton.algebra.scalar import FUNCTIONS
 from croton.algebra.stand_in import open_nodes
+from croton.loops.course import Course
+from croton.loops.history import read_at
 
 WIDE = 256
 """Elements of a step that keep vectors busy."""

@@ -1,0 +1,1 @@
+"""Derivatives, worked out on the nodes of the algebra in reverse mode."""
