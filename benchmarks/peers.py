@@ -10,10 +10,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from benchmarks.environment import THREADS as THREADS
 from benchmarks.environment import main as main
+
+# isort: split
+import numpy as np  # has the threads that are set when it is imported
 
 Run = Callable[[], object]
 
