@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.algebra.loop import UNLIMITED
-from croton.compile.assemble import Interface
 from croton.compile.budget import Chunks
 from croton.compile.flow import Flow
+from croton.compile.interface import Interface
 from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.arena import Arena

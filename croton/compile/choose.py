@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from croton.compile.assemble import Leaf
+from croton.compile.interface import Leaf
 from croton.rewriting.contest import WORTH, Regime
 from croton.rewriting.price import Price, never_dearer
 from croton.runtime.choice import Choice, Terms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from croton.compile.assemble import Interface
+from croton.compile.interface import Interface
 from croton.schedule.memory import accesses
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, ProductCall
 

@@ -12,9 +12,10 @@ from croton.algebra.cost import assuming
 from croton.algebra.node import Operand
 from croton.codegen.module import compile_text
 from croton.compile.account import account
-from croton.compile.assemble import Interface, Leaf, Result, assemble
+from croton.compile.assemble import assemble
 from croton.compile.budget import Chunks, fitted
 from croton.compile.choose import choosing
+from croton.compile.interface import Interface, Leaf, Result
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable

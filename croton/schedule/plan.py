@@ -17,6 +17,9 @@ from croton.schedule.arena import Arena, Slot
 from croton.schedule.product import Shape
 from croton.sizes import Size
 
+Home = tuple[str, Any]
+"""Where a value lives: ("input", key), ("output", number), ("slot", number) or ("constant", array)."""
+
 
 @dataclass(frozen=True)
 class PlanValue:
@@ -24,13 +27,12 @@ class PlanValue:
 
     shape   extents as stored, row-major
     order   the axis of the array that each stored axis is
-    home    ("input", key), ("output", number), ("slot", number) or ("constant", array)
     """
 
     dtype: DType
     shape: tuple[Size, ...]
     order: tuple[int, ...]
-    home: tuple[str, Any]
+    home: Home
 
     @property
     def bytes(self) -> Size:
