@@ -6,18 +6,15 @@ from croton.sizes.poly import (
     Quotient,
     Size,
     Symbol,
-    evaluate,
     fresh_symbol,
-    hint,
     order_key,
     product,
     quotient,
-    substitute,
     symbol,
-    symbols,
     unused_symbol,
 )
 from croton.sizes.prove import greatest, least, nonnegative, positive, within
+from croton.sizes.values import evaluate, hint, substitute, symbols
 from croton.sizes.weighted import Weighted, never_more, value, weighted
 
 __all__ = [

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 
-from croton.sizes.poly import Least, Monomial, Poly, Quotient, Size, Symbol, evaluate, symbols
+from croton.sizes.poly import Least, Monomial, Poly, Quotient, Size, Symbol
+from croton.sizes.values import evaluate, symbols
 
 Weighted = dict[Monomial, float]
 
