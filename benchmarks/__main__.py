@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from benchmarks.measure import RECORD, format_seconds, machine
+
 import argparse
 import datetime
 import importlib.metadata
@@ -16,8 +18,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-from benchmarks.measure import RECORD, format_seconds, machine
 
 NAMES = (
     "elementwise",

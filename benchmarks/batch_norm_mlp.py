@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.batch_norm_model import build_croton, data
+from benchmarks.measure import Result, alternate, note
+
 import argparse
 import subprocess
 import sys
 import tempfile
 import time
 from typing import Any
-
-from benchmarks import peers
-from benchmarks.batch_norm_model import build_croton, data
-from benchmarks.measure import Result, alternate, note
 
 
 def build_jax(layers: int) -> peers.Run:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import note
+
 import time
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import note
 
 
 def run(threads: int = 1) -> dict[str, float]:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from benchmarks import peers
 from benchmarks.measure import Result, alternate
+
+import numpy as np
 
 
 def run(threads: int = 1) -> list[Result]:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from benchmarks import peers
 from benchmarks.measure import Result, alternate
+
+import numpy as np
 
 
 def run(threads: int = 1, sizes: tuple[int, ...] = (1_000, 100_000, 10_000_000)) -> list[Result]:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate
+
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import Result, alternate
 
 WORDS, WIDTH, BATCH, LENGTH, CLASSES, RATE = 100_000, 128, 256, 20, 100, 0.1
 

@@ -18,6 +18,8 @@ def _threads() -> int:
 
 
 THREADS = _threads()
+if "numpy" in sys.modules:
+    raise ImportError("benchmarks.environment has to be imported before NumPy, which has the threads that are set when it is imported")
 if THREADS == 1:
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -6,16 +6,17 @@ given to each in its own form, and JAX's results are waited for.
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import alternate
+
 import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.peers import THREADS, jax  # isort: skip  (sets threads before NumPy is imported)
 import numpy as np
 
 import croton as cr
-from benchmarks.measure import alternate
 
 Run = Callable[[], object]
 EXAMPLES: dict[str, Callable[[np.random.Generator], dict[str, Run]]] = {}
@@ -27,9 +28,9 @@ def example(make: Callable[[np.random.Generator], dict[str, Run]]) -> None:
 
 def in_jax(function: Callable[..., Any], *values: Any) -> Run:
     """The function jitted, on arrays of JAX's own."""
-    compiled = jax.jit(function)
-    arrays = jax.tree.map(jax.numpy.asarray, values)
-    return lambda: jax.block_until_ready(compiled(*arrays))
+    compiled = peers.jax.jit(function)
+    arrays = peers.jax.tree.map(peers.jax.numpy.asarray, values)
+    return lambda: peers.jax.block_until_ready(compiled(*arrays))
 
 
 def single(array: np.ndarray) -> np.ndarray:
@@ -49,18 +50,18 @@ def contractive_autoencoder(rng: np.random.Generator) -> dict[str, Run]:
     cost = penalty(x, weights)
     step = cr.function([x, weights], [cost, cr.grad(cost, weights)])
     runs: dict[str, Run] = {"croton": lambda: step(examples, start)}
-    if jax:
+    if peers.jax:
 
         def by_definition(w: Any, x: Any) -> Any:
-            jacobians = jax.vmap(jax.jacobian(lambda one: jax.nn.sigmoid(one @ w)))(x)
+            jacobians = peers.jax.vmap(peers.jax.jacobian(lambda one: peers.jax.nn.sigmoid(one @ w)))(x)
             return (jacobians**2).sum(axis=(1, 2)).mean()
 
         def by_hand(w: Any, x: Any) -> Any:
-            code = jax.nn.sigmoid(x @ w)
+            code = peers.jax.nn.sigmoid(x @ w)
             return ((code * (1 - code)) ** 2 @ (w**2).sum(axis=0)).mean()
 
-        runs["jax"] = in_jax(jax.value_and_grad(by_definition), start, examples)
-        runs["jax by hand"] = in_jax(jax.value_and_grad(by_hand), start, examples)
+        runs["jax"] = in_jax(peers.jax.value_and_grad(by_definition), start, examples)
+        runs["jax by hand"] = in_jax(peers.jax.value_and_grad(by_hand), start, examples)
     return runs
 
 
@@ -80,19 +81,19 @@ def per_example_gradients(rng: np.random.Generator) -> dict[str, Run]:
     gradients = cr.vmap(lambda one, target: tuple(cr.grad(cost(one, target), weights)))(x, y)
     squares = cr.function([x, y], [(g**2).mean(axis=0) for g in gradients])
     runs: dict[str, Run] = {"croton": lambda: squares(inputs, classes)}
-    if jax:
+    if peers.jax:
 
         def cost_in_jax(parameters: Any, one: Any, target: Any) -> Any:
             for matrix in parameters[:-1]:
-                one = jax.numpy.tanh(one @ matrix)
-            return jax.nn.logsumexp(one @ parameters[-1]) - (target * (one @ parameters[-1])).sum()
+                one = peers.jax.numpy.tanh(one @ matrix)
+            return peers.jax.nn.logsumexp(one @ parameters[-1]) - (target * (one @ parameters[-1])).sum()
 
         def squares_in_jax(parameters: Any, x: Any, y: Any) -> Any:
-            gradients = jax.vmap(jax.grad(cost_in_jax), in_axes=(None, 0, 0))(parameters, x, y)
+            gradients = peers.jax.vmap(peers.jax.grad(cost_in_jax), in_axes=(None, 0, 0))(parameters, x, y)
             return [(g**2).mean(axis=0) for g in gradients]
 
         def plain_in_jax(parameters: Any, x: Any, y: Any) -> Any:
-            return jax.grad(lambda p: jax.vmap(cost_in_jax, in_axes=(None, 0, 0))(p, x, y).mean())(parameters)
+            return peers.jax.grad(lambda p: peers.jax.vmap(cost_in_jax, in_axes=(None, 0, 0))(p, x, y).mean())(parameters)
 
         runs["jax"] = in_jax(squares_in_jax, start, inputs, classes)
         runs["jax, one gradient of the mean"] = in_jax(plain_in_jax, start, inputs, classes)
@@ -107,16 +108,16 @@ def newton(rng: np.random.Generator) -> dict[str, Run]:
     cost = (cr.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
     system = cr.function([x, y, w], [cr.grad(cost, w), cr.hessian(cost, w)])
     runs: dict[str, Run] = {"croton": lambda: system(inputs, labels, start)}
-    if jax:
+    if peers.jax:
 
         def cost_in_jax(w: Any, x: Any, y: Any) -> Any:
-            return (jax.nn.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
+            return (peers.jax.nn.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
 
         def by_hand(w: Any, x: Any, y: Any) -> Any:
-            p = jax.nn.sigmoid(x @ w)
-            return x.T @ (p - y) + w, (x.T * (p * (1 - p))) @ x + jax.numpy.eye(len(w))
+            p = peers.jax.nn.sigmoid(x @ w)
+            return x.T @ (p - y) + w, (x.T * (p * (1 - p))) @ x + peers.jax.numpy.eye(len(w))
 
-        runs["jax"] = in_jax(lambda w, x, y: (jax.grad(cost_in_jax)(w, x, y), jax.hessian(cost_in_jax)(w, x, y)), start, inputs, labels)
+        runs["jax"] = in_jax(lambda w, x, y: (peers.jax.grad(cost_in_jax)(w, x, y), peers.jax.hessian(cost_in_jax)(w, x, y)), start, inputs, labels)
         runs["jax by hand"] = in_jax(by_hand, start, inputs, labels)
     return runs
 
@@ -130,13 +131,13 @@ def gaussians(rng: np.random.Generator) -> dict[str, Run]:
     slopes = cr.jacobian(residual, p).reshape((-1, 12))
     system = cr.function([t, y, p], [slopes.T @ slopes, residual @ slopes])
     runs: dict[str, Run] = {"croton": lambda: system(times, curve, start)}
-    if jax:
+    if peers.jax:
 
         def residual_in_jax(p: Any, t: Any, y: Any) -> Any:
-            return (p[:, 0] * jax.numpy.exp(-(((t[:, None] - p[:, 1]) / p[:, 2]) ** 2) / 2)).sum(axis=1) - y
+            return (p[:, 0] * peers.jax.numpy.exp(-(((t[:, None] - p[:, 1]) / p[:, 2]) ** 2) / 2)).sum(axis=1) - y
 
         def system_in_jax(p: Any, t: Any, y: Any) -> Any:
-            slopes = jax.jacfwd(residual_in_jax)(p, t, y).reshape((-1, 12))
+            slopes = peers.jax.jacfwd(residual_in_jax)(p, t, y).reshape((-1, 12))
             return slopes.T @ slopes, residual_in_jax(p, t, y) @ slopes
 
         runs["jax"] = in_jax(system_in_jax, start, times, curve)
@@ -150,13 +151,13 @@ def windows(rng: np.random.Generator) -> dict[str, Run]:
     views = cr.sliding_window_view(image, (7, 7))
     distances = cr.function([image, template], cr.vmap(cr.vmap(lambda window: ((window - template) ** 2).sum()))(views))
     runs: dict[str, Run] = {"croton": lambda: distances(picture, patch)}
-    if jax:
+    if peers.jax:
 
         def in_two_loops(image: Any, template: Any) -> Any:
             def at(i: Any, j: Any) -> Any:
-                return ((jax.lax.dynamic_slice(image, (i, j), (7, 7)) - template) ** 2).sum()
+                return ((peers.jax.lax.dynamic_slice(image, (i, j), (7, 7)) - template) ** 2).sum()
 
-            return jax.vmap(jax.vmap(at, (None, 0)), (0, None))(jax.numpy.arange(506), jax.numpy.arange(506))
+            return peers.jax.vmap(peers.jax.vmap(at, (None, 0)), (0, None))(peers.jax.numpy.arange(506), peers.jax.numpy.arange(506))
 
         runs["jax"] = in_jax(in_two_loops, picture, patch)
     return runs
@@ -170,17 +171,17 @@ def pairwise(rng: np.random.Generator) -> dict[str, Run]:
     alike = cr.vmap(lambda one: cr.vmap(lambda other: cr.trace(one.T @ other) / (cr.norm(one) * cr.norm(other)))(b))(a)
     similarities = cr.function([a, b], alike)
     runs: dict[str, Run] = {"croton": lambda: similarities(left, right)}
-    if jax:
+    if peers.jax:
 
         def alike_in_jax(a: Any, b: Any) -> Any:
             def pair(one: Any, other: Any) -> Any:
-                return jax.numpy.trace(one.T @ other) / (jax.numpy.linalg.norm(one) * jax.numpy.linalg.norm(other))
+                return peers.jax.numpy.trace(one.T @ other) / (peers.jax.numpy.linalg.norm(one) * peers.jax.numpy.linalg.norm(other))
 
-            return jax.vmap(jax.vmap(pair, (None, 0)), (0, None))(a, b)
+            return peers.jax.vmap(peers.jax.vmap(pair, (None, 0)), (0, None))(a, b)
 
         def by_hand(a: Any, b: Any) -> Any:
             a, b = a.reshape((count, 64)), b.reshape((count, 64))
-            a, b = (v / jax.numpy.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+            a, b = (v / peers.jax.numpy.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
             return a @ b.T
 
         runs["jax"] = in_jax(alike_in_jax, left, right)
@@ -200,24 +201,24 @@ def padded_embeddings(rng: np.random.Generator) -> dict[str, Run]:
     cost = ((mean - target) ** 2).mean()
     step = cr.function([w, n, target], cost, updates={table: table - 0.1 * cr.grad(cost, table)})
     runs: dict[str, Run] = {"croton": lambda: step(words, counts, wanted)}
-    if jax:
+    if peers.jax:
 
         def cost_in_jax(table: Any, words: Any, lengths: Any, target: Any) -> Any:
-            mask = jax.numpy.arange(words.shape[1]) < lengths[:, None]
+            mask = peers.jax.numpy.arange(words.shape[1]) < lengths[:, None]
             mean = (table[words] * mask[:, :, None]).sum(axis=1) / lengths[:, None].astype("float32")
             return ((mean - target) ** 2).mean()
 
         def update(table: Any, words: Any, lengths: Any, target: Any) -> Any:
-            cost, slope = jax.value_and_grad(cost_in_jax)(table, words, lengths, target)
+            cost, slope = peers.jax.value_and_grad(cost_in_jax)(table, words, lengths, target)
             return cost, table - 0.1 * slope
 
-        compiled = jax.jit(update, donate_argnums=0)
-        state = [jax.numpy.asarray(start)]
-        given = [jax.numpy.asarray(value) for value in (words, counts, wanted)]
+        compiled = peers.jax.jit(update, donate_argnums=0)
+        state = [peers.jax.numpy.asarray(start)]
+        given = [peers.jax.numpy.asarray(value) for value in (words, counts, wanted)]
 
         def run() -> object:
             cost, state[0] = compiled(state[0], *given)
-            return jax.block_until_ready(cost)
+            return peers.jax.block_until_ready(cost)
 
         runs["jax"] = run
     return runs
@@ -234,12 +235,12 @@ def experts(rng: np.random.Generator) -> dict[str, Run]:
     y = (shares[:, :, None] * cr.tanh(cr.einsum("bd,bkde->bke", x, expert[chosen]))).sum(axis=1)
     mixture = cr.function([x, gate, expert], y)
     runs: dict[str, Run] = {"croton": lambda: mixture(inputs, gates, matrices)}
-    if jax:
+    if peers.jax:
 
         def mixture_in_jax(x: Any, gate: Any, expert: Any) -> Any:
-            scores, chosen = jax.lax.top_k(x @ gate, 2)
-            shares = jax.nn.softmax(scores, axis=-1)
-            return (shares[:, :, None] * jax.numpy.tanh(jax.numpy.einsum("bd,bkde->bke", x, expert[chosen]))).sum(axis=1)
+            scores, chosen = peers.jax.lax.top_k(x @ gate, 2)
+            shares = peers.jax.nn.softmax(scores, axis=-1)
+            return (shares[:, :, None] * peers.jax.numpy.tanh(peers.jax.numpy.einsum("bd,bkde->bke", x, expert[chosen]))).sum(axis=1)
 
         runs["jax"] = in_jax(mixture_in_jax, inputs, gates, matrices)
     return runs
@@ -252,7 +253,7 @@ def principal_components(rng: np.random.Generator) -> dict[str, Run]:
     centred = x - x.mean(axis=0)
     step = cr.function([x, v], [centred.T @ (centred @ v), (centred**2).sum()])
     runs: dict[str, Run] = {"croton": lambda: step(data, start)}
-    if jax:
+    if peers.jax:
 
         def step_in_jax(x: Any, v: Any) -> Any:
             centred = x - x.mean(axis=0)
@@ -288,13 +289,13 @@ def recurrent(rng: np.random.Generator) -> dict[str, Run]:
     cost = (last**2).mean()
     step = cr.function([xs, zero, *p.values()], [cost, *cr.grad(cost, list(p.values()))])
     runs: dict[str, Run] = {"croton": lambda: step(sequences, first, *start.values())}
-    if jax:
+    if peers.jax:
 
         def cost_in_jax(p: Any, xs: Any, zero: Any) -> Any:
-            (last, _), _ = jax.lax.scan(cell_with(jax.numpy, jax.nn.sigmoid, p), (zero, zero), xs)
+            (last, _), _ = peers.jax.lax.scan(cell_with(peers.jax.numpy, peers.jax.nn.sigmoid, p), (zero, zero), xs)
             return (last**2).mean()
 
-        runs["jax"] = in_jax(jax.value_and_grad(cost_in_jax), start, sequences, first)
+        runs["jax"] = in_jax(peers.jax.value_and_grad(cost_in_jax), start, sequences, first)
     return runs
 
 
@@ -302,7 +303,7 @@ def main() -> None:
     wanted = [name for name in sys.argv[1:] if not name.startswith("-") and not name.isdigit()] or list(EXAMPLES)
     # what JAX makes of this by definition takes gigabytes, which slows down whoever runs beside it: timed apart
     alone = {"pairwise": "jax"}
-    print(f"{THREADS} thread(s); JAX {jax.__version__ if jax else 'is missing'}")
+    print(f"{peers.THREADS} thread(s); JAX {peers.jax.__version__ if peers.jax else 'is missing'}")
     for name in wanted:
         runs = EXAMPLES[name](np.random.default_rng(0))
         apart = {contender: runs.pop(contender) for contender in list(runs) if alone.get(name) == contender}

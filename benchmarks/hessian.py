@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate, note
+
 from typing import Any
 
-from benchmarks import peers  # isort: skip  (sets threads before NumPy is imported)
 import numpy as np
 
 import croton as cr
-from benchmarks.measure import Result, alternate, note
 
 ROWS, FEATURES = 1_000, 500
 

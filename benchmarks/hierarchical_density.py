@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate, note
+
 import time
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import Result, alternate, note
 
 ROWS, GROUPS = 919, 85
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import note
+
 import os
 import subprocess
 import sys
-
-from benchmarks import peers
-from benchmarks.measure import note
 
 CODE = "import time; t = time.perf_counter(); import {name}; print(time.perf_counter() - t)"
 

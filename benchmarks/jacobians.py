@@ -7,13 +7,13 @@ What is proven of each, and the operations, memory and time of `J @ v` and of `(
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate, note
+
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import Result, alternate, note
 
 
 def problems() -> dict[str, tuple[dict[str, tuple[int, ...]], Callable[..., Any]]]:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate, note
+
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import Result, alternate, note
 
 
 def single(array: np.ndarray) -> np.ndarray:

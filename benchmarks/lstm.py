@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate, note
+
 import itertools
 import time
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import Result, alternate, note
 
 STEPS, BATCH, INPUTS, UNITS = 100, 32, 128, 256
 

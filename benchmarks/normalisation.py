@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate
+
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers
-from benchmarks.measure import Result, alternate
 
 SHAPES = ((1000, 1000), (128, 10))
 

@@ -5,16 +5,15 @@ Benchmarks run in an environment of their own: `pip install -e . jax pytensor to
 
 from __future__ import annotations
 
+from benchmarks.environment import THREADS as THREADS
+from benchmarks.environment import main as main
+
 import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from benchmarks.environment import THREADS as THREADS
-from benchmarks.environment import main as main
-
-# isort: split
-import numpy as np  # has the threads that are set when it is imported
+import numpy as np
 
 Run = Callable[[], object]
 

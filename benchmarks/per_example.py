@@ -7,14 +7,15 @@ The first column is the plain gradient of the mean cost, so that a ratio is what
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import Result, alternate, note
+
 import itertools
 from typing import Any
 
-from benchmarks import peers  # isort: skip  (sets threads before NumPy is imported)
 import numpy as np
 
 import croton as cr
-from benchmarks.measure import Result, alternate, note
 
 BATCH, SIZES = 128, (784, 500, 500, 10)
 SHARED = {"batch": 32, "steps": 64, "inputs": 512, "outputs": 513}

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
+from benchmarks import environment
+from benchmarks.measure import note
+
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-
-from benchmarks import environment
-from benchmarks.measure import note
 
 
 def build(layers: int, width: int = 32) -> tuple[float, int]:

@@ -11,15 +11,15 @@ functions are most of the work, the roof is out of reach.
 
 from __future__ import annotations
 
+from benchmarks import peers
+from benchmarks.measure import alternate, format_seconds, machine
+from benchmarks.structured_problems import PROBLEMS, Problem
+
 import argparse
 import time
 from typing import Any
 
 import numpy as np
-
-from benchmarks import peers  # sets the threads of libraries before they are loaded
-from benchmarks.measure import alternate, format_seconds, machine
-from benchmarks.structured_problems import PROBLEMS, Problem
 
 MEGABYTE = 2**20
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from benchmarks import autoencoder_model as autoencoder
+
 from typing import Any
 
 import numpy as np
 import pytest
 
 import croton as cr
-from benchmarks import autoencoder
 
 RNG = np.random.default_rng(0)
 

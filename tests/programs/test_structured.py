@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from benchmarks.structured_problems import PROBLEMS, Problem
+
 import numpy as np
 import pytest
 
 import croton as cr
-from benchmarks.structured_problems import PROBLEMS, Problem
 
 MEGABYTE = 2**20
 """What a program may keep beside its ideal temporaries before the ratio counts."""
