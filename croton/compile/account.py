@@ -69,6 +69,7 @@ class Account(NamedTuple):
     budget: int = 0
     chunks: tuple[Chunks, ...] = ()
     again: tuple[Line, ...] = ()
+    remade: int = 0
 
     def flops(self, sizes: dict) -> int:
         """Floating point operations of a call; a transcendental function counts as twenty."""
@@ -137,7 +138,13 @@ def _loop(call: LoopCall) -> Entry:
 
 
 def account(
-    plan: Plan, interface: Interface, copied: Sequence[int], decisions: Sequence[Any], checks: Sequence[Any], chunks: Sequence[Chunks] = ()
+    plan: Plan,
+    interface: Interface,
+    copied: Sequence[int],
+    decisions: Sequence[Any],
+    checks: Sequence[Any],
+    chunks: Sequence[Chunks] = (),
+    remade: int = 0,
 ) -> Account:
     """The account of a plan. `copied` are the results that are copied from where they are when all has been computed."""
     entries = []
@@ -177,4 +184,5 @@ def account(
         interface.budget,
         tuple(chunks),
         tuple([line for body in every_body(plan) for line in body.again]),
+        remade,
     )

@@ -1,8 +1,9 @@
 """Memory budgets: a plan that takes no more than it may, or an error that says what it needs.
 
-A plan that takes too much is made again with an axis in chunks (`algebra.chunk`): the axis whose largest values are never needed whole, in smaller and
-smaller chunks until it fits; then a second one, if need be. Sizes that are not known yet are taken to be what their hints say, and then many times that;
-each call checks what it takes.
+A plan that takes too much is made again with an axis in chunks (`rewriting/chunk.py`): the axis whose largest values are never needed whole, in smaller and
+smaller chunks until it fits. Where that does not help, values that wait for a derivative are computed a second time (`rewriting/remake.py`), in more and more
+pieces; then both once more on top of what took least. Sizes that are not known yet are taken to be what their hints say, and then many times that; each
+call checks what it takes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import NamedTuple
 from croton.algebra.node import Operand
 from croton.compile.words import amount
 from croton.rewriting.chunk import Region, chunked, regions
+from croton.rewriting.remake import remade
+from croton.schedule.lives import Lives
 from croton.schedule.plan import KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
 from croton.util.errors import MemoryBudgetError
@@ -33,7 +36,13 @@ MOST_LINES = 3
 MANY = 64
 """For calls with so many times the likely number of elements a plan in chunks is made."""
 
-Planner = Callable[[Sequence[Operand]], Plan]
+MOST_VAIN = 3
+"""After so many attempts in turn that take no less than another one no more pieces are tried."""
+
+PIECES = (0, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Into so many pieces a program is cut of which the values are computed again; 0 where only element-wise work is."""
+
+Planner = Callable[[Sequence[Operand]], tuple[Plan, Lives]]
 Returned = Callable[[Plan], Sequence[Size]]
 
 
@@ -47,11 +56,13 @@ class Chunks(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A plan, of which values, and what was done to it."""
+    """A plan, of which values, what was done to it, and when what is in memory. `remade` are the bytes of values that are computed a second time."""
 
     plan: Plan
     operands: list[Operand]
     chunks: tuple[Chunks, ...]
+    remade: int
+    lives: Lives
 
 
 def fitted(operands: Sequence[Operand], planner: Planner, returned: Returned, budget: int) -> Fitted:
@@ -60,7 +71,7 @@ def fitted(operands: Sequence[Operand], planner: Planner, returned: Returned, bu
     Where sizes are open, a plan in chunks is made for calls with many more elements too, if there is one: it takes the elements of a likely call at once.
     """
     search = _Search(planner, returned, budget, {})
-    found = search.found(Fitted(planner(operands), list(operands), ()))
+    found = search.found(search.planned(operands, (), 0))
     if found is None:
         least, best = min(search.tried, key=lambda pair: pair[0])
         raise _error(best.plan, least, returned(best.plan), budget)
@@ -101,6 +112,10 @@ class _Search:
         self.tried.append((peak, found))
         return peak
 
+    def planned(self, operands: Sequence[Operand], chunks: tuple[Chunks, ...], remade: int) -> Fitted:
+        plan, lives = self.planner(operands)
+        return Fitted(plan, list(operands), chunks, remade, lives)
+
     def found(self, begin: Fitted) -> Fitted | None:
         """A plan within the budget."""
         if self.attempt(begin) <= self.budget:
@@ -110,9 +125,28 @@ class _Search:
             for region in regions([operand.use for operand in best.operands], MOST_VALUES)[:MOST_REGIONS]:
                 if region.inside and self.in_chunks(best, region):
                     return self.tried[-1][1]
+            if self.again(best):
+                return self.tried[-1][1]
             if min(self.tried, key=lambda pair: pair[0])[0] >= least:
                 break
         return None
+
+    def again(self, base: Fitted) -> bool:
+        """Try to compute values again, in more and more pieces until it fits or they do not help."""
+        least, since = min(self.tried, key=lambda pair: pair[0])[0], 0
+        for pieces in PIECES:
+            found = remade([operand.use for operand in base.lives.operands], base.lives.of, base.lives.busiest, pieces)
+            if found is None:
+                continue
+            operands = [Operand(operand.axes, use) for operand, use in zip(base.operands, found[0])]
+            taken = self.attempt(self.planned(operands, base.chunks, base.remade + found[1]))
+            if taken <= self.budget:
+                return True
+            since = 0 if taken < least else since + 1
+            least = min(least, taken)
+            if since == MOST_VAIN:
+                break
+        return False
 
     def in_chunks(self, base: Fitted, region: Region) -> bool:
         """Try a region in smaller and smaller chunks until one fits. The memory falls with the chunk, by and large, so that two attempts foretell the next."""
@@ -131,9 +165,11 @@ class _Search:
             uses = chunked([operand.use for operand in base.operands], region, each)
             operands = [Operand(operand.axes, use) for operand, use in zip(base.operands, uses)]
             chunks = (*base.chunks, Chunks(region.size, each, region.inside, line))
-            taken = self.attempt(Fitted(self.planner(operands), operands, chunks))
+            taken = self.attempt(self.planned(operands, chunks, base.remade))
             if taken <= self.budget:
                 return True
+            if points and taken >= points[-1][1]:
+                break
             points.append((each, taken))
         return False
 

@@ -36,6 +36,7 @@ class Job:
     operands: list[Operand] = field(init=False)
     decisions: list[Any] = field(default_factory=list)
     chunks: tuple[Chunks, ...] = ()
+    remade: int = 0
     shared: list[SharedVariable] = field(init=False)
     donors: dict[int, Input] = field(init=False)
     plan: Plan = field(init=False)

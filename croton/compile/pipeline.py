@@ -23,7 +23,7 @@ from croton.rewriting.member import one_at_a_time
 from croton.rewriting.stabilise import stabilise
 from croton.rewriting.versions import versions
 from croton.runtime.engine import compile_object
-from croton.schedule.build import build_plan
+from croton.schedule.build import build_plan, plan_with_lives
 from croton.transforms.lower import lower
 from croton.util.config import config
 from croton.util.errors import ArgumentError
@@ -83,7 +83,8 @@ def schedule_calls(job: Job) -> None:
         # What is within the budget at likely sizes is for all sizes.
         job.others = []
         interface = _interface(job)
-        job.plan, job.operands, job.chunks = fitted(job.operands, lambda operands: build_plan(operands, donated), interface.returned, job.budget)
+        found = fitted(job.operands, lambda operands: plan_with_lives(operands, donated), interface.returned, job.budget)
+        job.plan, job.operands, job.chunks, job.remade = found.plan, found.operands, found.chunks, found.remade
         return
     for one in job.programs:
         with assuming(one.regime):
@@ -98,7 +99,7 @@ def assemble_program(job: Job) -> None:
         job.others = [job.programs[number] for number in job.choosing.kept[1:]] if job.choosing is not None else []
     for one in job.programs:
         one.assembled = assemble(one.plan, interface, one.plan.flops, config.flush_subnormals)
-        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks, one.chunks)
+        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks, one.chunks, one.remade)
 
 
 def _interface(job: Job) -> Interface:

@@ -74,7 +74,11 @@ class Report:
                 )
                 rows += [f"        {row}" for row in lines.rows([chunks.line])]
             if account.again:
-                rows.append("  values are computed again for derivatives instead of being kept, as checkpoint says")
+                rows.append(
+                    f"  {amount(account.remade)}B of values are computed again when they are read late, for a budget of {amount(account.budget)}B"
+                    if account.remade
+                    else "  values are computed again for derivatives instead of being kept, as checkpoint says"
+                )
                 rows += [f"        {row}" for row in lines.rows(account.again)[:MOST_LINES]]
         if account.decisions:
             rows += ["", "What was rewritten:"]

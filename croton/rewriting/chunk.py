@@ -15,6 +15,7 @@ from croton.algebra.constant import zero
 from croton.algebra.contract import contract
 from croton.algebra.loop import Core, Loop, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, origin, walk
+from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import Memo, construct, read, rebuild
 from croton.algebra.relation import affine
 from croton.dtypes import bool_
@@ -179,7 +180,8 @@ def _together(one: Found, other: Found) -> Found:
     node, axes, use = one
     _, others, more = other
     place = dict(zip(others, axes))
-    return node, axes, add([(use, ONE), (Use(more.node, tuple([place.get(label, label) for label in more.labels])), ONE)], node.dtype)
+    more = Use(more.node, tuple([place.get(label, label) for label in more.labels]))
+    return node, axes, scalar("logical_or", use, more) if node.dtype is bool_ else add([(use, ONE), (more, ONE)], node.dtype)
 
 
 def _placed(use: Use, whole: Label, inner: dict[Label, Size], begin: Size) -> Use:

@@ -15,6 +15,7 @@ from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
 from croton.schedule.inward import take_inward
 from croton.schedule.layout import choose_layouts
+from croton.schedule.lives import Lives, lives
 from croton.schedule.loop import LoopDetail
 from croton.schedule.lower import lower
 from croton.schedule.memory import CallUse, plan_memory
@@ -39,25 +40,36 @@ def build_plan(
 
     `donated` maps the key of an input to the number of the output that replaces it: that output may be written in the input's memory.
     """
-    donated = donated or {}
-    draft = lower(only_after(take_inward(outputs)), donated)
+    return _built(outputs, donated or {})[0]
+
+
+def plan_with_lives(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple[Plan, Lives]:
+    """What `build_plan` gives, and how long each value is kept."""
+    plan, assembly, operands = _built(outputs, donated)
+    return plan, lives(operands, assembly.draft, assembly.uses)
+
+
+def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple[Plan, _Assembly, Sequence[Operand]]:
+    operands = only_after(take_inward(outputs))
+    draft = lower(operands, donated)
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
-    plan = _in_memory(draft, steps, donated)
-    return replace(plan, arena=arrange(plan.slots))
+    plan, assembly = _in_memory(draft, steps, donated)
+    return replace(plan, arena=arrange(plan.slots)), assembly, operands
 
 
-def _in_memory(draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> Plan:
+def _in_memory(draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> tuple[Plan, _Assembly]:
     """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same.
 
     Nothing is said yet of where in the arena its slots lie.
     """
     steps = legalise(steps)
     groups = recompute(fuse(steps), draft.kept())
-    plan = _Assembly(draft, groups, donated, often).plan()
+    assembly = _Assembly(draft, groups, donated, often)
+    plan = assembly.plan()
     _let_go([*draft.steps, *steps, *[member.step for group in groups for member in group.members]])
-    return plan
+    return plan, assembly
 
 
 def _let_go(steps: Sequence[Step]) -> None:
@@ -121,7 +133,7 @@ class _Assembly:
         """The program of a step of a loop, with the kernels of this plan."""
         detail: LoopDetail = step.detail
         length = detail.core.length
-        body = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
+        body, _ = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
         body = with_steps(body, detail)
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
         return renumbered_kernels(body, numbers)

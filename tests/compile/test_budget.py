@@ -91,6 +91,92 @@ def test_a_training_step_takes_its_batch_in_parts() -> None:
         np.testing.assert_allclose(np.asarray(b.get_value()), np.asarray(a.get_value()), rtol=1e-9)
 
 
+def network(activation: Callable[[Any], Any], layers: int, budget: Any) -> Any:
+    """A cost and the norms of its gradients: what is kept are the values that the way back goes through."""
+    x = h = cr.tensor("x", (40, 32))
+    weights = [cr.shared(np.random.default_rng(i).normal(size=(32, 32)) / 6) for i in range(layers)]
+    for w in weights:
+        h = activation(h @ w)
+    cost = (h**2).mean()
+    return cr.function([x], [cost, *[(g**2).sum() for g in cr.grad(cost, weights)]], memory_budget=budget)
+
+
+def normalised(z: Any) -> Any:
+    return cr.relu((z - z.mean(axis=0)) / cr.sqrt(z.var(axis=0) + 1e-5))
+
+
+def gelu(z: Any) -> Any:
+    return 0.5 * z * (1 + cr.erf(z / np.sqrt(2)))
+
+
+@pytest.mark.parametrize(("activation", "part"), [(normalised, 0.3), (gelu, 0.3), (cr.tanh, 0.5), (lambda z: z + cr.tanh(z), 0.5)])
+def test_a_deep_network_computes_again_what_its_way_back_reads(activation: Callable[[Any], Any], part: float) -> None:
+    """In sqrt(n) pieces of sqrt(n) layers each, for the time of one more forward pass at most."""
+    value = np.random.default_rng(7).normal(size=(40, 32))
+    plain = network(activation, 24, None)
+    budget = int(plain.memory_peak() * part)
+    f = network(activation, 24, budget)
+    assert f.memory_peak() <= budget
+    assert f.flops() <= 1.36 * plain.flops()
+    np.testing.assert_allclose(f(value), plain(value), rtol=1e-10)
+    assert f.account.remade > 0 and "of values are computed again when they are read late, for a budget of" in str(f.explain())
+    if layout.WHY_NOT is None:
+        assert arena_bytes(f) <= budget
+
+
+def test_memory_grows_with_the_root_of_the_depth() -> None:
+    peaks = []
+    for layers in (9, 36):
+        with pytest.raises(cr.MemoryBudgetError) as error:
+            network(cr.tanh, layers, 1000)
+        peaks.append(int(str(error.value).split("at least ")[1].split()[0]))
+    assert peaks[1] <= 2.5 * peaks[0] and peaks[1] <= 0.4 * network(cr.tanh, 36, None).memory_peak()
+
+
+def test_what_is_elementwise_work_on_others_is_not_kept() -> None:
+    """Before a normalised layer and after it: what comes out of the products is kept, and nothing else."""
+    plain = network(normalised, 24, None)
+    f = network(normalised, 24, plain.memory_peak() // 2)
+    assert f.flops() <= 1.06 * plain.flops()
+
+
+def random_network(seed: int, budget: Any) -> Any:
+    """Values that are read by some of the later ones, and the gradients of all weights."""
+    rng = np.random.default_rng(seed)
+    x = cr.tensor("x", (50, 16))
+    weights = [cr.shared(rng.normal(size=(16, 16)) / 4) for _ in range(14)]
+    values = [x]
+    for w in weights:
+        a, b = [values[-1 - min(len(values) - 1, int(rng.integers(0, 4)))] for _ in range(2)]
+        kind = rng.integers(0, 6)
+        values.append(
+            cr.tanh(a @ w) + b if kind == 0
+            else cr.softmax(a @ w, axis=1) * b if kind == 1
+            else normalised(a @ w) if kind == 2
+            else cr.cumsum(cr.tanh(values[-1] @ w), axis=0) / 10 if kind == 3
+            else cr.concatenate([cr.tanh(a @ w)[:, :8], b[:, :8]], axis=1) if kind == 4
+            else cr.tanh(values[-1] @ w) * (a * b).mean()
+        )  # fmt: skip
+    cost = sum([(value**2).mean() for value in values[-3:]])
+    gradients = cr.grad(cost, weights, disconnected="zero")
+    return cr.function([x], [cost, values[5].sum(axis=0), *[(g**2).sum() for g in gradients]], memory_budget=budget)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_values_computed_again_are_the_same(seed: int) -> None:
+    value = np.random.default_rng(seed).normal(size=(50, 16))
+    plain = random_network(seed, None)
+    with pytest.raises(cr.MemoryBudgetError) as error:
+        random_network(seed, 1000)
+    least = int(str(error.value).split("at least ")[1].split()[0])
+    assert least < 0.8 * plain.memory_peak()
+    for budget in (least, (least + plain.memory_peak()) // 2):
+        f = random_network(seed, budget)
+        assert f.memory_peak() <= budget
+        for a, b in zip(f(value), plain(value)):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-14)
+
+
 def test_what_cannot_be_done_says_what_it_needs_and_where() -> None:
     x = cr.tensor("x", (300, 300))
     with pytest.raises(cr.MemoryBudgetError, match=r"takes at least (\d+) bytes .* may take 1000; allow more(.|\n)*test_budget.py") as error:
