@@ -116,7 +116,8 @@ def function(
 
     `memory_budget` is how many bytes a call may take beyond its arguments (`memory_peak` says what it takes), as a number or as "512MB"; by default what
     `config.memory_budget` says. What would take more goes through an axis in chunks, with sums over it kept running, or computes values a second time
-    that would wait for a derivative; where that does not help, a MemoryBudgetError says what is needed at least. Unknown sizes are taken to be their hints, and a call with larger ones may be refused.
+    that would wait for a derivative; where that does not help, a MemoryBudgetError says what is needed at least. Unknown sizes are taken to be their hints,
+    and a call with larger ones may be refused.
     """
     called = name or "function"
     signature = Signature(list(inputs) if isinstance(inputs, list | tuple) else [inputs], called)
