@@ -16,7 +16,7 @@ from croton.schedule.fuse import Group, fuse
 from croton.schedule.inward import take_inward
 from croton.schedule.layout import choose_layouts
 from croton.schedule.lives import Lives, lives
-from croton.schedule.loop import LoopDetail
+from croton.schedule.loop_detail import LoopDetail
 from croton.schedule.lower import lower
 from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall

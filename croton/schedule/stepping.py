@@ -11,7 +11,7 @@ from dataclasses import replace
 from croton.algebra.loop import Slot
 from croton.kernel.join import joined
 from croton.kernel.language import Extent, Kernel, Steps
-from croton.schedule.loop import LoopDetail
+from croton.schedule.loop_detail import LoopDetail
 from croton.schedule.plan import KernelCall, Plan
 from croton.sizes import Size, product
 
