@@ -83,14 +83,17 @@ class Sink:
     """Where builders write: instruction lines in order, declarations by name, and one counter for fresh names.
 
     `scales` says that the target multiplies a vector by powers of two in one instruction (AVX-512's scalef). `kept` are the vector
-    constants of the loop that is written, to be loaded once before it: LLVM would load them again for every use.
+    constants of the loop that is written, to be loaded once before it: LLVM would load them again for every use. `called` are the mathematical
+    functions of which it has so many that they are called, and `definitions` what is called, by name.
     """
 
-    __slots__ = ("count", "declarations", "kept", "lines", "scales")
+    __slots__ = ("called", "count", "declarations", "definitions", "kept", "lines", "scales")
 
     def __init__(self, scales: bool = False) -> None:
         self.scales = scales
         self.kept: dict[tuple[str, str], str] | None = None
+        self.called: frozenset[str] = frozenset()
+        self.definitions: dict[str, str] = {}
         self.lines: list[str] = []
         self.declarations: dict[str, str] = {}
         self.count = 0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from croton.codegen.access import UNIFORM, Access, Memory, access_of, distinct_places
 from croton.codegen.builder import Builder, element
+from croton.codegen.called import called_often
 from croton.codegen.cast import cast
 from croton.codegen.flow import Carried, counted_loop, region
 from croton.codegen.function import Function, emit_let, is_number, names_read, operand_dtype, updates
@@ -168,7 +169,7 @@ class VectorLoop:
         most = max(widths.values(), default=0)
         bits = max((width for width, count in widths.items() if count == most), default=32)
         lanes = self.function.target.lanes(bits)
-        if bits >= 32 and self.function.target.masked and _depth(self.body) >= DEEP:
+        if bits >= 32 and self.deep:
             lanes *= 2
         while self.extent is not None and lanes > 2 and lanes // 2 >= self.extent:
             lanes //= 2
@@ -186,6 +187,7 @@ class VectorLoop:
             self._scalar(self.loop.body, self.low)
             return
         self.comparisons, self.places = comparisons(self.body, self.loop.label, self.varying)
+        self.deep = self.function.target.masked and _depth(self.body) >= DEEP
         self.lanes = self._lanes()
         self.totals = self._totals()
         if self.extent is not None:
@@ -216,6 +218,7 @@ class VectorLoop:
         weight = self._weight()
         # More constants than one such function has are better left to LLVM.
         kept = self.sink.keep_constants() if weight < HEAVY else -1
+        self.sink.called = called_often(self.body) if self.deep else frozenset()
         reduces_only = all(not isinstance(statement, Store) or not self._moves(statement) for statement in self.body)
         unroll = self.unroll if self.totals and reduces_only and weight <= LIGHT else 1
         if self.extent is not None and self.extent < 2 * lanes * unroll:
@@ -248,6 +251,7 @@ class VectorLoop:
         else:
             scalar_from = self._middle(step)
             state = self._stage(self.low, scalar_from, unroll, False, state, True)
+        self.sink.called = frozenset()
         if kept >= 0:
             self.sink.constants_kept(kept)
         self._finish(state)

@@ -21,14 +21,16 @@ def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = 
     chosen = host() if target is None else target
     definitions = []
     declarations: dict[str, str] = {}
+    called: dict[str, str] = {}
     for name, kernel in kernels:
         function = Function(kernel, chosen, emit_lanes, _emit_rows)
         definitions.append(function.text(name))
         declarations.update(function.sink.declarations)
+        called.update(function.sink.definitions)
         function.builder.let_go()
     width = chosen.bits
     attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}\n'
-    return "\n".join([*declarations.values(), "", *definitions, attributes])
+    return "\n".join([*declarations.values(), "", *called.values(), *definitions, attributes])
 
 
 def _emit_rows(function: Function, loop: For, low: str, high: str) -> bool:

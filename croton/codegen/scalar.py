@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from croton.codegen.builder import Builder
+from croton.codegen.called import mathematics
 from croton.codegen.division import floor_divide, remainder
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.codegen.vecmath.remainder import fmod
@@ -27,8 +28,8 @@ def emit_function(name: str, b: Builder, dtype: DType, values: Sequence[str], co
         return _power(b, dtype, values, constants)
     table = _FLOAT if dtype.is_float else _BOOL if dtype.is_bool else _SIGNED if dtype.kind == "i" else _UNSIGNED
     emit = table.get(name)
-    if emit is None and dtype.is_float:
-        emit = MATHEMATICS.get(name)
+    if emit is None and dtype.is_float and name in MATHEMATICS:
+        return mathematics(name, b, *values)
     if emit is None:
         raise CodegenError(f"not supported: native code for {name} of {dtype}")
     return emit(b, *values)
@@ -341,9 +342,7 @@ def _power(b: Builder, dtype: DType, values: Sequence[str], constants: Sequence[
         return _integer_power(b, base, exponent, b.bits - (dtype.kind == "i"))
     if known == 0.5:
         return b.sqrt(base)
-    if "pow" not in MATHEMATICS:
-        raise CodegenError("not supported: native code for pow with an exponent that is not a small integer constant")
-    return MATHEMATICS["pow"](b, base, exponent)
+    return mathematics("pow", b, base, exponent)
 
 
 def _multiplied(b: Builder, base: str, exponent: int, is_float: bool) -> str:

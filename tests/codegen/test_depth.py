@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from native import compile_kernel
 
+from croton.codegen import called
 from croton.codegen.module import compile_text
 from croton.codegen.target import AVX2, AVX512, Target
 from croton.dtypes import float32
@@ -39,6 +40,26 @@ def test_only_chains_are_wide_and_only_with_registers_enough() -> None:
     assert width(chain(8, together=False), AVX512) == 32, "they do not wait for one another"
     assert width(chain(8, "abs"), AVX512) == 32, "an instruction takes no time to wait for"
     assert width(chain(8), AVX2) == 16
+
+
+def test_many_functions_that_wait_are_written_once() -> None:
+    text = compile_text([("k0", chain(8)), ("k1", chain(6))], AVX512)
+    assert text.count("define internal") == 1 and text.count("= call <64 x float> @tanh.v64f32") == 14
+    assert "define internal" not in compile_text([("k", chain(4))], AVX512), "few are written where they are used"
+    assert "define internal" not in compile_text([("k", chain(8, together=False))], AVX512), "the processor goes on with the next"
+
+
+def test_called_functions_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    results = []
+    for often in (called.OFTEN, 100):
+        monkeypatch.setattr(called, "OFTEN", often)
+        for function in ("tanh", "sin"):
+            found, total = np.empty(1000, np.float32), np.zeros((), np.float32)
+            compile_kernel(chain(8, function))([x, found, total], [1000])
+            results.append((found, total))
+    for (found, total), (wanted, sum_of_it) in zip(results[:2], results[2:]):
+        assert np.array_equal(found, wanted) and total == sum_of_it
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 31, 33, 63, 64, 65, 100, 128, 129, 1000])
