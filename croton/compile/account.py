@@ -18,7 +18,7 @@ from croton.compile.words import Rewrite, SizeNames, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.arena import Arena
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
-from croton.sizes import Size, Symbol, evaluate, hint, symbols
+from croton.sizes import Size, Symbol, bind, evaluate, hint, symbols
 from croton.util.provenance import Line
 
 
@@ -85,13 +85,8 @@ class Account(NamedTuple):
 
     def sizes(self, arrays: Sequence[np.ndarray]) -> dict[Symbol, int]:
         """The unknown sizes that arrays for the arguments and then the shared variables have; the first that has a size says what it is."""
-        found: dict[Symbol, int] = {}
-        for argument, array in zip((*self.arguments, *self.shared), arrays):
-            for size, extent in zip(argument.shape, array.shape):
-                names = symbols(size)
-                if len(names) == 1 and size == names[0].size:
-                    found.setdefault(names[0], extent)
-        return found
+        every = zip((*self.arguments, *self.shared), arrays)
+        return bind([pair for argument, array in every for pair in zip(argument.shape, array.shape)])
 
     def names(self) -> SizeNames:
         """How sizes are called."""

@@ -114,6 +114,7 @@ class _Assembly:
     def _equal_sizes(self) -> list[SizeCheck]:
         """What has to hold of the sizes of arguments."""
         index = self.sizes.index
+        self.sizes.solve(self.composite)
         pairs = [(place, index(size)) for place, size in self.composite]
         pairs += [(index(left), index(right)) for left, right in self.interface.size_checks]
         return [SizeCheck("equal", left, right, error) for error, (left, right) in enumerate(pairs)]

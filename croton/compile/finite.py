@@ -20,7 +20,7 @@ from croton.compile.executable import Executable
 from croton.expr.expr import Expr, SharedVariable
 from croton.rewriting.stabilise import stabilise
 from croton.runtime.function import call_native
-from croton.sizes import Poly, Symbol, symbols
+from croton.sizes import bind
 from croton.transforms.lower import lower
 from croton.util.errors import CrotonError
 
@@ -85,14 +85,10 @@ def _birth(root: Expr, values: dict[Expr, np.ndarray], test: Any) -> tuple[tuple
     A constant that is bad is True in place of a leaf.
     """
     lowered = lower([root])
-    sizes: dict[Symbol, int] = {}
     for leaf in lowered.leaves:
         if isinstance(leaf, SharedVariable):
             values[leaf] = leaf.cell[0]
-    for leaf, array in values.items():
-        for size, extent in zip(lowered.shapes.get(leaf, leaf.shape), array.shape):
-            if isinstance(size, Poly) and len(names := symbols(size)) == 1 and size == names[0].size:
-                sizes.setdefault(names[0], extent)
+    sizes = bind([pair for leaf, array in values.items() for pair in zip(lowered.shapes.get(leaf, leaf.shape), array.shape)])
     (use,) = stabilise([operand.use for operand in lowered.outputs])
     order = list(walk([use.node]))
     # Every node is a value of its own here, read at its own axes.

@@ -12,7 +12,7 @@ from croton.expr.expr import Expr
 from croton.expr.types import describe
 from croton.expr.walk import walk
 from croton.runtime.status import Status
-from croton.sizes import Size, evaluate
+from croton.sizes import Poly, Size, evaluate
 from croton.transforms.counts import Stage
 from croton.util.errors import ArgumentError, CrotonError, KindError, MemoryBudgetError, OutOfRangeError, ShapeError
 
@@ -76,8 +76,18 @@ class Refusal:
                 names = account.names()
                 left, right = names.of(left), names.of(right)
             return ShapeError(f"{describe(left, right, status.detail, status.value)}; {self._shapes()}", line)
-        differ = f"{status.detail} and {status.value} must be equal"
+        differ = self._misfit() or f"{status.detail} and {status.value} must be equal"
         return ShapeError(f"the sizes of the arguments do not fit together: {differ}; {self._shapes()}")
+
+    def _misfit(self) -> str | None:
+        """The extent that is not what its size is made of."""
+        for argument, array in zip(self.arguments, self.values):
+            for axis, (size, extent) in enumerate(zip(argument.shape, array.shape)):
+                if isinstance(size, Poly) and self._number(size) != extent:
+                    coefficient = size.terms[0][1] if len(size.terms) == 1 else 1
+                    wanted = f"a multiple of {coefficient}" if coefficient > 1 else self._size(size)
+                    return f"{argument.label} has {extent} along axis {axis}, where it wants {wanted}"
+        return None
 
     def _index_out_of_range(self) -> Exception:
         status, entry = self.status, self.account.entries[self.status.place]

@@ -11,7 +11,7 @@ import numpy as np
 from croton.compile.account import Account, Argument
 from croton.compile.choose import Choosing
 from croton.compile.words import Lines, SizeNames, amount, counted
-from croton.sizes import Poly, Size, Symbol, Weighted, evaluate, symbols
+from croton.sizes import Poly, Size, Symbol, Weighted, bind, evaluate, symbols
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -174,30 +174,31 @@ def report(name: str, accounts: Sequence[Account], choosing: Choosing | None) ->
 
 def sizes_of(account: Account, shapes: Sequence[Any], named: Mapping[str, Any]) -> dict[Symbol, int]:
     """The unknown sizes, read off shapes (or arrays) of the arguments by position or name."""
-    found: dict[Symbol, int] = {}
     arguments = {argument.name: argument for argument in (*account.arguments, *account.shared) if argument.name}
     given = list(zip(account.arguments, shapes))
     for name, shape in named.items():
         if name not in arguments:
             raise ArgumentError(f"no argument {name!r}; the arguments are {', '.join(arguments)}")
         given.append((arguments[name], shape))
-    for argument, shape in given:
-        _match(argument, tuple(shape) if isinstance(shape, tuple | list) else np.shape(shape), found)
+    extents = [(argument, tuple(shape) if isinstance(shape, tuple | list) else np.shape(shape)) for argument, shape in given]
+    for argument, shape in extents:
+        if len(shape) != len(argument.shape):
+            raise ShapeError(f"argument {argument.label} has {len(argument.shape)} axes, got the shape {shape}")
+    found = bind([pair for argument, shape in extents for pair in zip(argument.shape, shape)])
     missing = {
         symbol.name for argument in account.arguments for size in argument.shape for symbol in symbols(size) if symbol not in found
     }
     if missing:
         raise ArgumentError(f"the sizes {', '.join(sorted(missing))} are open; give the shapes of the arguments that have them, as x=(128, 784)")
+    for argument, shape in extents:
+        _match(argument, shape, found)
     return found
 
 
-def _match(argument: Argument, shape: Sequence[int], found: dict[Symbol, int]) -> None:
-    if len(shape) != len(argument.shape):
-        raise ShapeError(f"argument {argument.label} has {len(argument.shape)} axes, got the shape {tuple(shape)}")
+def _match(argument: Argument, shape: Sequence[int], found: Mapping[Symbol, int]) -> None:
     for size, extent in zip(argument.shape, shape):
         if isinstance(size, int):
             if size != extent:
                 raise ShapeError(f"argument {argument.label} has the shape {argument.shape}, got {tuple(shape)}")
-        elif isinstance(size, Poly) and len(names := symbols(size)) == 1 and size == names[0].size:
-            if found.setdefault(names[0], extent) != extent:
-                raise ShapeError(f"the size {size} is {found[names[0]]} in one argument and {extent} in {argument.label}")
+        elif all(name in found for name in symbols(size)) and evaluate(size, found) != extent:
+            raise ShapeError(f"the size {size} is {evaluate(size, found)} in one argument and {extent} in {argument.label}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from croton.runtime.program import SizeOperation
-from croton.sizes import Least, Poly, Size, Symbol, symbols
+from croton.sizes import Least, Poly, Size, Symbol, determined, symbols
 from croton.util.errors import ShapeError
 
 
@@ -32,6 +32,24 @@ class SizeTable:
             self.known[size] = self.fresh()
             return self.known[size]
         return self.fresh()
+
+    def solve(self, bound: Sequence[tuple[int, Size]]) -> None:
+        """Symbols that no extent is by itself, from those that are made of them: entries with the sizes that they hold."""
+        known = {name for size in self.known for name in symbols(size)}
+        pending = list(bound)
+        while pending:
+            left = []
+            for place, size in pending:
+                found = determined(size, known)
+                if found is None:
+                    left.append((place, size))
+                    continue
+                rest = place if found.rest == 0 else self.operate("subtract", place, self.index(found.rest))
+                self.known[found.symbol.size] = rest if found.coefficient == 1 else self.operate("floor_divide", rest, self.index(found.coefficient))
+                known.add(found.symbol)
+            if len(left) == len(pending):
+                return
+            pending = left
 
     def index(self, size: Size) -> int:
         """The entry that holds a size, computed if it has to be."""

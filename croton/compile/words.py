@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from croton.sizes import Poly, Size, Symbol, substitute, symbol, symbols
+from croton.sizes import Poly, Size, Symbol, determined, quotient, substitute, symbol, symbols, undivided
 from croton.util.provenance import Line
 
 _MADE_UP = re.compile(r"[._]\d+$")
@@ -26,13 +26,13 @@ class SizeNames:
         taken: set[str] = set()
         for name, shape in arguments:
             for axis, size in enumerate(shape):
-                names = symbols(size)
-                if len(names) != 1 or size != names[0].size or names[0] in self.mapping:
+                one = determined(size, self.mapping)
+                if one is None:
                     continue
                 # What has no elements is there for its size.
                 short = name if tuple(shape[axis + 1 :]) == (0,) else f"{name}.{axis}"
-                if _MADE_UP.search(names[0].name) and short not in taken:
-                    self.mapping[names[0]] = symbol(short)
+                if one.coefficient != 1 or one.rest != 0 or (_MADE_UP.search(one.symbol.name) and short not in taken):
+                    self.mapping[one.symbol] = quotient(symbol(short) - self.of(one.rest), self.of(one.coefficient))
                     taken.add(short)
 
     def name(self, size: Symbol) -> str:
@@ -51,7 +51,7 @@ class SizeNames:
     def of(self, size: Size) -> Size:
         """A size in terms of the arguments, as a size."""
         known = {name: self.mapping[name] for name in symbols(size) if name in self.mapping}
-        return substitute(size, known) if known else size
+        return undivided(substitute(size, known)) if known else size
 
 
 class Rewrite(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from croton.ops.broadcasting import Pairs, equal_sizes, stretch, typed
 from croton.ops.casting import asarray
 from croton.ops.linalg import diagonal
 from croton.ops.reading import Row, read
-from croton.sizes import Poly, Size, quotient
+from croton.sizes import Poly, Size, quotient, undivided
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -73,23 +73,49 @@ def _position(labels: Sequence[Label], sign: int) -> dict[Label, Size]:
 
 def _groups(old: Sequence[Size], new: Sequence[Size]) -> list[tuple[range, range]]:
     """The finest cut of two shapes into runs with the same number of elements."""
+    groups = []
+    for first, second in _cut(old, new):
+        inside = _cut([old[i] for i in first], [new[j] for j in second], undivided)
+        if len(inside) > 1 and _one_sided([([old[first[i]] for i in some], [new[second[j]] for j in others]) for some, others in inside]):
+            groups += [(first[some.start : some.stop], second[others.start : others.stop]) for some, others in inside]
+        else:
+            groups.append((first, second))
+    return groups
+
+
+def _cut(old: Sequence[Size], new: Sequence[Size], count_of_run: Callable[[Size], Size] = lambda count: count) -> list[tuple[range, range]]:
+    """The finest cut by the number of elements as `count_of_run` says it."""
     ends: dict[Size, int] = {}
     count: Size = 1
     for position, size in enumerate(new, 1):
         count = count * size
-        ends[count] = position
+        ends[count_of_run(count)] = position
     groups = []
     i = j = 0
     count = 1
     for position, size in enumerate(old, 1):
         count = count * size
-        end = ends.get(count)
+        end = ends.get(count_of_run(count))
         if end is not None and end > j:
             groups.append((range(i, position), range(j, end)))
             i, j = position, end
     if i < len(old) or j < len(new):
         groups.append((range(i, len(old)), range(j, len(new))))
     return groups
+
+
+def _one_sided(groups: Sequence[tuple[Sequence[Size], Sequence[Size]]]) -> bool:
+    """Whether groups that are equal if divisions leave nothing must be equal where the shapes have equally many elements.
+
+    A number times a quotient rounded down is at most the number that was divided: if it stands on one side only, no group has more elements on that side, and
+    none fewer, since the products are equal.
+    """
+    sides = set()
+    for old, new in groups:
+        one, other = _product(old), _product(new)
+        if one != other:
+            sides |= {side for side, count in enumerate((one, other)) if undivided(count) != count}
+    return len(sides) < 2
 
 
 def _reshape_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Sizes of axes: one integer algebra, closed under + - * // and min, and a prover of `size >= 0`."""
 
+from croton.sizes.bind import Determined, bind, determined
 from croton.sizes.poly import (
     Least,
     Poly,
@@ -11,6 +12,7 @@ from croton.sizes.poly import (
     product,
     quotient,
     symbol,
+    undivided,
     unused_symbol,
 )
 from croton.sizes.prove import greatest, least, nonnegative, positive, within
@@ -18,12 +20,15 @@ from croton.sizes.values import evaluate, hint, substitute, symbols
 from croton.sizes.weighted import Weighted, never_more, value, weighted
 
 __all__ = [
+    "Determined",
     "Least",
     "Poly",
     "Quotient",
     "Size",
     "Symbol",
     "Weighted",
+    "bind",
+    "determined",
     "evaluate",
     "fresh_symbol",
     "greatest",
@@ -38,6 +43,7 @@ __all__ = [
     "substitute",
     "symbol",
     "symbols",
+    "undivided",
     "unused_symbol",
     "value",
     "weighted",

@@ -262,6 +262,24 @@ def quotient(numerator: Size, denominator: Size) -> Size:
     return _polynomial({(Quotient(numerator, denominator),): 1})
 
 
+def undivided(size: Size) -> Size:
+    """What the size is if its divisions leave nothing: `d * (n // d)` is n. It is never less than the size, where all factors are at least 0."""
+    total: Size = 0
+    for monomial, coefficient in _terms(size):
+        total = total + _undivided_term(monomial, coefficient)
+    return total
+
+
+def _undivided_term(monomial: Monomial, coefficient: int) -> Size:
+    for place, atom in enumerate(monomial):
+        if isinstance(atom, Quotient):
+            rest = _polynomial({(*monomial[:place], *monomial[place + 1 :]): coefficient})
+            times = quotient(rest, atom.denominator)
+            if times * atom.denominator == rest:
+                return undivided(times * atom.numerator)
+    return _polynomial({monomial: coefficient})
+
+
 def smaller(left: Size, right: Size) -> Size:
     """The smaller of two sizes, as an atom unless they differ by a number. See `least` for what can be proved."""
     difference = left - right
@@ -469,7 +487,7 @@ def _exponent(power: int) -> str:
 
 
 def _wrap(atom: Atom, alone: bool) -> str:
-    return atom.key if isinstance(atom, (Symbol, Least)) or alone else f"({atom.key})"
+    return atom.key if isinstance(atom, Least) or alone or " " not in atom.key else f"({atom.key})"
 
 
 def _bracket(size: Size) -> str:

@@ -187,8 +187,8 @@ class _Question:
 
     def __init__(self, lowering: _Lowering, members: Sequence[Expr], count: int) -> None:
         self.lowering = lowering
-        # A variable that is not lowered yet cannot be below the outputs; it is asked for later.
-        self.members = [node for node in members if node.inputs[-1] in lowering.operands and node not in lowering.operands]
+        # A variable that is not lowered yet cannot be below the outputs; it is asked for later, as is what has a tangent that is not lowered yet.
+        self.members = [node for node in members if node not in lowering.operands and all(x in lowering.operands for x in node.inputs)]
         outputs = self.members[0].inputs[:count]
         variables = [node.inputs[-1] for node in self.members]
         hidden = [w for w in variables if (w.inputs or isinstance(w, Constant)) and w not in lowering.anchored]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from croton.expr.expr import Expr
 from croton.expr.types import describe
-from croton.sizes import Poly, Size, Symbol, substitute, symbols
+from croton.sizes import Poly, Quotient, Size, Symbol, hint, substitute, symbol, symbols, undivided
 from croton.util.errors import ShapeError
 from croton.util.provenance import Line
 
@@ -58,11 +58,12 @@ def _solve(check: Check, mapping: dict[Symbol, Size], pending: list[Check]) -> N
         if symbol is not None and symbol not in symbols(other):
             mapping[symbol] = other
             return
-    solved = _solved(left - right)
+    solved = _solved(left - right) or _divided(left, right)
     if solved is None:
         pending.append(check)
-    else:
-        mapping[solved[0]] = solved[1]
+        return
+    mapping[solved[0]] = solved[1]
+    _solve(check, mapping, pending)
 
 
 def _solved(difference: Size) -> tuple[Symbol, Size] | None:
@@ -78,6 +79,40 @@ def _solved(difference: Size) -> tuple[Symbol, Size] | None:
         if divides and symbol not in symbols(rest):
             return symbol, -(rest // coefficient)
     return None
+
+
+def _divided(left: Size, right: Size) -> tuple[Symbol, Size] | None:
+    """A symbol of which a multiple is wanted, and that multiple of a size of its own, where the sides are equal if divisions leave nothing.
+
+    `n == 4 * (n // 4)` makes n four times a new size, so that `n // 4` is that size and nothing is rounded.
+    """
+    if undivided(left) != undivided(right) or (undivided(left) != left and undivided(right) != right):
+        return None
+    for monomial, _ in [*_terms(left), *_terms(right)]:
+        for atom in monomial:
+            if isinstance(atom, Quotient):
+                solved = _multiple(atom)
+                if solved is not None:
+                    return solved
+    return None
+
+
+def _multiple(atom: Quotient) -> tuple[Symbol, Size] | None:
+    """A symbol of the numerator, and what it is if the denominator divides the numerator: a sum of sizes, so that it cannot be negative."""
+    for monomial, coefficient in atom.numerator.terms:
+        name = monomial[0] if len(monomial) == 1 and coefficient == 1 else None
+        if not isinstance(name, Symbol) or name in symbols(atom.denominator):
+            continue
+        rest = atom.numerator - name.size
+        if name in symbols(rest) or any(number > 0 for _, number in _terms(rest)):
+            continue
+        quotient = symbol(str(atom), max(1, hint(atom.numerator) // max(1, hint(atom.denominator))))
+        return name, quotient * atom.denominator - rest
+    return None
+
+
+def _terms(size: Size) -> tuple:
+    return size.terms if isinstance(size, Poly) else (((), size),)
 
 
 def _alone(size: Size) -> Symbol | None:

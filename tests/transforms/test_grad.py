@@ -163,3 +163,24 @@ def test_the_variable_may_have_its_axes_in_another_order_in_stable_form() -> Non
     found = cr.function([x], twice)(values)
     assert found.shape == (4, 3)
     np.testing.assert_allclose(found, first**3 / 4 + first / 2, rtol=1e-12)
+
+
+def test_tangents_of_one_pushforward_may_come_after_one_another() -> None:
+    x = cr.matrix("x")
+    w, b, v, c = cr.matrix("w"), cr.vector("b"), cr.matrix("v"), cr.vector("c")
+    rng = np.random.default_rng(0)
+    xs, ws, bs, vs, cs = [rng.standard_normal(s) for s in ((5, 3), (3, 2), 2, (3, 2), 2)]
+    slope = 1 - np.tanh(xs @ ws + bs) ** 2
+
+    def layer(w: cr.Expr, b: cr.Expr) -> cr.Expr:
+        return cr.tanh(x @ w + b)
+
+    y = layer(w, b)
+    moved = cr.function([x, w, b, v, c], cr.jvp(y, [w, b], [v, 2 * c]))
+    np.testing.assert_allclose(moved(xs, ws, bs, vs, cs), slope * (xs @ vs + 2 * cs), rtol=1e-12)
+    # A Gauss-Newton product of several parameters.
+    product = cr.function([x, w, b, v, c], cr.vjp(y, [w, b], cr.jvp(layer, (w, b), (v, c))[1]))
+    back = slope * slope * (xs @ vs + cs)
+    of_w, of_b = product(xs, ws, bs, vs, cs)
+    np.testing.assert_allclose(of_w, xs.T @ back, rtol=1e-12)
+    np.testing.assert_allclose(of_b, back.sum(0), rtol=1e-12)
