@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from croton.codegen.flow import counted_loop
 from croton.codegen.function import Function, is_number
-from croton.codegen.lanes import LIGHT, VectorLoop
+from croton.codegen.lane_body import LIGHT
+from croton.codegen.lane_pass import Instance
+from croton.codegen.lanes import VectorLoop
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.kernel.language import Acc, For, Lanes, Let, Store, Update
 from croton.kernel.parallelise import stored_buffers
@@ -30,15 +32,14 @@ def emit_jam(function: Function, loop: For, low: str, high: str) -> bool:
         middle = function.add(low, sink.emit(f"and i64 {length}, {-ROWS}"))
 
     def rows(index: str, count: int) -> list[str]:
-        instances = [{**function.values, loop.label: function.add(index, str(row))} for row in range(count)]
-        own: list[dict[str, str]] = [{} for _ in instances]
+        instances = [Instance({**function.values, loop.label: function.add(index, str(row))}, {}) for row in range(count)]
         for statement in loop.body:
             if isinstance(statement, Lanes):
                 start, end = function.bounds(statement)
-                VectorLoop(function, statement, start, end, instances, own=own, unroll=1).emit()
+                VectorLoop(function, statement, start, end, instances, unroll=1).emit()
                 continue
-            for values, states in zip(instances, own):
-                with function.instance(values, states):
+            for values, own in instances:
+                with function.instance(values, own):
                     function.statement(statement)
         return []
 

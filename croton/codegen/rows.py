@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from croton.codegen.flow import counted_loop
 from croton.codegen.function import Function, is_number
 from croton.codegen.jam import emit_jam
-from croton.codegen.lanes import HEAVY, VectorLoop
+from croton.codegen.lane_body import HEAVY
+from croton.codegen.lane_pass import Instance
+from croton.codegen.lanes import VectorLoop
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import float32, float64
 from croton.kernel.language import Const, For, Index, Lanes, Let, Load, Stmt, Store, Var
@@ -54,7 +56,7 @@ def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     def columns(start: str, end: str) -> None:
         def each(statements: Callable[[Store], Sequence[Stmt]]) -> None:
             inner = tuple([statement for store in sums for statement in statements(store)])
-            VectorLoop(function, lanes._replace(body=inner), start, end, [function.values], compact=True).emit()
+            VectorLoop(function, lanes._replace(body=inner), start, end, [Instance(function.values, {})], compact=True).emit()
 
         function.values[tile] = start
         each(lambda store: [Store(f"{store.buffer}.wide", here, Const(0.0))])
@@ -134,7 +136,7 @@ def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, h
                 function.values[loop.label] = function.add(index, str(row))
                 for statement in loop.body[:-1]:
                     function.statement(statement)
-                instances.append(function.values)
+                instances.append(Instance(function.values, {}))
             function.values = outer
             VectorLoop(function, lanes._replace(body=body), start, end, instances, compact=count == 1).emit()
             return []

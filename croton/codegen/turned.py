@@ -15,7 +15,9 @@ from croton.codegen.access import Access, access_of
 from croton.codegen.builder import Builder
 from croton.codegen.flow import Carried, counted_loop
 from croton.codegen.function import Function, is_number, updates
-from croton.codegen.lanes import HEAVY, VectorLoop
+from croton.codegen.lane_body import HEAVY
+from croton.codegen.lane_pass import Instance
+from croton.codegen.lanes import VectorLoop
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import DType
 from croton.kernel.language import Acc, For, Index, Lanes, Let, Load, Store
@@ -117,7 +119,7 @@ class _Tiles:
                 function.values = {**outer, self.loop.label: function.add(first, place), self.row: place, self.column: start}
                 for statement in self.loop.body[:-1]:
                     function.statement(statement)
-                instances.append(function.values)
+                instances.append(Instance(function.values, {}))
             VectorLoop(function, self.lanes._replace(body=self.body), start, end, instances).emit()
 
         self._repeat("0", str(self.rows), self.together, several)
