@@ -9,7 +9,7 @@ A step runs often, what is around it once: it chooses how its carries, its eleme
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from croton.algebra.loop import Core, Part, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
@@ -163,11 +163,15 @@ class _Lowering:
         }
 
 
-def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]], passed: Collection[int]) -> Body:
-    """What a step does, all of it with an order to be stored in."""
+def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence[Given]], sources_of: Mapping[int, int]) -> Body:
+    """What a step does, all of it with an order to be stored in: carries are stored after it as they were before it."""
     slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
     orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
-    inner = draft.rules.graph(only_after(take_inward(outputs)), orders, passed)
+    outputs = only_after(take_inward(outputs))
+    inner = draft.rules.graph(outputs, orders, sources_of)
+    settled = _settled(inner, sources_of)
+    if settled:
+        inner = draft.rules.graph(outputs, orders | settled, sources_of)
     fuse_products(inner.steps, inner.kept())
     body = Body(inner, inline_free(inner.steps, inner.kept()))
     alike = []
@@ -181,7 +185,25 @@ def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence
         if slot in inner.inputs and hint is not None:
             hints.append((inner.inputs[slot], hint))
     choose_layouts(body.steps, inner.inputs.values(), alike, hints)
+    for place in range(len(given["carry"])):
+        carried = inner.inputs.get(Slot("carry", place))
+        assert carried is None or carried.order == body.output_order(place), f"carry {place} is stored in one order before a step, and in another after it"
     return body
+
+
+def _settled(inner: Draft, sources_of: Mapping[int, int]) -> dict[Hashable, Order]:
+    """The orders of carries that lie where others lay, and of these, where the order of some is settled in the step and that of others is not the same."""
+    followers = {source: place for place, source in sources_of.items()}
+    found: dict[Hashable, Order] = {}
+    for root in followers.keys() - sources_of.keys():
+        chain, place = [Slot("carry", root)], root
+        while place in followers:
+            place = followers[place]
+            chain.append(Slot("carry", place))
+        orders = dict.fromkeys([inner.inputs[slot].order for slot in chain if slot in inner.inputs])
+        if len(orders) > 1:
+            found.update(dict.fromkeys(chain, next(order for order in orders if order is not UNDECIDED)))
+    return found
 
 
 def _delays(core: Core, wanted: Mapping[Part, Node]) -> dict[int, int]:

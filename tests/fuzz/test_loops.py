@@ -25,7 +25,7 @@ def test_products_with_jacobians(first: int) -> None:
             check_products(seed)
 
 
-@pytest.mark.parametrize("seed", [1072, 1108, 501177, 600017])
+@pytest.mark.parametrize("seed", [1072, 1108, 500015, 500023, 501177, 600017])
 def test_what_has_been_wrong(seed: int) -> None:
     with quick_code():
         check_loop(seed)

@@ -88,3 +88,25 @@ def test_one_value_that_two_hand_on() -> None:
             p, q, r = np.tanh(p + q * r + x), p, p
         for mine, his in zip(function(first, sequence), (p, q, r)):
             np.testing.assert_allclose(mine, his, rtol=1e-9)
+
+
+def test_what_lies_where_others_lay_is_stored_as_they_are() -> None:
+    """A branch in the step settles how the newest value is stored, beside a batch that the older ones would like to come last."""
+    xs, past = cr.tensor("xs", (2, 4, 3)), cr.tensor("past", (2, 3, 2, 3))
+
+    def one(xs: Any, past: Any) -> Any:
+        def step(before: Any, x: Any) -> Any:
+            mixed, spread = before[0] + 0.3 * cr.sin(before[1]), x + cr.zeros((2, 3))
+            return cr.cond(spread.sum() > 0, lambda c: cr.tanh(c) + spread, lambda c: 0.5 * c * spread, mixed), None
+
+        return cr.scan(step, cr.taps(past, (-1, -3)), xs)[0]
+
+    rng = np.random.default_rng(0)
+    x, p = rng.standard_normal((2, 4, 3)), rng.standard_normal((2, 3, 2, 3))
+    wanted = []
+    for row, values in zip(x, map(list, p)):
+        for each in row:
+            mixed = values[-1] + 0.3 * np.sin(values[-3])
+            values.append(np.tanh(mixed) + each if each.sum() > 0 else 0.5 * mixed * each)
+        wanted.append(values[-3:])
+    np.testing.assert_allclose(cr.function([xs, past], cr.vmap(one)(xs, past))(x, p), np.array(wanted), rtol=1e-9)
