@@ -6,7 +6,6 @@ an element or a fixed value is needed by nobody in it: `Recurrence` puts both ou
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -48,94 +47,137 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
             "give it max_steps, so that its states can be kept",
             node.origin,
         )
-    loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
     assert all(loop_key(part.node) == loop_key(node) for part in parts)
-    step, count = loop.step, len(core.carries)
-    floats = [place for place, carry in enumerate(core.carries) if carry.dtype.is_float]
-    arguments = [*zip(core.elements, loop.element_axes, loop.sequences), *zip(core.fixed, loop.fixed_axes, loop.fixed)]
-    wanted = [entry for entry in arguments if entry[2].node in reached and entry[0].dtype.is_float]
+    yield from _WayBack(parts, reached, derive).adjoints()
 
-    outputs, cotangents = [], []
-    marks: list[Use] = []
-    results = results_of(loop)
-    for place in floats:
-        adjoint = mark(loop.carry_axes[place], core.carries[place])
-        marks.append(adjoint)
-        outputs.append(results[place])
-        cotangents.append(_without(adjoint, set(loop.carry_axes[place]) - set(results[place].labels)))
-    taken = _Taken(parts, step, loop.carry_axes, core.reverse)
-    for use, values in taken.taps:
-        stand_in = mark(use.labels, use.node)
-        outputs.append(use)
-        cotangents.append(stand_in)
-        taken.elements.append(Element(stand_in.node, use.labels, values))
-    derivatives = derive(outputs, cotangents, [*[core.carries[place] for place in floats], *[entry[0] for entry in wanted]])
 
-    limit = _limit(loop)
-    done = None if limit is None else _done(loop, limit)
-    carries = []
-    for adjoint, place, found in zip(marks, floats, derivatives):
-        axes = loop.carry_axes[place]
-        dtype = core.carries[place].dtype
-        terms = [] if found is None else [_named(found, axes)]
-        if place in taken.rows:
-            stand_in = mark(axes, core.carries[place])
-            taken.elements.append(Element(stand_in.node, axes, taken.before(place)))
-            terms.append(stand_in)
-        new = add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
-        last = taken.last(place, dtype)
-        if done is not None and place in taken.rows:
-            last = add([(last, ONE), (taken.left_out(place, done), ONE)], dtype)
-        carries.append(Carry(adjoint.node, axes, last, new))
-    elements = [*taken.elements]
-    for place, carry in enumerate(core.carries):
-        row = Label(core.length + 1)
-        states = loop.states(place, row)
-        elements.append(Element(carry, loop.carry_axes[place], read_at(states, row, {step: 1}, int(core.reverse))))
-    elements += [Element(*entry) for entry in arguments]
-    if limit is not None:
-        # What goes to elements and fixed values is computed inside, in steps that were done: one carry for each.
-        for (slot, axes, _), found in zip(wanted, derivatives[len(floats) :]):
-            if found is not None:
-                value, stand_in = _named(found, axes), mark(axes, slot)
-                is_element = any(slot is element for element in core.elements)
-                new = value if is_element else add([(stand_in, ONE), (value, ONE)], slot.dtype)
-                carries.append(Carry(stand_in.node, axes, zero(slot.dtype), new))
-    inside = _computed_again(derivatives, marks) if limit is None else set()
-    sums: dict[int, int] = {}
-    for number, ((entry, axes, _), found) in enumerate(zip(wanted, derivatives[len(floats) :])):
-        if found is not None and found[0].node in inside and not any(entry is element for element in core.elements):
-            # Of what is computed again in each step nothing is kept for a sum over all of them.
-            total = mark(axes, entry)
-            sums[number] = len(carries)
-            carries.append(Carry(total.node, axes, zero(entry.dtype), add([(total, ONE), (_named(found, axes), ONE)], entry.dtype)))
-    asked = [_named(found, axes) for (_, axes, _), found in zip(wanted, derivatives[len(floats) :]) if found is not None and found[0].node in inside]
-    known = known_of(loop) if limit is None else None
-    back = Recurrence(step, carries, elements, not core.reverse, known, None, limit, not core.late, asked)
+class _Argument(NamedTuple):
+    """An element or a fixed value: what stands for it in a step, with its axes, and its value."""
 
-    for number, place in enumerate(floats):
-        if loop.inits[place].node in reached:
-            yield loop.inits[place], back.final(number), loop.carry_axes[place]
-    places = itertools.count(len(floats))
-    for number, ((slot, axes, use), found) in enumerate(zip(wanted, derivatives[len(floats) :])):
-        if found is None:
-            continue
-        if done is not None:
-            place = next(places)
-            if any(slot is element for element in core.elements):
-                yield use, _where(back.after(place), done), (step, *axes)
+    slot: Node
+    axes: tuple[Label, ...]
+    use: Use
+    is_element: bool
+
+
+class _WayBack:
+    """The loop that goes the other way, for the adjoints of some parts of one.
+
+    wanted          the arguments that a derivative goes to
+    marks           what stands for the adjoint of each carry in `floats` before a step of the way back
+    of_carries      what a step makes of the adjoints for each of these carries, and `of_arguments` for what is wanted; None where they do not depend on it
+    """
+
+    def __init__(self, parts: Sequence[Received], reached: set[Node], derive: Derive) -> None:
+        node = parts[0].node
+        self.loop = loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
+        self.core = core = loop.core
+        self.reached = reached
+        self.floats = [place for place, carry in enumerate(core.carries) if carry.dtype.is_float]
+        self.arguments = [_Argument(*entry, True) for entry in zip(core.elements, loop.element_axes, loop.sequences)]
+        self.arguments += [_Argument(*entry, False) for entry in zip(core.fixed, loop.fixed_axes, loop.fixed)]
+        self.wanted = [argument for argument in self.arguments if argument.use.node in reached and argument.slot.dtype.is_float]
+        self.marks = [mark(loop.carry_axes[place], core.carries[place]) for place in self.floats]
+        self.taken = _Taken(parts, loop.step, loop.carry_axes, core.reverse)
+        derivatives = self._derive_step(derive)
+        carry_axes = [loop.carry_axes[place] for place in self.floats]
+        named = [None if found is None else _named(found, axes) for found, axes in zip(derivatives, [*carry_axes, *[entry.axes for entry in self.wanted]])]
+        self.of_carries, self.of_arguments = named[: len(self.floats)], named[len(self.floats) :]
+        # Of a loop that can end early: how many steps were done, and whether one was.
+        self.limit = _limit(loop)
+        self.done = None if self.limit is None else _done(loop, self.limit)
+
+    def _derive_step(self, derive: Derive) -> list[Any]:
+        """The derivative of a step: of its next carries and of what is tapped, with respect to its carries and to what is wanted."""
+        outputs, cotangents = [], []
+        results = results_of(self.loop)
+        for adjoint, place in zip(self.marks, self.floats):
+            outputs.append(results[place])
+            cotangents.append(_without(adjoint, set(self.loop.carry_axes[place]) - set(results[place].labels)))
+        for use, values in self.taken.taps:
+            stand_in = mark(use.labels, use.node)
+            outputs.append(use)
+            cotangents.append(stand_in)
+            self.taken.elements.append(Element(stand_in.node, use.labels, values))
+        return derive(outputs, cotangents, [*[self.core.carries[place] for place in self.floats], *[argument.slot for argument in self.wanted]])
+
+    def adjoints(self) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
+        """What `pull_back` gives."""
+        loop, core = self.loop, self.core
+        carries = self._carries()
+        elements = self._elements()
+        inside = self._computed_again() if self.done is None else set()
+        totals = self._totals(carries, inside)
+        asked = [value for value in self.of_arguments if value is not None and value.node in inside]
+        known = known_of(loop) if self.limit is None else None
+        back = Recurrence(loop.step, carries, elements, not core.reverse, known, None, self.limit, not core.late, asked)
+
+        for number, place in enumerate(self.floats):
+            if loop.inits[place].node in self.reached:
+                yield loop.inits[place], back.final(number), loop.carry_axes[place]
+        for number, ((_, axes, use, is_element), value) in enumerate(zip(self.wanted, self.of_arguments)):
+            if value is None:
+                continue
+            labels = (loop.step, *axes) if is_element else axes
+            if number not in totals:
+                lifted = back.lift(value)
+                yield use, lifted if is_element else contract(set(lifted.labels) - {loop.step}, [(lifted, 1)], ONE, [loop.step]), labels
+            elif is_element:
+                assert self.done is not None
+                yield use, _where(back.after(totals[number]), self.done), labels
             else:
-                yield use, back.final(place), axes
-            continue
-        if number in sums:
-            yield use, back.final(sums[number]), axes
-            continue
-        lifted = back.lift(_named(found, axes))
-        is_element = any(slot is element for element in core.elements)
-        if not is_element:
-            lifted = contract(set(lifted.labels) - {step}, [(lifted, 1)], ONE, [step])
-        yield use, lifted, ((step, *axes) if is_element else axes)
-    assert count == len(loop.carry_axes)
+                yield use, back.final(totals[number]), labels
+
+    def _carries(self) -> list[Carry]:
+        """The adjoints of the carries: what a step makes of them, and what comes in from outside, after the last step or as rows."""
+        taken = self.taken
+        carries = []
+        for adjoint, place, value in zip(self.marks, self.floats, self.of_carries):
+            axes, dtype = self.loop.carry_axes[place], self.core.carries[place].dtype
+            terms = [] if value is None else [value]
+            if place in taken.rows:
+                stand_in = mark(axes, self.core.carries[place])
+                taken.elements.append(Element(stand_in.node, axes, taken.before(place)))
+                terms.append(stand_in)
+            new = add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
+            last = taken.last(place, dtype)
+            if self.done is not None and place in taken.rows:
+                last = add([(last, ONE), (taken.left_out(place, self.done), ONE)], dtype)
+            carries.append(Carry(adjoint.node, axes, last, new))
+        return carries
+
+    def _elements(self) -> list[Element]:
+        """What a step of the way back reads: adjoints from outside, and what the step itself had read."""
+        loop, core = self.loop, self.core
+        elements = [*self.taken.elements]
+        for place, carry in enumerate(core.carries):
+            row = Label(core.length + 1)
+            elements.append(Element(carry, loop.carry_axes[place], read_at(loop.states(place, row), row, {loop.step: 1}, int(core.reverse))))
+        return elements + [Element(slot, axes, use) for slot, axes, use, _ in self.arguments]
+
+    def _totals(self, carries: list[Carry], inside: set[Node]) -> dict[int, int]:
+        """The adjoints of arguments that are carries too, added below `carries`, by what is wanted: which carry that is.
+
+        Where a loop can end early they are computed inside of it, in steps that were done. Of what is computed again in each step nothing is kept
+        for a sum over all of them.
+        """
+        places: dict[int, int] = {}
+        for number, ((slot, axes, _, is_element), value) in enumerate(zip(self.wanted, self.of_arguments)):
+            if value is None or (self.done is None and (is_element or value.node not in inside)):
+                continue
+            total = mark(axes, slot)
+            places[number] = len(carries)
+            carries.append(Carry(total.node, axes, zero(slot.dtype), value if is_element else add([(total, ONE), (value, ONE)], slot.dtype)))
+        return places
+
+    def _computed_again(self) -> set[Node]:
+        """What is computed again in a step of the way back, once an adjoint is known."""
+        masks: dict[Node, int] = {adjoint.node: 1 for adjoint in self.marks}
+        nodes = open_nodes([value.node for value in (*self.of_carries, *self.of_arguments) if value is not None])
+        for node in nodes:
+            if any(masks.get(arg[0]) for arg in node.args):
+                masks[node] = 1
+        return computed_again(nodes, masks)
 
 
 def _limit(loop: Loop) -> Use | None:
@@ -155,16 +197,6 @@ def _done(loop: Loop, limit: Use) -> Use:
 
 def _where(use: Use, condition: Use) -> Use:
     return contract({*use.labels, *condition.labels}, [(use, 1), (condition, 1)], ONE, (), use.node.dtype)
-
-
-def _computed_again(derivatives: Sequence[Any], adjoints: Sequence[Use]) -> set[Node]:
-    """What is computed again in a step of the way back, once an adjoint is known."""
-    masks: dict[Node, int] = {adjoint.node: 1 for adjoint in adjoints}
-    nodes = open_nodes([found[0].node for found in derivatives if found is not None])
-    for node in nodes:
-        if any(masks.get(arg[0]) for arg in node.args):
-            masks[node] = 1
-    return computed_again(nodes, masks)
 
 
 class _Taken:
