@@ -22,11 +22,12 @@ class Routine:
              at the axes of its result and perhaps at seeds; what is returned is read at the axes of the argument and the same
              seeds. Without a vjp there is no derivative.
     identity what makes two routines equal, with their name; by default the object itself
-    lift     (number, for each argument which of them it has) -> the routine with so many axes around it, in front of the results; and of
-             the arguments, which have those that they depend on. Without it the routine cannot be called in a loop.
+    around   how many axes it has around it, in front of its results: it is called for each place along them
+    lift     (number, for each argument which axes around it has from now on, in front) -> the routine with so many axes more around it, which
+             come before those that it has. Without it the routine cannot be called in a loop.
     """
 
-    __slots__ = ("identity", "lift", "name", "numpy", "vjp")
+    __slots__ = ("around", "identity", "lift", "name", "numpy", "vjp")
 
     def __init__(
         self,
@@ -35,7 +36,9 @@ class Routine:
         vjp: Vjp | None = None,
         identity: Hashable = None,
         lift: Lift | None = None,
+        around: int = 0,
     ) -> None:
+        self.around = around
         self.name = name
         self.lift = lift
         self.numpy = numpy
@@ -132,16 +135,36 @@ def call_again(node: Node, labels: Sequence[Label], uses: Sequence[Use]) -> Use:
         return again(uses[0], uses[1:])
     arguments = [Operand(argument.axes, use) for argument, use in zip(arguments_of(node, labels), uses)]
     results = [(_axes(layout, labels), dtype) for layout, dtype in layouts]
-    known = set(labels)
-    around = tuple(dict.fromkeys([label for use in uses for label in use.labels if label not in known]))
-    if around:
-        if routine.lift is None:
-            raise NotSupportedError(f"not supported: {routine.name} in a loop or for each element of something; call it on whole arrays", node.origin)
-        own = [[number for number, label in enumerate(around) if label in use.labels] for use in uses]
-        routine = routine.lift(len(around), tuple(map(tuple, own)))
-        arguments = [Operand((*[around[number] for number in has], *argument.axes), argument.use) for has, argument in zip(own, arguments)]
-        results = [((*around, *axes), dtype) for axes, dtype in results]
-    return call(routine, arguments, results)[place].use
+    if all(label in argument.axes for argument in arguments for label in argument.use.labels):
+        return call(routine, arguments, results)[place].use
+    if routine.lift is None:
+        raise NotSupportedError(f"not supported: {routine.name} in a loop or for each element of something; call it on whole arrays", node.origin)
+    return _lifted(routine, arguments, results, place, labels)
+
+
+def _lifted(
+    routine: Routine, arguments: Sequence[Operand], results: Sequence[tuple[tuple[Label, ...], DType]], place: int, labels: Sequence[Label]
+) -> Use:
+    """A result of a routine of which arguments are read at labels that are not among their axes: it is called for each place along those."""
+    front = results[place][0][: routine.around]
+    # What is an axis of an array already is another axis around, at which the same place is read.
+    more: dict[Label, Label] = {}
+    for argument in arguments:
+        for label in argument.use.labels:
+            if label not in argument.axes and label not in front and label not in more:
+                more[label] = Label(label.size) if label in labels else label
+    number = {label: position for position, label in enumerate((*more.values(), *front))}
+    assert routine.lift is not None
+    has, given = [], []
+    for argument in arguments:
+        own = dict.fromkeys([more.get(label, label) for label in argument.use.labels if label not in argument.axes])
+        use = Use(argument.use.node, tuple([label if label in argument.axes else more.get(label, label) for label in argument.use.labels]))
+        has.append(tuple([number[label] for label in own]))
+        given.append(Operand((*own, *argument.axes), use))
+    lifted = routine.lift(len(more), tuple(has))
+    found = call(lifted, given, [((*more.values(), *axes), dtype) for axes, dtype in results])[place].use
+    back = {other: label for label, other in more.items()}
+    return Use(found.node, tuple([back.get(label, label) for label in found.labels]))
 
 
 def _axes(layout: Sequence[int | None], labels: Sequence[Label]) -> tuple[Label, ...]:

@@ -263,11 +263,17 @@ def is_worth_keeping(node: Node) -> bool:
 
 
 def known_of(loop: Loop) -> Memo:
-    """What need not be computed again of a loop: the values of nodes of its core in all steps, at its step."""
+    """What need not be computed again of a loop: the values of nodes of its core in all steps, at its step.
+
+    What no carry goes into does not need the loop, and is not asked of it.
+    """
     found: Memo = {}
     results = results_of(loop)
+    carried = set(loop.core.carries)
     for node in walk([use.node for use in results]):
-        if loop.core.stop is None and loop.core.limit is None and is_worth_keeping(node):
+        if any(arg[0] in carried for arg in node.args):
+            carried.add(node)
+        if loop.core.stop is None and loop.core.limit is None and node in carried and is_worth_keeping(node):
             labels = tuple([Label(size) for size in node.dims])
             found[node] = (labels, loop.tap(Use(node, labels)))
     for place, (use, axes) in enumerate(zip(results, loop.carry_axes)):

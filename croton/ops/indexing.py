@@ -113,6 +113,13 @@ def _slice_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
 SLICE = Op("slice", _slice_infer, _slice_meaning, _slice_reference, parameters=("entries", "conditions"))
 
 
+def stretch_of(x: Expr, start: Size, length: Size) -> Expr:
+    """So many elements along the first axis from `start` on, which the axis has: nothing is moved into it."""
+    if start == 0 and length == x.shape[0]:
+        return x
+    return apply(SLICE, (x,), (((start, 1, length), *[None] * (x.ndim - 1)), ()))
+
+
 # Place: the transpose of slice, x put into zeros. params (shape, entries of the result)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from croton.dtypes import bool_
 from croton.expr.expr import Expr, apply
-from croton.ops.casting import asarray, converted, stop_gradient
-from croton.ops.logic import where
+from croton.ops.casting import asarray, converted
 from croton.transforms.loop_nodes import CARRY
-from croton.transforms.taps import Taps
 from croton.util.errors import DTypeError, KindError, ShapeError
 from croton.util.structure import Structure, flatten, text, unflatten
 
@@ -40,55 +37,65 @@ def bool_scalar(value: Any, what: str, instead: str = "use any or all, or vmap f
     return found
 
 
+class Given(NamedTuple):
+    """What a body of `scan` returned: the leaves of the new carry, y, and when to end."""
+
+    carry: list[Any]
+    ys: Any
+    until: Until | None
+
+
+def given_by(result: Any, structure: Structure, name: str, more: str = "") -> Given:
+    """The parts of what a body returned, for a carry of this structure; `more` is what else to say to who returns another one."""
+    ends = None
+    if isinstance(result, tuple) and len(result) == 3 and isinstance(result[2], Until):
+        result, ends = result[:2], result[2]
+    elif not isinstance(result, tuple) or len(result) != 2:
+        raise KindError(
+            f"{name}: the body returns a pair (carry, y), got {'an expression' if isinstance(result, Expr) else type(result).__name__}; "
+            "return (carry, None) where there is no y, and (carry, y, until(condition)) to end the loop early"
+        )
+    carry, ys = result
+    leaves, found = flatten(carry)
+    if found != structure:
+        raise KindError(f"{name}: the body returns the carry in the structure it came in, wanted {text(structure)}, got {text(found)}{more}")
+    return Given(leaves, ys, ends)
+
+
 class Traced(NamedTuple):
-    """A body that was called: for each leaf of the carry what stands for it and its next values, and what the body gives besides.
+    """A body that was called: for each leaf of the carry what stands for it and its next value, and what the body gives besides."""
 
-    A leaf with taps has a carry for each number of steps ago.
-    """
-
-    carries: list[list[Expr]]
-    news: list[list[Expr]]
+    carries: list[Expr]
+    news: list[Expr]
     ys: Any
     until: Until | None
 
 
 class Body(NamedTuple):
-    """The body of a loop and what it is called with. `cut` says in which steps derivatives end."""
+    """The body of a loop and what it is called with: a carry of this structure, and what stands for an element."""
 
     function: Callable[[Any, Any], tuple[Any, ...]]
     structure: Structure
-    tapped: Sequence[Taps | None]
     element: Any
-    cut: Expr | None
     name: str
 
-    def traced(self, first: Sequence[Sequence[Expr]], depth: int) -> Traced:
+    def traced(self, first: Sequence[Expr], depth: int) -> Traced:
         """What the body makes of carries that begin with these values."""
-        numbers = itertools.count()
-        carries: list[list[Expr]] = [[apply(CARRY, (value,), (depth, next(numbers))) for value in values] for values in first]
-        seen = [[self._cut_off(carry) for carry in group] for group in carries]
-        result: Any = self.function(
-            unflatten(self.structure, [group[0] if leaf is None else leaf.seen(group) for leaf, group in zip(self.tapped, seen)]), self.element
-        )
-        ends = None
-        if isinstance(result, tuple) and len(result) == 3 and isinstance(result[2], Until):
-            result, ends = result[:2], result[2]
-        elif not isinstance(result, tuple) or len(result) != 2:
-            raise KindError(
-                f"{self.name}: the body returns a pair (carry, y), got {'an expression' if isinstance(result, Expr) else type(result).__name__}; "
-                "return (carry, None) where there is no y, and (carry, y, until(condition)) to end the loop early"
-            )
-        carry, ys = result
-        leaves, found = flatten(carry)
-        if found != self.structure:
-            more = "; a carry with taps is returned as its one new value" if any(leaf is not None for leaf in self.tapped) else ""
-            raise KindError(
-                f"{self.name}: the body returns the carry in the structure it came in, wanted {text(self.structure)}, got {text(found)}{more}"
-            )
-        return Traced(carries, [[asarray(leaf), *group[:-1]] for leaf, group in zip(leaves, seen)], ys, ends)
+        carries: list[Expr] = [apply(CARRY, (value,), (depth, place)) for place, value in enumerate(first)]
+        given = given_by(self.function(unflatten(self.structure, carries), self.element), self.structure, self.name)
+        return Traced(carries, [asarray(leaf) for leaf in given.carry], given.ys, given.until)
 
-    def _cut_off(self, carry: Expr) -> Expr:
-        return carry if self.cut is None or not carry.dtype.is_float else where(self.cut, stop_gradient(carry), carry)
+    def begun(self, plain: Sequence[Any], depth: int) -> tuple[list[Expr], Traced]:
+        """The first values, and what the body makes of carries that begin with them: of the dtypes and shapes that they will keep."""
+        first = [asarray(leaf) for leaf in plain]
+        traced = self.traced(first, depth)
+        adopted = [adopted_value(value, leaf, new) for value, leaf, new in zip(first, plain, traced.news)]
+        if any(a is not b for a, b in zip(adopted, first)):
+            first = adopted
+            traced = self.traced(first, depth)
+        for position, (value, new) in enumerate(zip(first, traced.news)):
+            check_carry(value, new, position, len(first), self.name)
+        return first, traced
 
 
 def adopted_value(value: Expr, given: Any, new: Expr) -> Expr:

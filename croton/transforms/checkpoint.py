@@ -23,6 +23,7 @@ from croton.expr.walk import replaced, substitute, walk, walk_with_counts
 from croton.ops.casting import asarray
 from croton.transforms.custom import HOLD, Rule
 from croton.transforms.grad import vjp
+from croton.transforms.loop_nodes import inner_values
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.util.errors import KindError, NotSupportedError
 from croton.util.structure import flatten, map_structure, unflatten
@@ -81,12 +82,14 @@ def _held(value: Expr) -> Expr:
 
 def _outside(ys: Sequence[Expr], placeholders: Sequence[Expr], begin: int) -> list[Expr]:
     """What a function reads from outside: what is older than the call, and computed from none of its arguments."""
-    inside = set(placeholders)
+    order = list(walk(ys))
+    given = set(placeholders)
+    inside = given | inner_values(ys, order)
     found: dict[Expr, None] = {}
-    for node in walk(ys):
-        if node in inside or isinstance(node, Constant):
+    for node in order:
+        if node in given or isinstance(node, Constant):
             continue
-        if node.op is not None and (node.id > begin or any(x in inside for x in node.inputs)):
+        if node.op is not None and (node.id > begin or node in inside or any(x in inside for x in node.inputs)):
             inside.add(node)
             found.update(dict.fromkeys([x for x in node.inputs if x not in inside and not isinstance(x, Constant)]))
             if node.op in (GRADIENT, JACOBIAN, PUSHFORWARD) and node.inputs[-1] not in inside:

@@ -27,6 +27,7 @@ from croton.expr.types import Constrained, TensorType
 from croton.expr.walk import substitute, walk, walk_with_counts
 from croton.ops.casting import asarray
 from croton.sizes import Poly, Size, Symbol, symbols
+from croton.transforms.loop_nodes import inner_values
 from croton.transforms.lower import _Lowering
 from croton.transforms.mark import Mark
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
@@ -118,8 +119,10 @@ class Rule:
         inside = set(held)
         outside: dict[Expr, Expr] = {}
         roots = [gradient for gradient in gradients if gradient is not None]
-        for node in walk(roots):
-            if node in inside or not any(x in inside for x in node.inputs):
+        order = list(walk(roots))
+        inner = inner_values(roots, order)
+        for node in order:
+            if node in inside or (node not in inner and not any(x in inside for x in node.inputs)):
                 continue
             inside.add(node)
             if node.op in (GRADIENT, JACOBIAN, PUSHFORWARD) and node.inputs[-1] not in inside:
@@ -255,7 +258,7 @@ def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
 
 
 def _routine(mark: Mark) -> Routine:
-    return Routine("custom_vjp", _unreachable, functools.partial(_pullback, mark), mark, functools.partial(_lifted, mark))
+    return Routine("custom_vjp", _unreachable, functools.partial(_pullback, mark), mark, functools.partial(_lifted, mark), mark.around)
 
 
 def _lifted(mark: Mark, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:

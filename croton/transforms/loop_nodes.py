@@ -110,6 +110,13 @@ def surroundings(order: Iterable[Expr]) -> dict[Expr, frozenset]:
     return found
 
 
+def inner_values(roots: Sequence[Expr], order: Sequence[Expr]) -> set[Expr]:
+    """What has a value only inside of loops and mapped functions that the roots are outside of. `order` is the walk of the roots."""
+    around = surroundings(order)
+    outer = frozenset().union(*[around[root] for root in roots if root in around])
+    return {node for node, own in around.items() if not own <= outer}
+
+
 def check_closed(roots: Sequence[Expr], order: Sequence[Expr]) -> None:
     """Raise KindError where a root is a value of the inside of a loop or of a vectorised function."""
     if not any(node.op in LOOPS or node.op is LANE for node in order):

@@ -30,6 +30,7 @@ from croton.transforms.release import Spread, release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.transforms.unify import Check, unify
 from croton.transforms.vmap import COLLECT, LANE
+from croton.transforms.waiting import without_waiting
 
 
 class Lowered(NamedTuple):
@@ -262,6 +263,7 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
         result = None
         if derivative is not None:
             pullback = _of_variable(variable, derivative, node.dtype)
+            pullback = Operand(pullback.axes, without_waiting([pullback.use], probe.use.node)[0])
             cotangent = _pulled(_at(lowering.operands[node.inputs[1]], pullback.axes), pullback)
             (result,) = _derive([pullback], [cotangent], [probe.use.node])
         question.put(node, (), _of_variable(probe, result, node.dtype))

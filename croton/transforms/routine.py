@@ -86,7 +86,7 @@ class Run(NamedTuple):
 
     def routine(self) -> Routine:
         """The call of it; the run is what makes two such calls equal."""
-        return Routine(f"{self.foreign.name} (Python)", self.__call__, None, self, self.lifted)
+        return Routine(f"{self.foreign.name} (Python)", self.__call__, None, self, self.lifted, self.around)
 
     def lifted(self, count: int, mapped: tuple[tuple[int, ...], ...]) -> Routine:
         """The same with more axes around it."""

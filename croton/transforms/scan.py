@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,12 +14,13 @@ from croton.ops.comparisons import equal, greater, not_equal
 from croton.ops.creation import arange, zeros
 from croton.ops.logic import logical_and, logical_not, where
 from croton.sizes import Size
-from croton.transforms.body import Body, adopted_value, check_carry
+from croton.transforms.body import Body
 from croton.transforms.loop_nodes import CARRY, ELEMENT, FINAL, STACKED
 from croton.transforms.segments import check_segments, in_segments
-from croton.transforms.taps import Taps
+from croton.transforms.taps import without_taps
+from croton.transforms.truncate import cut_off
 from croton.transforms.vmap import deeper
-from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
+from croton.util.errors import ArgumentError, ShapeError
 from croton.util.structure import flatten, map_structure, unflatten
 
 
@@ -46,16 +48,15 @@ def scan(
     `truncate=k` cuts the steps into stretches of k, counted from the last: derivatives do not pass from one stretch to the one before it.
 
     `checkpoint` saves memory: of n steps derivatives keep n values of the carry, and others that they need; with a number of segments only those between
-    segments and those of one segment, the others are computed again. "sqrt" makes about as many segments as they have steps, and keeps about 2 sqrt(n).
+    segments and those of one segment, the others are computed again. "sqrt" makes about as many segments as they have steps, and keeps about 2 sqrt(n). It
+    goes with all of the above; of a carry with `taps` every value that is handed on is kept between segments.
     """
     if truncate is not None and (isinstance(truncate, bool) or not isinstance(truncate, int) or truncate <= 0):
         raise ArgumentError(f"scan: truncate is how many steps a derivative goes back, an integer > 0 or None, got {truncate!r}")
-    if checkpoint is not None:
-        return _segmented(function, init, xs, length, reverse, "scan", truncate, checkpoint)
-    return _scan(function, init, xs, length, reverse, "scan", truncate)
+    return _written_out(function, init, xs, length, reverse, "scan", truncate, checkpoint)
 
 
-def _segmented(
+def _written_out(
     function: Callable[[Any, Any], tuple[Any, ...]],
     init: Any,
     xs: Any,
@@ -63,19 +64,30 @@ def _segmented(
     reverse: bool,
     name: str,
     truncate: int | None,
-    checkpoint: int | str,
+    checkpoint: int | str | None,
 ) -> tuple[Any, ...]:
-    check_segments(checkpoint, name)
-    if truncate is not None or any(isinstance(leaf, Taps) for leaf in (*flatten(init)[0], *flatten(xs)[0])):
-        raise NotSupportedError(f"not supported: {name} with checkpoint and {'taps' if truncate is None else 'truncate'}; leave one of the two away")
-    given = map_structure(asarray, xs)
+    """The loop by a plain one: taps are more carries and sequences, the ends of stretches a sequence too, segments a loop of loops."""
+    if checkpoint is not None:
+        check_segments(checkpoint, name)
+    plain = without_taps(function, init, xs, name)
+    given = map_structure(asarray, plain.xs)
     steps = _length(flatten(given)[0], length, name)
+    body = plain.function
+    if truncate is not None:
+        left = _left(steps, reverse)
+        given = given, logical_and(equal(remainder(left, truncate), 0), not_equal(left, size(steps)))
+        body = cut_off(body)
+    loop = functools.partial(_scan, name=name)
+    if checkpoint is None:
+        found = loop(body, plain.init, given, steps, reverse)
+    else:
+        found = in_segments(loop, body, plain.init, given, steps, reverse, checkpoint, name)
+    return plain.restored(found[0]), *found[1:]
 
-    def loop(body: Callable[[Any, Any], Any], carry: Any, x: Any, count: Size, reverse: bool) -> tuple[Any, Any]:
-        final, ys = _scan(body, carry, x, count, reverse, name, None)
-        return final, ys
 
-    return in_segments(loop, function, init, given, steps, reverse, checkpoint)
+def _left(steps: Size, reverse: bool) -> Expr:
+    """For each element the steps that are left with its own."""
+    return add(arange(steps), 1) if reverse else subtract(size(steps), arange(steps))
 
 
 def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, checkpoint: int | str | None = None) -> Any:
@@ -83,59 +95,36 @@ def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, 
     first, last = size_of(lower, "fori"), size_of(upper, "fori")
     if isinstance(first, int) and isinstance(last, int):
         last = max(first, last)
-    if checkpoint is not None:
-        return _segmented(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None, checkpoint)[0]
-    return _scan(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None)[0]
+    return _written_out(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None, checkpoint)[0]
 
 
 def _scan(
-    function: Callable[[Any, Any], tuple[Any, ...]], init: Any, xs: Any, length: Any, reverse: bool, name: str, truncate: int | None
+    function: Callable[[Any, Any], tuple[Any, ...]], init: Any, xs: Any, steps: Size, reverse: bool, begins: Expr | None = None, *, name: str
 ) -> tuple[Any, ...]:
+    """The loop over sequences. One that may end early does not begin where `begins` is false."""
     plain, structure = flatten(init)
-    tapped = [leaf if isinstance(leaf, Taps) else None for leaf in plain]
-    first = [leaf.past() if isinstance(leaf, Taps) else [asarray(leaf)] for leaf in plain]
-    given, shape_of_xs = flatten(xs)
-    groups = [x.sequences() if isinstance(x, Taps) else [asarray(x)] for x in given]
-    steps = _length([group[0] for group in groups], length, name)
-    sequences = [x for group in groups for x in group]
+    leaves_of_xs, structure_of_xs = flatten(xs)
+    sequences = [asarray(x) for x in leaves_of_xs]
     with deeper() as depth:
         elements = [apply(ELEMENT, (x,), (depth, steps)) for x in sequences]
-        rest = iter(elements)
-        shown = [[next(rest) for _ in group] for group in groups]
-        element = unflatten(shape_of_xs, [x.shown(each) if isinstance(x, Taps) else each[0] for x, each in zip(given, shown)])
-
-        def also(x: Expr) -> Expr:
-            sequences.append(x)
-            elements.append(apply(ELEMENT, (x,), (depth, steps)))
-            return elements[-1]
-
-        left = subtract(size(steps), arange(steps)) if not reverse else add(arange(steps), 1)  # steps that are left, with this one
-        cut = None
-        if truncate is not None:
-            cut = also(logical_and(equal(remainder(left, truncate), 0), not_equal(left, size(steps))))
-        body = Body(function, structure, tapped, element, cut, name)
-        traced = body.traced(first, depth)
-        adopted = [[adopted_value(values[0], leaf, new[0]), *values[1:]] for values, leaf, new in zip(first, plain, traced.news)]
-        if any(a[0] is not b[0] for a, b in zip(adopted, first)):
-            first = adopted
-            traced = body.traced(first, depth)
-        for position, (values, new) in enumerate(zip(first, traced.news)):
-            check_carry(values[0], new[0], position, len(first), name)
-        begins, carries, news = [[x for group in groups for x in group] for groups in (first, traced.carries, traced.news)]
+        first, traced = Body(function, structure, unflatten(structure_of_xs, elements), name).begun(plain, depth)
+        carries, news = traced.carries, traced.news
         leaves, structure_of_ys = flatten(traced.ys)
         ys = [asarray(y) for y in leaves]
         stop = -1
         if traced.until is not None:
-            goes_on = logical_and(logical_not(traced.until.condition), also(greater(left, 1)))
-            ending = _Ending(begins, carries, news, ys, greater(size(steps), 0), goes_on, depth)
-            begins, carries, news, ys, stop = ending.begins, ending.carries, ending.news, ending.rows, ending.stop
-    inputs = (*begins, *carries, *news, *sequences, *elements)
-    shape = (len(begins), len(sequences), steps, bool(reverse), stop)
-    finals = iter([apply(FINAL, inputs, (*shape, place)) for place in range(len(begins))])
-    last = [[next(finals) for _ in values] for values in first]
-    final = unflatten(structure, [leaf.rows(values) if leaf is not None else values[0] for leaf, values in zip(tapped, last)])
+            sequences.append(greater(_left(steps, reverse), 1))
+            elements.append(apply(ELEMENT, (sequences[-1],), (depth, steps)))
+            goes_on = logical_and(logical_not(traced.until.condition), elements[-1])
+            some = greater(size(steps), 0)
+            ending = _Ending(first, carries, news, ys, some if begins is None else logical_and(some, begins), goes_on, depth)
+            first, carries, news, ys, stop = ending.begins, ending.carries, ending.news, ending.rows, ending.stop
+    inputs = (*first, *carries, *news, *sequences, *elements)
+    shape = (len(first), len(sequences), steps, bool(reverse), stop)
+    finals = [apply(FINAL, inputs, (*shape, place)) for place in range(len(first))]
+    final = unflatten(structure, finals[: len(plain)])
     stacked = unflatten(structure_of_ys, [apply(STACKED, (*inputs, y), (*shape, 0)) for y in ys])
-    return (final, stacked) if traced.until is None else (final, stacked, list(finals)[-1])
+    return (final, stacked) if traced.until is None else (final, stacked, finals[-1])
 
 
 class _Ending:

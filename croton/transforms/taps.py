@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from croton.expr.expr import Expr
 from croton.ops.casting import asarray
 from croton.ops.joining import stack
+from croton.transforms.body import check_carry, given_by
 from croton.util.errors import ArgumentError, KindError, ShapeError
+from croton.util.structure import flatten, unflatten
 
 
 class Taps:
@@ -78,6 +80,53 @@ def taps(x: Any, offsets: Any) -> Taps:
     if values.ndim == 0:
         raise ShapeError(f"taps are elements along the first axis of an array, got a scalar: {values!r}", values.line)
     return Taps(values, tuple(found), single)
+
+
+class Plain(NamedTuple):
+    """A loop without taps that says what one with taps says: with a carry for each number of steps ago, and a sequence for each offset.
+
+    restored    what the loop with taps returns as its last carry, for that of this one
+    """
+
+    function: Callable[[Any, Any], tuple[Any, ...]]
+    init: Any
+    xs: Any
+    restored: Callable[[Any], Any]
+
+
+def without_taps(function: Callable[[Any, Any], tuple[Any, ...]], init: Any, xs: Any, name: str) -> Plain:
+    """The loop with every number of steps ago and every offset written out."""
+    begun, structure = flatten(init)
+    given, structure_of_xs = flatten(xs)
+    if not any(isinstance(leaf, Taps) for leaf in (*begun, *given)):
+        return Plain(function, init, xs, lambda carry: carry)
+    first = [leaf.past() if isinstance(leaf, Taps) else leaf for leaf in begun]
+    sequences = [leaf.sequences() if isinstance(leaf, Taps) else leaf for leaf in given]
+
+    def body(carry: Any, x: Any) -> tuple[Any, ...]:
+        carries, elements = list(_grouped(first, carry)), list(_grouped(sequences, x))
+        shown = [leaf.seen(group) if isinstance(leaf, Taps) else group for leaf, group in zip(begun, carries)]
+        element = [leaf.shown(group) if isinstance(leaf, Taps) else group for leaf, group in zip(given, elements)]
+        result = function(unflatten(structure, shown), unflatten(structure_of_xs, element))
+        new, ys, until = given_by(result, structure, name, "; a carry with taps is returned as its one new value")
+        for position, (leaf, group) in enumerate(zip(begun, carries)):
+            if isinstance(leaf, Taps):
+                value = asarray(new[position])
+                check_carry(group[0], value, position, len(begun), name)
+                new[position] = [value, *group[:-1]]
+        return (unflatten(structure, new), ys) if until is None else (unflatten(structure, new), ys, until)
+
+    def restored(carry: Any) -> Any:
+        return unflatten(structure, [leaf.rows(group) if isinstance(leaf, Taps) else group for leaf, group in zip(begun, _grouped(first, carry))])
+
+    return Plain(body, unflatten(structure, first), unflatten(structure_of_xs, sequences), restored)
+
+
+def _grouped(entries: Sequence[Any], tree: Any) -> Iterator[Any]:
+    """The leaves of a tree that has lists in place of some leaves, as these entries are lists: a list for each of those."""
+    values = iter(flatten(tree)[0])
+    for entry in entries:
+        yield [next(values) for _ in entry] if isinstance(entry, list) else next(values)
 
 
 def untapped(value: Any, name: str) -> Any:

@@ -11,9 +11,8 @@ from typing import Any
 
 from croton.algebra.loop import UNLIMITED
 from croton.expr.expr import apply
-from croton.ops.casting import asarray
 from croton.ops.logic import logical_and, where
-from croton.transforms.body import Body, adopted_value, bool_scalar, check_carry
+from croton.transforms.body import Body, bool_scalar
 from croton.transforms.loop_nodes import CARRY, FINAL
 from croton.transforms.taps import untapped
 from croton.transforms.vmap import deeper
@@ -27,25 +26,17 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     The carry is an expression or a nested structure of them that keeps its structure, shapes and dtypes; `cond` gives a bool scalar. Both are called once,
     with expressions. There may be any number of steps; a derivative goes back over those that were done, which a call counts first (it goes through the loop
     once more for that) to keep the states of so many. With `max_steps` there is room for so many states, nothing is counted, and a call in which the condition
-    still holds after them is an error; a loop inside of another loop has a derivative only so.
+    still holds after them is an error; a loop inside of another loop has a derivative only so. To keep fewer states, write it as
+    `scan(body, init, length=max_steps, checkpoint="sqrt")` whose body returns `until`.
     """
     if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 0 < max_steps < UNLIMITED):
         raise ArgumentError(f"while_loop: max_steps is an integer > 0, or None for any number of steps, got {max_steps!r}")
     plain, structure = flatten(init)
-    first = [asarray(untapped(value, "while_loop")) for value in plain]
-    if not first:
+    plain = [untapped(value, "while_loop") for value in plain]
+    if not plain:
         raise ArgumentError("while_loop needs a carry: something that changes until the condition no longer holds")
-    name = "while_loop"
     with deeper() as depth:
-        step = Body(lambda carry, _: (body(carry), None), structure, [None] * len(first), None, None, name)
-        traced = step.traced([[value] for value in first], depth)
-        adopted = [adopted_value(value, given, new) for value, given, (new,) in zip(first, plain, traced.news)]
-        if any(a is not b for a, b in zip(adopted, first)):
-            first = adopted
-            traced = step.traced([[value] for value in first], depth)
-        carries, news = [[x for (x,) in group] for group in (traced.carries, traced.news)]
-        for position, (carry, new) in enumerate(zip(first, news)):
-            check_carry(carry, new, position, len(first), name)
+        first, (carries, news, _, _) = Body(lambda carry, _: (body(carry), None), structure, None, "while_loop").begun(plain, depth)
         begins = bool_scalar(cond(unflatten(structure, first)), "while_loop: the condition")
         going = apply(CARRY, (begins,), (depth, len(first)))
         news = [new if new is carry else where(going, new, carry) for new, carry in zip(news, carries)]

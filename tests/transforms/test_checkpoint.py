@@ -134,11 +134,32 @@ def test_memory_falls() -> None:
     assert again.flops(value) <= 1.4 * plain.flops(value)
 
 
+def test_a_loop_that_begins_with_a_number_in_two_of_them() -> None:
+    """What a loop begins with is the same node in both calls; what stands for it is inside of each all the same."""
+
+    def build(x: Any, checkpoint: Any) -> list[Any]:
+        def looped(h: Any) -> Any:
+            total = cr.scan(lambda c, v: (cr.tanh(c + v), None), 0.0, cr.arange(3.0))[0]
+            return h * cr.scan(lambda c, row: (cr.tanh(c + row.sum()), None), total, h)[0] * cr.vmap(cr.cos)(cr.arange(4.0)).sum()
+
+        return [cr.grad(checkpoint(looped)(checkpoint(looped)(x)).sum(), x)]
+
+    same(build)
+
+
 def test_without_a_derivative_it_costs_nothing() -> None:
     x = cr.matrix("x")
     plain, marked = cr.function([x], layer(layer(x))), cr.function([x], cr.checkpoint(lambda h: layer(layer(h)))(x))
     assert marked.account.entries[:] and [e.kind for e in marked.account.entries] == [e.kind for e in plain.account.entries]
     assert marked.memory_peak(VALUE) == plain.memory_peak(VALUE)
+
+
+def test_forward_mode_computes_nothing_again() -> None:
+    """There is nothing to wait for: no value is made twice."""
+    x = cr.matrix("x")
+    plain, marked = [cr.function([x], cr.jvp(f(f(x)), x, cr.ones_like(x))) for f in (layer, cr.checkpoint(layer))]
+    np.testing.assert_allclose(marked(VALUE), plain(VALUE), rtol=1e-12)
+    assert marked.flops(VALUE) <= plain.flops(VALUE)
 
 
 def test_a_derivative_with_respect_to_what_comes_from_outside() -> None:

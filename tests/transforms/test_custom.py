@@ -106,6 +106,23 @@ def test_in_a_loop() -> None:
     np.testing.assert_allclose(found, slope)
 
 
+def test_in_a_loop_that_is_mapped_over_where_a_carry_begins_with_what_all_share() -> None:
+    """The carry of each element is its own after the first step, and so is what goes back to it."""
+    x, chance = cr.matrix("x"), np.random.default_rng(0).uniform(0, 3, size=(3, 4))
+
+    def cell(h, v):
+        return h + cr.sin(v * h)
+
+    custom = cr.custom_vjp(cell, lambda args, y, g: tuple(cr.grad((cell(*args) * g).sum(), list(args))))
+    found = []
+    for one in (cell, custom, cr.checkpoint(cell)):
+        each = cr.vmap(lambda row, one=one: scan(lambda h, v: (one(h, v), None), 0.3, row)[0])(x)
+        found.append(run([x], [each, cr.grad(each.sum(), x), cr.grad((each**2).sum(), x)], chance))
+    for values in found[1:]:
+        for value, wanted in zip(values, found[0]):
+            np.testing.assert_allclose(value, wanted, rtol=1e-12)
+
+
 def test_structures_numbers_and_arguments_without_a_derivative() -> None:
     x, i = cr.vector("x"), cr.vector("i", dtype="int64")
 

@@ -151,3 +151,25 @@ def test_in_a_loop() -> None:
     assert value == pytest.approx(states[-1])
     np.testing.assert_allclose(all_before, states[:-1])
     np.testing.assert_allclose(slope, np.cumprod([1.0, *np.cos(states[1:-1])[::-1]])[::-1])
+
+
+def test_in_a_loop_that_is_mapped_over_where_a_carry_begins_with_what_all_share() -> None:
+    """One argument has the mapped axis from the beginning, the other only since it is the carry of a loop; or its elements are what is mapped over."""
+    x, chance = cr.matrix("x"), np.random.default_rng(0).uniform(0, 3, size=(3, 4))
+    one = cr.routine(lambda h, v: h + np.sin(v * h), lambda h, v: h)
+    each = cr.vmap(lambda row: scan(lambda h, v: (one(h, v), None), 0.3, row)[0])(x)
+    h = np.full(3, 0.3)
+    for v in chance.T:
+        h = h + np.sin(v * h)
+    np.testing.assert_allclose(cr.function([x], each)(chance), h)
+
+    whole = cr.routine(lambda h, v: h + np.sin(v), lambda h, v: v)
+    place = cr.arange(4)
+
+    def stepped(i):
+        return scan(lambda h, _: (whole(h, x[0])[i] * h, None), 0.3, length=3)[0]
+
+    h = np.full(4, 0.3)
+    for _ in range(3):
+        h = (h + np.sin(chance[0])) * h
+    np.testing.assert_allclose(cr.function([x], cr.vmap(stepped)(place))(chance), h)

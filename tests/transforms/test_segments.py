@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -148,15 +147,3 @@ def test_a_step_is_computed_twice_and_not_more() -> None:
 def test_what_is_no_number_of_segments(wrong: Any) -> None:
     with pytest.raises(cr.ArgumentError, match='checkpoint is "sqrt", a number of segments'):
         cr.scan(lambda c, x: (c, None), 0.0, cr.vector("x"), checkpoint=wrong)
-
-
-@pytest.mark.parametrize("make", ["truncate", "taps", "until"])
-def test_what_does_not_go_together(make: str) -> None:
-    x = cr.vector("x")
-    calls: dict[str, Callable[[], Any]] = {
-        "truncate": lambda: cr.scan(lambda c, x: (c + x, None), 0.0, x, truncate=2, checkpoint=2),
-        "taps": lambda: cr.scan(lambda c, x: (c + x[0], None), 0.0, cr.taps(x, (-1, 0)), checkpoint=2),
-        "until": lambda: cr.scan(lambda c, x: (c + x, None, cr.until(c > 3)), 0.0, cr.tensor("x", (9,)), checkpoint=2),
-    }
-    with pytest.raises(cr.NotSupportedError, match=make):
-        calls[make]()
