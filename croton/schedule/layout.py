@@ -6,7 +6,7 @@ fixed order and vote; a class without them follows the operands of its first wri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from croton.schedule.step import UNDECIDED, Instruction, Step, Value, behind, plain_labels
 
@@ -27,67 +27,25 @@ def choose_layouts(
     `inputs` are values that perhaps nobody reads, `alike` pairs of values, with labels for their axes, that have to be stored alike; `hints` are
     orders that would suit others.
     """
-    classes = _Classes()
     leaves = dict.fromkeys([*[value for step in steps for value in step.reads() if value.home is not None], *inputs])
+    election = _Election()
     for one, labels, other, other_labels in alike:
-        classes.join(one, labels, other, other_labels)
-    pinned: list[Value] = [value for value in leaves if value.order is not UNDECIDED]
-    wanted: list[Value] = []
-    added: list[tuple[Value, Order]] = []
+        election.classes.join(one, labels, other, other_labels)
     roles: dict[Value, list[list[int]]] = {}
     for step in steps:
         if step.kind == "product":
             _note_roles(step, roles)
-        if step.out.order is not UNDECIDED:
-            pinned += step.makes()
-        if step.kind == "view" and len(step.detail[0].dims) > 1:
-            wanted.append(step.detail[0])
-        if step.kind == "scatter":
-            added += _added(step)
         for group in _alike(step):
             first, labels = group[0]
             for other, other_labels in group[1:]:
-                classes.join(first, labels, other, other_labels)
-    votes: dict[Value, dict[Order, int]] = {}
-    for value in pinned:
-        if len(value.dims) > 1:
-            root, places = classes.find(value)
-            order = tuple([places[axis] for axis in value.order])
-            ballot = votes.setdefault(root, {})
-            ballot[order] = ballot.get(order, 0) + (2 if value.output >= 0 else 1)
-    for value in wanted:
-        root, places = classes.find(value)
-        ballot = votes.setdefault(root, {})
-        ballot[places] = ballot.get(places, 0) + 2
-    for value, order in (*added, *hints):
-        root, places = classes.find(value)
-        ballot = votes.setdefault(root, {})
-        moved = tuple([places[axis] for axis in order])
-        ballot[moved] = ballot.get(moved, 0) + 1
-    chosen = {root: max(ballot, key=ballot.__getitem__) for root, ballot in votes.items()}
+                election.classes.join(first, labels, other, other_labels)
+    _vote(election, steps, leaves, hints)
     for step in steps:
-        value = step.out
-        if value.order is not UNDECIDED:
-            continue
-        rank = len(value.dims)
-        if step.kind == "again" and step.detail[0].order is not UNDECIDED:
-            value.order = step.detail[0].order
-            continue
-        if rank < 2 or step.kind in ("routine", "scatter", "view"):
-            value.order = tuple(range(rank))
-            continue
-        root, places = classes.find(value)
-        stored = chosen.get(root)
-        if stored is None:
-            value.order = _gathered(_default(step), roles.get(value, ()))
-            chosen[root] = tuple([places[axis] for axis in value.order])
-        else:
-            value.order = _as_root(places, stored)
+        if step.out.order is UNDECIDED:
+            _settle(election, step, roles)
     for value in leaves:
         if value.order is UNDECIDED:
-            root, places = classes.find(value)
-            stored = chosen.setdefault(root, places)
-            value.order = _as_root(places, stored)
+            value.order = election.order_of(value, _as_it_is)
     for step in steps:
         if step.kind == "joined":
             for piece in step.detail:
@@ -96,6 +54,35 @@ def choose_layouts(
         # what is accumulated into shares the memory of the result
         if step.kind == "product" and step.detail.accumulate is not None and step.detail.accumulate.home is None:
             step.detail.accumulate.order = step.out.order
+
+
+def _vote(election: _Election, steps: Sequence[Step], leaves: Iterable[Value], hints: Iterable[tuple[Value, Order]]) -> None:
+    """The votes: of what has an order, twice of results; of what is read through a view; of rows that a scatter adds; of hints."""
+    pinned = [value for value in leaves if value.order is not UNDECIDED]
+    pinned += [value for step in steps if step.out.order is not UNDECIDED for value in step.makes()]
+    for value in pinned:
+        if len(value.dims) > 1:
+            election.vote(value, value.order, 2 if value.output >= 0 else 1)
+    for step in steps:
+        if step.kind == "view" and len(step.detail[0].dims) > 1:
+            election.vote(step.detail[0], _as_it_is(step.detail[0]), 2)
+    for step in steps:
+        if step.kind == "scatter":
+            for value, order in _added(step):
+                election.vote(value, order)
+    for value, order in hints:
+        election.vote(value, order)
+
+
+def _settle(election: _Election, step: Step, roles: Mapping[Value, Sequence[list[int]]]) -> None:
+    """Choose the order of what a step makes."""
+    value = step.out
+    if step.kind == "again" and step.detail[0].order is not UNDECIDED:
+        value.order = step.detail[0].order
+    elif len(value.dims) < 2 or step.kind in ("routine", "scatter", "view"):
+        value.order = _as_it_is(value)
+    else:
+        value.order = election.order_of(value, lambda value: _gathered(_default(step), roles.get(value, ())))
 
 
 def likely_order(value: Value) -> Order:
@@ -119,13 +106,39 @@ def likely_order(value: Value) -> Order:
 
 def _stored_order(value: Value) -> Order:
     """The order of a value, that of its axes where it is not chosen yet."""
-    return tuple(range(len(value.dims))) if value.order is UNDECIDED else value.order
+    return _as_it_is(value) if value.order is UNDECIDED else value.order
 
 
-def _as_root(places: Order, stored: Order) -> Order:
-    """The order of a value whose axes have places in the root of its class, which is stored so."""
-    axes = {place: axis for axis, place in enumerate(places)}
-    return tuple([axes[place] for place in stored])
+def _as_it_is(value: Value) -> Order:
+    """The order of a value's axes."""
+    return tuple(range(len(value.dims)))
+
+
+class _Election:
+    """The orders that classes of values are stored in, by votes; whoever is asked first decides where there are none."""
+
+    def __init__(self) -> None:
+        self.classes = _Classes()
+        self._votes: dict[Value, dict[Order, int]] = {}
+        self._chosen: dict[Value, Order] = {}
+
+    def vote(self, value: Value, order: Order, weight: int = 1) -> None:
+        """Ask that a value's class is stored so that the value has this order. All classes are joined before the first vote."""
+        root, places = self.classes.find(value)
+        ballot = self._votes.setdefault(root, {})
+        moved = tuple([places[axis] for axis in order])
+        ballot[moved] = ballot.get(moved, 0) + weight
+
+    def order_of(self, value: Value, default: Callable[[Value], Order]) -> Order:
+        """The order of a value; all votes are in."""
+        root, places = self.classes.find(value)
+        stored = self._chosen.get(root)
+        if stored is None:
+            ballot = self._votes.get(root)
+            stored = max(ballot, key=ballot.__getitem__) if ballot else tuple([places[axis] for axis in default(value)])
+            self._chosen[root] = stored
+        axes = {place: axis for axis, place in enumerate(places)}
+        return tuple([axes[place] for place in stored])
 
 
 class _Classes:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from croton.kernel.language import For, Index, Kernel, Lanes, Load, Stmt, Store
+from croton.kernel.language import Kernel
 from croton.schedule.arena import Slot
+from croton.schedule.in_place import Access, accesses, may_replace
 from croton.schedule.step import Value
 from croton.sizes import Size, product
-
-
-class Access(NamedTuple):
-    """What a call does to a value, in the order of the program's text."""
-
-    position: int
-    write: bool
-    plain: bool
-    at: tuple[Index, ...]
-    loops: tuple[str, ...]
 
 
 class Memory(NamedTuple):
@@ -28,47 +19,6 @@ class Memory(NamedTuple):
     slot: dict[Value, int]
     taken: dict[Value, Value]
     alias: dict[Value, Value]
-
-
-def accesses(kernel: Kernel) -> dict[str, list[Access]]:
-    """Every access of a kernel by buffer, in the order of the text."""
-    found: dict[str, list[Access]] = {}
-    position = 0
-    stack: list[tuple[Sequence[Stmt], int, tuple[str, ...]]] = [(kernel.body, 0, ())]
-    while stack:
-        statements, start, loops = stack.pop()
-        for number in range(start, len(statements)):
-            statement = statements[number]
-            position += 1
-            if type(statement) is Load:
-                found.setdefault(statement.buffer, []).append(Access(position, False, True, statement.index, loops))
-            elif type(statement) is Store:
-                plain = statement.op is None and statement.guard is None
-                found.setdefault(statement.buffer, []).append(Access(position, True, plain, statement.index, loops))
-            elif type(statement) is For or type(statement) is Lanes:
-                stack.append((statements, number + 1, loops))
-                # the label says which block it is in
-                around = loops if statement.block is None else tuple([label for label in loops if label != statement.block.number])
-                stack.append((statement.body, 0, (*around, statement.label)))
-                break
-    return found
-
-
-def may_replace(kernel: Kernel, found: dict[str, list[Access]], new: str, old: str) -> bool:
-    """Whether a kernel may write one buffer in the memory of another that dies with it: each element is read before it is written."""
-    shapes = {buffer.name: buffer for buffer in kernel.buffers}
-    if shapes[new].shape != shapes[old].shape or shapes[new].dtype.itemsize != shapes[old].dtype.itemsize:
-        return False
-    writes = [access for access in found.get(new, ()) if access.write]
-    if not writes:
-        return False
-    write = writes[0]
-    if any(not access.plain or access.at != write.at or access.loops != write.loops for access in found[new] if access.write):
-        return False
-    labels = [index.terms[0][0] for index in write.at if len(index.terms) == 1 and index.terms[0][1] == 1 and index.const == 0]
-    if len(labels) != len(write.at) or sorted(labels) != sorted(write.loops):
-        return False
-    return all(not access.write and access.at == write.at and access.position < write.position for access in found.get(old, ()))
 
 
 class CallUse(NamedTuple):
@@ -93,113 +43,109 @@ def plan_memory(
     `updated` are the outputs that are added into the memory of an input. `settled` is the position of the last call that the program may stop at with an
     error: an error leaves the inputs as they were, so that nothing is written to them before.
     """
-    alias: dict[Value, Value] = {}
-    for call in reversed(calls):
-        for value in call.values:
-            if value.donor is not None:
-                alias[value.donor] = value
-    root: dict[Value, Value] = {}
+    heirs = {outputs[number]: inputs[key] for key, number in donated.items() if key in inputs}
+    planner = _Planner(calls, outputs, updated)
+    for position in range(len(calls)):
+        planner.place(position, heirs if position > settled else {})
+    return planner.memory()
 
-    def owner(value: Value) -> Value:
+
+class _Planner:
+    """Where values live, call after call. A value that is written in the memory of others has one owner of that memory, which is made last."""
+
+    def __init__(self, calls: Sequence[CallUse], outputs: Sequence[Value], updated: Mapping[Value, Value]) -> None:
+        self.calls = calls
+        self.pinned = set(outputs)
+        self.taken: dict[Value, Value] = dict(updated)
+        self.slots: list[Slot] = []
+        self.slot: dict[Value, int] = {}
+        self.alias: dict[Value, Value] = {}
+        self.root: dict[Value, Value] = {}
+        self.first: dict[Value, int] = {}
+        self.last: dict[Value, int] = {}
+        self.accesses: dict[int, dict[str, list[Access]]] = {}
+        for call in reversed(calls):
+            for value in call.values:
+                if value.donor is not None:
+                    self.alias[value.donor] = value
+        for position, call in enumerate(calls):
+            for value in call.values:
+                owner = self.owner(value)
+                self.last[owner] = position
+                self.first.setdefault(owner, position)
+
+    def owner(self, value: Value) -> Value:
+        """The value whose memory it is written in."""
         path = []
         while value.view is not None:
             value = value.view
-        while value not in root and value in alias:
+        while value not in self.root and value in self.alias:
             path.append(value)
-            value = alias[value]
-        value = root.get(value, value)
+            value = self.alias[value]
+        value = self.root.get(value, value)
         for step in path:
-            root[step] = value
+            self.root[step] = value
         return value
 
-    first: dict[Value, int] = {}
-    last: dict[Value, int] = {}
-    for position, call in enumerate(calls):
-        for value in call.values:
-            last[owner(value)] = position
-            first.setdefault(owner(value), position)
-    pinned = set(outputs)
-    memory_of_kernel: dict[int, dict[str, list[Access]]] = {}
-    slots: list[Slot] = []
-    slot: dict[Value, int] = {}
-    taken: dict[Value, Value] = dict(updated)
-    heirs = {outputs[number]: inputs[key] for key, number in donated.items() if key in inputs}
-    for position, call in enumerate(calls):
-        owners = [owner(value) for value in call.values]
-        dying = {value: None for value in owners if last[value] == position and value in slot and value not in pinned}
-        for place, value in enumerate(call.values):
-            top = owners[place]
+    def place(self, position: int, heirs: Mapping[Value, Value]) -> None:
+        """Say where what a call makes lives. `heirs` are outputs that may take the memory of an input, and that input."""
+        call = self.calls[position]
+        owners = [self.owner(value) for value in call.values]
+        dying = {value: None for value in owners if self.last[value] == position and value in self.slot and value not in self.pinned}
+        for place, (value, owner) in enumerate(zip(call.values, owners)):
             # Only where it is made: calls after that read it too, and the donor may be needed in between.
-            made = value is top and first[top] == position
-            if made and position > settled and top in pinned and top in heirs and top not in taken and call.kernel is not None:
-                _inherit(call, place, heirs[top], owners, last, position, taken, memory_of_kernel)
-            if top.home is not None or top in pinned or top in slot:
+            made = value is owner and self.first[owner] == position
+            if made and owner in self.pinned and owner in heirs and owner not in self.taken and self._may_inherit(position, place, heirs[owner], owners):
+                self.taken[value] = heirs[owner]
+            if owner.home is not None or owner in self.pinned or owner in self.slot:
                 continue
-            size = _bytes(top)
-            chosen = _in_place(call, place, size, dying, owners, slot, memory_of_kernel) if value is top else None
-            if chosen is not None:
-                number = slot[top] = slot[chosen]
-                slots[number] = slots[number]._replace(last=last[top])
+            chosen = self._dies_for(call, place, owners, dying) if value is owner else None
+            if chosen is None:
+                self.slot[owner] = len(self.slots)
+                self.slots.append(Slot(_bytes(owner), self.first[owner], self.last[owner]))
+            else:
+                number = self.slot[owner] = self.slot[chosen]
+                self.slots[number] = self.slots[number]._replace(last=self.last[owner])
                 del dying[chosen]
+
+    def _dies_for(self, call: CallUse, place: int, owners: Sequence[Value], dying: Mapping[Value, None]) -> Value | None:
+        """What is read for the last time by the call that makes a value, and gives it its memory."""
+        if call.kernel is None or not dying or call.values.count(call.values[place]) > 1:
+            return None
+        size = _bytes(owners[place])
+        for other, value in enumerate(owners):
+            if other == place or value not in dying or _bytes(value) != size or owners.count(value) > 1:
                 continue
-            slot[top] = len(slots)
-            slots.append(Slot(size, first[top], last[top]))
-    for value in list(alias):
-        top = owner(value)
-        if top in slot:
-            slot[value] = slot[top]
-    return Memory(tuple(slots), slot, taken, alias)
+            if self._may_replace(call, place, other):
+                return value
+        return None
+
+    def _may_inherit(self, position: int, place: int, donor: Value, owners: Sequence[Value]) -> bool:
+        """Whether an output may live in the memory of the input that it replaces: this call is the last to read that, if any is."""
+        call = self.calls[position]
+        output, last = call.values[place], self.last.get(donor, -1)
+        if call.kernel is None or donor.dims != output.dims or donor.dtype is not output.dtype or last > position or call.values.count(output) > 1:
+            return False
+        if last < position:
+            return True
+        return call.values.count(donor) == 1 and owners.count(donor) == 1 and self._may_replace(call, place, call.values.index(donor))
+
+    def _may_replace(self, call: CallUse, new: int, old: int) -> bool:
+        """Whether a kernel may write one of its values in the memory of another."""
+        assert call.kernel is not None
+        found = self.accesses.get(call.number)
+        if found is None:
+            found = self.accesses[call.number] = accesses(call.kernel)
+        return may_replace(call.kernel, found, call.names[new], call.names[old])
+
+    def memory(self) -> Memory:
+        """Where everything lives, once all calls are placed."""
+        for value in self.alias:
+            owner = self.owner(value)
+            if owner in self.slot:
+                self.slot[value] = self.slot[owner]
+        return Memory(tuple(self.slots), self.slot, self.taken, self.alias)
 
 
 def _bytes(value: Value) -> Size:
     return product(value.dims) * value.dtype.itemsize
-
-
-def _in_place(
-    call: CallUse,
-    place: int,
-    size: Size,
-    dying: dict[Value, None],
-    owners: list[Value],
-    slot: dict[Value, int],
-    memory_of_kernel: dict[int, dict[str, list[Access]]],
-) -> Value | None:
-    if call.kernel is None or not dying:
-        return None
-    found = memory_of_kernel.get(call.number)
-    if found is None:
-        found = memory_of_kernel[call.number] = accesses(call.kernel)
-    new = call.names[place]
-    for other, value in enumerate(owners):
-        if other == place or value not in dying or _bytes(value) != size:
-            continue
-        if owners.count(value) > 1 or call.values.count(call.values[place]) > 1:
-            continue
-        if may_replace(call.kernel, found, new, call.names[other]):
-            return value
-    return None
-
-
-def _inherit(
-    call: CallUse,
-    place: int,
-    donor: Value,
-    owners: list[Value],
-    last: dict[Value, int],
-    position: int,
-    taken: dict[Value, Value],
-    memory_of_kernel: dict[int, dict[str, list[Access]]],
-) -> None:
-    """Let an output live in the memory of the input that it replaces, if this call is the last to read it."""
-    output = call.values[place]
-    if call.kernel is None or donor.dims != output.dims or donor.dtype is not output.dtype or last.get(donor, -1) > position or call.values.count(output) > 1:
-        return
-    if last.get(donor, -1) == position:
-        if call.values.count(donor) != 1 or owners.count(donor) != 1:
-            return
-        found = memory_of_kernel.get(call.number)
-        if found is None:
-            found = memory_of_kernel[call.number] = accesses(call.kernel)
-        if not may_replace(call.kernel, found, call.names[place], call.names[call.values.index(donor)]):
-            return
-    taken[output] = donor

@@ -17,6 +17,7 @@ so the result has the same bits with any number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from croton.dtypes import DType, float32
 from croton.kernel.language import Acc, Block, Const, For, Index, Lanes, Let, Load, Stmt, Store, Update, Var
@@ -41,85 +42,132 @@ SMALL = 1 << 16
 def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) -> tuple[Sequence[Stmt], list[Value]]:
     """The statements of a kernel with its main reduction in parts, and the values that hold partial results; what they were if there is
     no such reduction. `extents` are the sizes of the loops that labels stand for."""
-    depths = [loop_depth(statement) for statement in body]
-    if not any(depths):
+    found = _reduction(body)
+    if found is None:
         return body, []
-    place = depths.index(max(depths))
-    loop, before, after = body[place], body[:place], body[place + 1 :]
-    assert isinstance(loop, For | Lanes)
+    loop, columns = found.loop, found.columns
     inside = [statement.label for statement in every_statement((loop,)) if isinstance(statement, For | Lanes)]
     work = product([extents[label] for label in dict.fromkeys(inside)])
-    scalars = [statement for statement in before if isinstance(statement, Let | Load)]
-    totals = _totals(before, loop)
-    columns = _columns(loop)
-    if totals is None or columns is None or not (totals or columns):
-        return body, []
-    fills = [statement for statement in before if not isinstance(statement, Let | Load | Acc)]
-    filled = {s.buffer for fill in fills for s in every_statement((fill,)) if isinstance(s, Store)}
-    if not all(map(_is_fill, fills)) or not columns <= filled or not_only_read(scalars, body):
-        return body, []
     size = extents[loop.label]
     delicate = bool(columns & _float32_sums(loop, names))
     if isinstance(work, int) and work <= SMALL and not (delicate and isinstance(size, int) and size > 4 * LONGEST):
         return body, []
-    block: Size
-    if columns:
-        block = LONGEST if delicate else ROWS + size // PARTS
-    else:
-        block = 1 + size // PARTS if isinstance(loop, For) else ELEMENTS * (1 + size // (ELEMENTS * PARTS))
+    block = _block(loop, size, bool(columns), delicate)
     parts = (size + block - 1) // block
     if parts == 1 or parts == 0:
         return body, []
+    return _Parts(found, names, f"i{len(extents)}", parts).statements(LONGEST if block == LONGEST else names.extent(block))
 
-    part = f"i{len(extents)}"
-    here = Index(((part, 1),))
-    count = names.extent(parts)
-    partial: dict[str, str] = {}
-    values: list[Value] = []
 
-    def new(dtype: DType, shape: tuple[Size, ...]) -> str:
-        value = Value((parts, *shape), dtype)
-        value.order = tuple(range(len(shape) + 1))
-        values.append(value)
-        return names.buffer(value, value.dims)
+class _Reduction(NamedTuple):
+    """The main loop of a kernel, which reduces.
 
-    for acc in totals:
-        partial[acc.name] = new(acc.dtype, ())
-    for number, buffer in enumerate(tuple(names.buffers)):
-        if buffer.name in columns:
-            partial[buffer.name] = new(buffer.dtype, names.shapes[number])
+    scalars  what is computed before it, that parts may read
+    start    how its results begin: accumulators, and loops that fill memory with numbers
+    after    what follows
+    totals   the accumulators that it updates
+    columns  the buffers that all of its iterations reduce into
+    """
 
-    def in_partial(store: Store) -> list[Stmt]:
-        return [store._replace(buffer=partial[store.buffer], index=(here, *store.index))] if store.buffer in columns else [store]
+    loop: For | Lanes
+    scalars: list[Let | Load]
+    start: list[Stmt]
+    after: Sequence[Stmt]
+    totals: list[Acc]
+    columns: set[str]
 
-    def only_partial(store: Store) -> list[Stmt]:
-        return in_partial(store) if store.buffer in columns else []
+    @property
+    def fills(self) -> list[Stmt]:
+        return [statement for statement in self.start if not isinstance(statement, Acc)]
 
-    def combined(store: Store) -> list[Stmt]:
-        if store.buffer not in columns:
-            return []
-        name = names.variable()
-        value = Load(name, dtypes[store.buffer], partial[store.buffer], (here, *store.index))
-        return [value, store._replace(value=Var(name), op=ops[store.buffer])]
 
-    dtypes = {buffer.name: buffer.dtype for buffer in names.buffers}
-    ops = {s.buffer: s.op for s in every_statement(loop.body) if isinstance(s, Store)}
-    whole = _with_stores((loop,), in_partial)[0]
-    assert isinstance(whole, For | Lanes)
-    own: list[Stmt] = [*totals, *_with_stores(fills, only_partial)]
-    own.append(whole._replace(block=Block(part, LONGEST if block == LONGEST else names.extent(block))))
-    own += [Store(partial[acc.name], (here,), Var(acc.name)) for acc in totals]
-    result: list[Stmt] = [*scalars, For(part, count, tuple(own), True)]
-    result += [statement for statement in before if not isinstance(statement, Let | Load)]
-    if totals:
-        together: list[Stmt] = []
-        for acc in totals:
-            name = names.variable()
-            together += [Load(name, acc.dtype, partial[acc.name], (here,)), Update(acc.name, Var(name))]
-        result.append(Lanes(part, count, tuple(together)))
+def _reduction(body: Sequence[Stmt]) -> _Reduction | None:
+    """The deepest loop of a kernel, if it is a reduction that parts of its range may share; None if it is not."""
+    depths = [loop_depth(statement) for statement in body]
+    if not any(depths):
+        return None
+    place = depths.index(max(depths))
+    loop, before = body[place], body[:place]
+    assert isinstance(loop, For | Lanes)
+    totals, columns = _totals(before, loop), _columns(loop)
+    if totals is None or columns is None or not (totals or columns):
+        return None
+    scalars = [statement for statement in before if isinstance(statement, Let | Load)]
+    start: list[Stmt] = [statement for statement in before if not isinstance(statement, Let | Load)]
+    found = _Reduction(loop, scalars, start, body[place + 1 :], totals, columns)
+    filled = {s.buffer for s in every_statement(found.fills) if isinstance(s, Store)}
+    if not all(map(_is_fill, found.fills)) or not columns <= filled or not_only_read(scalars, body):
+        return None
+    return found
+
+
+def _block(loop: For | Lanes, size: Size, columns: bool, delicate: bool) -> Size:
+    """How many iterations a part has."""
     if columns:
-        result.append(For(part, count, _with_stores(fills, combined)))
-    return [*result, *after], values
+        return LONGEST if delicate else ROWS + size // PARTS
+    return 1 + size // PARTS if isinstance(loop, For) else ELEMENTS * (1 + size // (ELEMENTS * PARTS))
+
+
+class _Parts:
+    """A reduction in parts while it is written: `part` is the label of the parts, `partial` the buffers of their results."""
+
+    def __init__(self, reduction: _Reduction, names: Names, part: str, parts: Size) -> None:
+        self.reduction = reduction
+        self.names = names
+        self.part = part
+        self.here = Index(((part, 1),))
+        self.parts = parts
+        self.count = names.extent(parts)
+        self.values: list[Value] = []
+        self.partial: dict[str, str] = {acc.name: self._buffer(acc.dtype, ()) for acc in reduction.totals}
+        for number, buffer in enumerate(tuple(names.buffers)):
+            if buffer.name in reduction.columns:
+                self.partial[buffer.name] = self._buffer(buffer.dtype, names.shapes[number])
+
+    def _buffer(self, dtype: DType, shape: tuple[Size, ...]) -> str:
+        """A buffer with a partial result of this shape for each part."""
+        value = Value((self.parts, *shape), dtype)
+        value.order = tuple(range(len(shape) + 1))
+        self.values.append(value)
+        return self.names.buffer(value, value.dims)
+
+    def statements(self, block: int | str) -> tuple[list[Stmt], list[Value]]:
+        """The statements of the kernel, with blocks of this size, and the values with partial results."""
+        reduction, part, count = self.reduction, self.part, self.count
+        whole = _with_stores((reduction.loop,), self._in_partial)[0]
+        assert isinstance(whole, For | Lanes)
+        own: list[Stmt] = [*reduction.totals, *_with_stores(reduction.fills, self._only_partial)]
+        own.append(whole._replace(block=Block(part, block)))
+        own += [Store(self.partial[acc.name], (self.here,), Var(acc.name)) for acc in reduction.totals]
+        result: list[Stmt] = [*reduction.scalars, For(part, count, tuple(own), True), *reduction.start]
+        if reduction.totals:
+            together: list[Stmt] = []
+            for acc in reduction.totals:
+                name = self.names.variable()
+                together += [Load(name, acc.dtype, self.partial[acc.name], (self.here,)), Update(acc.name, Var(name))]
+            result.append(Lanes(part, count, tuple(together)))
+        if reduction.columns:
+            dtypes = {buffer.name: buffer.dtype for buffer in self.names.buffers}
+            ops = {s.buffer: s.op for s in every_statement(reduction.loop.body) if isinstance(s, Store)}
+            result.append(For(part, count, _with_stores(reduction.fills, lambda store: self._combined(store, dtypes, ops))))
+        return [*result, *reduction.after], self.values
+
+    def _in_partial(self, store: Store) -> list[Stmt]:
+        """A store, into the partial results of a part if it is one of those that all share."""
+        if store.buffer not in self.reduction.columns:
+            return [store]
+        return [store._replace(buffer=self.partial[store.buffer], index=(self.here, *store.index))]
+
+    def _only_partial(self, store: Store) -> list[Stmt]:
+        return self._in_partial(store) if store.buffer in self.reduction.columns else []
+
+    def _combined(self, store: Store, dtypes: Mapping[str, DType], ops: Mapping[str, str | None]) -> list[Stmt]:
+        """A partial result brought into the place that a store fills."""
+        if store.buffer not in self.reduction.columns:
+            return []
+        name = self.names.variable()
+        value = Load(name, dtypes[store.buffer], self.partial[store.buffer], (self.here, *store.index))
+        return [value, store._replace(value=Var(name), op=ops[store.buffer])]
 
 
 def _totals(before: Sequence[Stmt], loop: For | Lanes) -> list[Acc] | None:
