@@ -271,6 +271,7 @@ from croton.ops.transcendental import (
 )
 from croton.ops.unique import unique, unique_all, unique_counts, unique_inverse, unique_values
 from croton.ops.windows import conv, max_pool, mean_pool, sliding_window_view
+from croton.transforms.associative import associative_scan
 from croton.transforms.body import until
 from croton.transforms.checkpoint import checkpoint
 from croton.transforms.cond import cond

@@ -53,20 +53,20 @@ def scan(
     """
     if truncate is not None and (isinstance(truncate, bool) or not isinstance(truncate, int) or truncate <= 0):
         raise ArgumentError(f"scan: truncate is how many steps a derivative goes back, an integer > 0 or None, got {truncate!r}")
-    return _written_out(function, init, xs, length, reverse, "scan", truncate, checkpoint)
+    return looped(function, init, xs, length, reverse, "scan", truncate, checkpoint)
 
 
-def _written_out(
+def looped(
     function: Callable[[Any, Any], tuple[Any, ...]],
     init: Any,
     xs: Any,
     length: Any,
     reverse: bool,
     name: str,
-    truncate: int | None,
-    checkpoint: int | str | None,
+    truncate: int | None = None,
+    checkpoint: int | str | None = None,
 ) -> tuple[Any, ...]:
-    """The loop by a plain one: taps are more carries and sequences, the ends of stretches a sequence too, segments a loop of loops."""
+    """`scan` under another name, by a plain loop: taps are more carries and sequences, the ends of stretches a sequence too, segments a loop of loops."""
     if checkpoint is not None:
         check_segments(checkpoint, name)
     plain = without_taps(function, init, xs, name)
@@ -95,7 +95,7 @@ def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, 
     first, last = size_of(lower, "fori"), size_of(upper, "fori")
     if isinstance(first, int) and isinstance(last, int):
         last = max(first, last)
-    return _written_out(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None, checkpoint)[0]
+    return looped(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None, checkpoint)[0]
 
 
 def _scan(
