@@ -23,7 +23,7 @@ SUBJECTS: tuple[tuple[str, str], ...] = (
     ("Inputs, shared variables, arrays to begin with", "ops.creation"),
     ("Compiling and looking inside", "compile.function compile.jit compile.signature compile.formula compile.structure"),
     ("Derivatives", "transforms.grad transforms.custom"),
-    ("Mapping, loops, branches", "transforms.vmap transforms.scan transforms.while_loop transforms.cond transforms.body transforms.taps"),
+    ("Maps, loops, branches", "transforms.vmap transforms.scan transforms.associative transforms.while_loop transforms.cond transforms.body transforms.taps"),
     ("Memory, and code of your own", "transforms.checkpoint transforms.routine"),
     ("Arithmetic", "ops.arithmetic"),
     ("Elementary and special functions", "ops.transcendental"),
