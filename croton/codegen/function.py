@@ -18,7 +18,7 @@ from croton.codegen.flow import Carried, counted_loop, region
 from croton.codegen.reduction import combine, state_element, unit_text
 from croton.codegen.scalar import emit_function
 from croton.codegen.target import Target
-from croton.dtypes import DType, bool_, int64
+from croton.dtypes import DType, bool_, float64, int64
 from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Steps, Stmt, Store, Update
 from croton.kernel.parallelise import after_parallel, parallel_loop
 
@@ -175,6 +175,9 @@ class Function:
         self.types[let.name] = let.dtype
         if let.function in ("index", "size"):
             self.values[let.name] = cast(self.builder, self.values[let.args[0].name], int64, let.dtype)  # type: ignore[union-attr]
+        elif let.function == "bits":
+            wide = self.builder.at("double", 1)
+            self.values[let.name] = cast(wide, wide.from_bits(self.values[let.args[0].name]), float64, let.dtype)  # type: ignore[union-attr]
         else:
             self.values[let.name] = emit_let(let, self.builder, self.types, self.atom)
 

@@ -5,7 +5,8 @@ test      one argument, the result is bool
 compare   two arguments of one dtype, the result is bool
 where     a bool and two values of the result's dtype
 cast      one argument of any dtype
-label     the value of a loop label (`index`); size: the value of a size (`size`); the result is any number
+label     the value of a loop label (`index`), any number
+size      the value of a size: any number (`size`), or the float whose bits, as those of a float64, it is (`bits`)
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("cast", 1, "cast", "bfiu", None),
         Function("index", 1, "label", "fiu", None),
         Function("size", 1, "size", "fiu", None),
+        Function("bits", 1, "size", "f", None),
     )
 }
 

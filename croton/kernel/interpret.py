@@ -99,6 +99,8 @@ class _Interpreter:
     def let(self, let: Let) -> Any:
         if let.function in ("index", "size"):
             return np.asarray(self.env[let.args[0].name]).astype(let.dtype.numpy)  # type: ignore[union-attr]
+        if let.function == "bits":
+            return np.int64(self.env[let.args[0].name]).view(np.float64).astype(let.dtype.numpy)  # type: ignore[union-attr]
         shared: DType | None = let.dtype
         if let.function in ("eq", "ne", "lt", "le", "gt", "ge", "cast", "isnan", "isinf", "isfinite", "signbit"):
             values = [self.atom(atom, None) for atom in let.args]

@@ -78,8 +78,8 @@ class Buffer(NamedTuple):
 
 
 class Let(NamedTuple):
-    """name: dtype = function(args); the functions are in `functions.py`. `index` takes a label's name and `size` a size's name, as Var,
-    and give any number dtype; `cast` converts to dtype."""
+    """name: dtype = function(args); the functions are in `functions.py`. `index` takes a label's name, `size` and `bits` a size's name, as Var,
+    and give any number dtype, `bits` the float that has these bits; `cast` converts to dtype."""
 
     name: str
     dtype: DType

@@ -8,6 +8,7 @@ from dataclasses import replace
 from croton.algebra.constant import array_of
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
+from croton.schedule.alike import merge_alike
 from croton.schedule.arena import Slot, arrange, flattened, shifted
 from croton.schedule.draft import Draft
 from croton.schedule.emit import Emitted
@@ -19,7 +20,7 @@ from croton.schedule.lives import Lives, lives
 from croton.schedule.loop_detail import LoopDetail
 from croton.schedule.lower import lower
 from croton.schedule.memory import CallUse, plan_memory
-from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall, with_kernels
 from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
@@ -56,7 +57,7 @@ def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
     plan, assembly = _in_memory(draft, steps, donated)
-    return replace(plan, arena=arrange(plan.slots)), assembly, operands
+    return replace(merge_alike(plan), arena=arrange(plan.slots)), assembly, operands
 
 
 def _in_memory(draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> tuple[Plan, _Assembly]:
@@ -136,7 +137,7 @@ class _Assembly:
         body, _ = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
         body = with_steps(body, detail)
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
-        return renumbered_kernels(body, numbers)
+        return with_kernels(body, [(number, ()) for number in numbers])
 
     def plan(self) -> Plan:
         """The plan."""
@@ -273,18 +274,6 @@ def _made_by(call: Call) -> Sequence[int]:
     if isinstance(call, LoopCall):
         return call.made
     return call.outputs if isinstance(call, RoutineCall) else ()
-
-
-def renumbered_kernels(plan: Plan, numbers: Sequence[int]) -> Plan:
-    """The plan with other numbers for its kernels, also in its loops."""
-    calls: list[Call] = []
-    for call in plan.calls:
-        if isinstance(call, KernelCall):
-            call = replace(call, kernel=numbers[call.kernel])
-        elif isinstance(call, LoopCall):
-            call = replace(call, body=renumbered_kernels(call.body, numbers))
-        calls.append(call)
-    return replace(plan, calls=tuple(calls))
 
 
 def _given(value: Value) -> tuple:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from croton.algebra.loop import UNLIMITED
@@ -211,6 +211,22 @@ def every_body(plan: Plan) -> Iterator[Plan]:
         current = stack.pop()
         yield current
         stack += [call.body for call in current.calls if isinstance(call, LoopCall)]
+
+
+def with_kernels(plan: Plan, others: Sequence[tuple[int, tuple[int, ...]]]) -> Plan:
+    """The plan with other kernels in its calls, also in those of its loops: for each kernel the number of another one, and the sizes that it is given besides.
+
+    Loops nest as deep as the user's, so recursion is bounded.
+    """
+    calls: list[Call] = []
+    for call in plan.calls:
+        if isinstance(call, KernelCall):
+            number, constants = others[call.kernel]
+            call = replace(call, kernel=number, sizes=(*call.sizes, *constants))
+        elif isinstance(call, LoopCall):
+            call = replace(call, body=with_kernels(call.body, others))
+        calls.append(call)
+    return replace(plan, calls=tuple(calls))
 
 
 def _total(sizes: Sequence[Size]) -> Size:

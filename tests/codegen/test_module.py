@@ -9,7 +9,8 @@ from native import compile_kernel
 from croton import dtypes
 from croton.codegen.module import compile_text
 from croton.codegen.target import AVX2, AVX512, BASELINE, Target
-from croton.dtypes import bool_, float32, float64, int64
+from croton.dtypes import DType, bool_, float32, float64, int64
+from croton.kernel.interpret import interpret
 from croton.kernel.language import Acc, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Store, Update, Var
 
 TARGETS = pytest.mark.parametrize("target", [None, AVX2, BASELINE], ids=["host", "avx2", "baseline"])
@@ -278,6 +279,19 @@ def test_a_parallel_vector_loop_runs_its_part() -> None:
     for low, high in ((0, 0), (0, 37), (37, 99), (99, 100)):
         native([values], [100], (low, high))
     np.testing.assert_array_equal(values, np.full(100, 100))
+
+
+@pytest.mark.parametrize("dtype", [float32, float64])
+@pytest.mark.parametrize("number", [0.1, -0.0, 1e-310, 3e38, 1e300, float("inf"), float("nan")])
+def test_a_number_whose_bits_are_a_size(dtype: DType, number: float) -> None:
+    buffers = (Buffer("b0", dtype, ("n0",)),)
+    kernel = Kernel(buffers, ("n0", "n1"), (Let("v0", dtype, "bits", (Var("n1"),)), Lanes("i0", "n0", (Store("b0", (at("i0"),), Var("v0")),))))
+    found, wanted = np.zeros((2, 5), dtype.numpy)
+    sizes = [5, int(np.float64(number).view(np.int64))]
+    compile_kernel(kernel)([found], sizes)
+    with np.errstate(over="ignore"):
+        interpret(kernel, [wanted], sizes)
+        assert found.tobytes() == wanted.tobytes() == np.full(5, number).astype(dtype.numpy).tobytes()
 
 
 @pytest.mark.parametrize("across", [1, 2, 3, 10, 16, 17, 40, 64, 100])
