@@ -19,6 +19,7 @@ from croton.kernel.print import to_text
 from croton.schedule.arena import Arena
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
 from croton.sizes import Size, Symbol, bind, evaluate, hint, symbols
+from croton.transforms.thrift import Segmented
 from croton.util.provenance import Line
 
 
@@ -70,6 +71,7 @@ class Account(NamedTuple):
     chunks: tuple[Chunks, ...] = ()
     again: tuple[Line, ...] = ()
     remade: int = 0
+    segmented: tuple[Segmented, ...] = ()
 
     def flops(self, sizes: dict) -> int:
         """Floating point operations of a call; a transcendental function counts as twenty."""
@@ -140,6 +142,7 @@ def account(
     checks: Sequence[Any],
     chunks: Sequence[Chunks] = (),
     remade: int = 0,
+    segmented: Sequence[Segmented] = (),
 ) -> Account:
     """The account of a plan. `copied` are the results that are copied from where they are when all has been computed."""
     entries = []
@@ -180,4 +183,5 @@ def account(
         tuple(chunks),
         tuple([line for body in every_body(plan) for line in body.again]),
         remade,
+        tuple(segmented),
     )

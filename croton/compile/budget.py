@@ -8,7 +8,7 @@ call checks what it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.node import Operand
@@ -65,15 +65,20 @@ class Fitted(NamedTuple):
     lives: Lives
 
 
-def fitted(operands: Sequence[Operand], planner: Planner, returned: Returned, budget: int) -> Fitted:
-    """A plan within the budget at the likely sizes. Raises MemoryBudgetError where none is found.
+def fitted(forms: Iterable[Sequence[Operand]], planner: Planner, returned: Returned, budget: int) -> Fitted:
+    """A plan within the budget at the likely sizes, of the first of some forms of a program that has one. Raises MemoryBudgetError where none is found.
 
     Where sizes are open, a plan in chunks is made for calls with many more elements too, if there is one: it takes the elements of a likely call at once.
     """
-    search = _Search(planner, returned, budget, {})
-    found = search.found(search.planned(operands, (), 0))
-    if found is None:
-        least, best = min(search.tried, key=lambda pair: pair[0])
+    tried: list[tuple[int, Fitted]] = []
+    for operands in forms:
+        search = _Search(planner, returned, budget, {})
+        found = search.found(search.planned(operands, (), 0))
+        if found is not None:
+            break
+        tried += search.tried
+    else:
+        least, best = min(tried, key=lambda pair: pair[0])
         raise _error(best.plan, least, returned(best.plan), budget)
     for region in regions([operand.use for operand in found.operands], MOST_VALUES)[:MOST_REGIONS]:
         longer = {name: MANY * hint(name.size) for name in symbols(region.size)}

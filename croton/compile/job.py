@@ -16,6 +16,7 @@ from croton.kernel.language import Kernel
 from croton.rewriting.contest import Regime
 from croton.schedule.plan import Plan
 from croton.transforms.lower import Lowered
+from croton.transforms.thrift import Segmented
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Job:
     decisions: list[Any] = field(default_factory=list)
     chunks: tuple[Chunks, ...] = ()
     remade: int = 0
+    segmented: Sequence[Segmented] = ()
     shared: list[SharedVariable] = field(init=False)
     donors: dict[int, Input] = field(init=False)
     plan: Plan = field(init=False)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 
 from croton.algebra.cost import assuming
-from croton.algebra.node import Operand
+from croton.algebra.node import Operand, walk
 from croton.codegen.module import compile_text
 from croton.compile.account import account
 from croton.compile.assemble import assemble
@@ -25,6 +25,7 @@ from croton.rewriting.versions import versions
 from croton.runtime.engine import compile_object
 from croton.schedule.build import build_plan, plan_with_lives
 from croton.transforms.lower import lower
+from croton.transforms.thrift import loops_in_segments
 from croton.util.config import config
 from croton.util.errors import ArgumentError
 
@@ -80,15 +81,26 @@ def schedule_calls(job: Job) -> None:
     donated: dict[Hashable, int] = {variable.id: number for number, variable in enumerate(job.replaced) if variable is not None}
     donated |= {leaf.id: number for number, leaf in job.donors.items()}
     if job.budget:
-        # What is within the budget at likely sizes is for all sizes.
-        job.others = []
-        interface = _interface(job)
-        found = fitted(job.operands, lambda operands: plan_with_lives(operands, donated), interface.returned, job.budget)
+        found = fitted(_forms(job), lambda operands: plan_with_lives(operands, donated), lambda plan: _interface(job).returned(plan), job.budget)
         job.plan, job.operands, job.chunks, job.remade = found.plan, found.operands, found.chunks, found.remade
         return
     for one in job.programs:
         with assuming(one.regime):
             one.plan = build_plan(one.operands, donated)
+
+
+def _forms(job: Job) -> Iterator[list[Operand]]:
+    """The values of a program that is to stay within a budget, and those of the same program with its loops in segments. The job has those given last."""
+    # What is within the budget at likely sizes is for all sizes.
+    job.others = []
+    yield job.operands
+    if any(node.kind == "loop" for node in walk([operand.use.node for operand in job.operands])):
+        job.results, job.segmented = loops_in_segments(job.results)
+        if job.segmented:
+            for step in (lower_expressions, stabilise_values, optimise_contractions):
+                step(job)
+            job.others = []
+            yield job.operands
 
 
 def assemble_program(job: Job) -> None:
@@ -99,7 +111,7 @@ def assemble_program(job: Job) -> None:
         job.others = [job.programs[number] for number in job.choosing.kept[1:]] if job.choosing is not None else []
     for one in job.programs:
         one.assembled = assemble(one.plan, interface, one.plan.flops, config.flush_subnormals)
-        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks, one.chunks, one.remade)
+        one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks, one.chunks, one.remade, one.segmented)
 
 
 def _interface(job: Job) -> Interface:

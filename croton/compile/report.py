@@ -73,7 +73,13 @@ class Report:
                     f"{amount(chunks.bytes)}B of values are there a chunk at a time"
                 )
                 rows += [f"        {row}" for row in lines.rows([chunks.line])]
-            if account.again:
+            for steps, line in account.segmented:
+                rows.append(
+                    f"  a loop of {names.text(steps)} steps keeps the states between segments for its derivative, for a budget of {amount(account.budget)}B, "
+                    "and goes through each segment again"
+                )
+                rows += [f"        {row}" for row in lines.rows([line])]
+            if account.again and (account.remade or not account.segmented):
                 rows.append(
                     f"  {amount(account.remade)}B of values are computed again when they are read late, for a budget of {amount(account.budget)}B"
                     if account.remade

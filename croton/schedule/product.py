@@ -218,10 +218,12 @@ def _copied(
     outer, inner = sides[::-1] if labels[value.order[-1]] in sides[0] else sides
     order = [*batch, *outer, *inner]
     axes = tuple([labels.index(label) for label in order])
-    key = (value, axes)
+    # Of an array with more rows than are multiplied, such as the states of a loop, the rows that are.
+    dims = tuple([step.dims[label] for label in order])
+    key = (value, axes, dims)
     copy = copies.get(key)
     if copy is None:
-        copy = copies[key] = Value(tuple([value.dims[axis] for axis in axes]), value.dtype)
+        copy = copies[key] = Value(dims, value.dtype)
         copy.order = tuple(range(len(axes)))
         body = BodyBuilder()
         body.load(value, tuple([axes.index(axis) for axis in range(len(axes))]))

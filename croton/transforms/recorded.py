@@ -29,7 +29,7 @@ def recorded(roots: Sequence[Expr], order: Sequence[Expr]) -> list[Expr]:
     if not endless or not any(node.op in REQUESTED for node in order):
         return list(roots)
     inside = surroundings(order)
-    above = _differentiated(order)
+    above = differentiated(order)
     wanted = {_loop(node) for node in endless if node in above and all(isinstance(entry, tuple) for entry in inside.get(node, ()))}
 
     def visit(node: Expr, inputs: tuple[Expr, ...]) -> Expr | None:
@@ -55,7 +55,7 @@ def _loop(node: Expr) -> tuple:
     return tuple([x.id for x in node.inputs])
 
 
-def _differentiated(order: Sequence[Expr]) -> set[Expr]:
+def differentiated(order: Sequence[Expr]) -> set[Expr]:
     """What a derivative goes through: what the outputs of requests are computed from, and computed from what a request is about."""
     variables = {node.inputs[-1] for node in order if node.op in REQUESTED}
     dependent: set[Expr] = set()

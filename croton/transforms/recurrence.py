@@ -56,7 +56,7 @@ class Loops:
         shape = Shape(*node.params)
         count, also = shape.carries, shape.sequences
         inputs = node.inputs[: 3 * count + 2 * also]
-        key = _key(node)
+        key = key_of_loop(node)
         found = self.known.get(key)
         if found is not None:
             return found
@@ -87,11 +87,11 @@ class Loops:
             self.stacked = {}
             for node in self.order:
                 if node.op is STACKED:
-                    self.stacked.setdefault(_key(node), []).append(node.inputs[-1])
+                    self.stacked.setdefault(key_of_loop(node), []).append(node.inputs[-1])
         return self.stacked.get(key, [])
 
 
-def _key(node: Expr) -> tuple:
+def key_of_loop(node: Expr) -> tuple:
     """What the results of one loop have in common."""
     shape = Shape(*node.params)
     return tuple([x.id for x in node.inputs[: 3 * shape.carries + 2 * shape.sequences]]), shape[2:5]

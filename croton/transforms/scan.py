@@ -77,7 +77,7 @@ def looped(
         left = _left(steps, reverse)
         given = given, logical_and(equal(remainder(left, truncate), 0), not_equal(left, size(steps)))
         body = cut_off(body)
-    loop = functools.partial(_scan, name=name)
+    loop = functools.partial(plain_scan, name=name)
     if checkpoint is None:
         found = loop(body, plain.init, given, steps, reverse)
     else:
@@ -98,7 +98,7 @@ def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, 
     return looped(lambda carry, i: (body(i, carry), None), init, arange(first, last), None, False, "fori", None, checkpoint)[0]
 
 
-def _scan(
+def plain_scan(
     function: Callable[[Any, Any], tuple[Any, ...]], init: Any, xs: Any, steps: Size, reverse: bool, begins: Expr | None = None, *, name: str
 ) -> tuple[Any, ...]:
     """The loop over sequences. One that may end early does not begin where `begins` is false."""

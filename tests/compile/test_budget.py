@@ -140,6 +140,50 @@ def test_what_is_elementwise_work_on_others_is_not_kept() -> None:
     assert f.flops() <= 1.06 * plain.flops()
 
 
+def recurrent(steps: int | None, budget: Any, layers: int = 1) -> Any:
+    xs, h0 = cr.tensor("xs", (steps, 8, 4)), cr.zeros((8, 16))
+    U, W, V = [cr.shared(np.random.default_rng(i).normal(size=size) / 4) for i, size in enumerate([(4, 16), (16, 16), (16, 16)])]
+    last, hs = cr.scan(lambda h, x: (cr.tanh(x @ U + h @ W), h), h0, xs)
+    weights = [U, W]
+    if layers > 1:
+        last, _ = cr.scan(lambda h, x: (cr.tanh(x @ V + h @ W), None), h0, hs, reverse=True)
+        weights.append(V)
+    cost = (last**2).sum()
+    return cr.function([xs], [cost, *cr.grad(cost, weights)], memory_budget=budget)
+
+
+@pytest.mark.parametrize(("layers", "part"), [(1, 0.2), (2, 0.4)])
+def test_a_loop_keeps_the_states_between_segments(layers: int, part: float) -> None:
+    value = np.random.default_rng(3).normal(size=(400, 8, 4))
+    plain = recurrent(400, None, layers)
+    budget = int(part * plain.memory_peak())
+    f = recurrent(400, budget, layers)
+    assert f.memory_peak() <= budget and len(f.account.segmented) == layers
+    assert f.flops() <= 1.6 * plain.flops()
+    for a, b in zip(f(value), plain(value)):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-14)
+    assert "a loop of 400 steps keeps the states between segments" in str(f.explain())
+    if layout.WHY_NOT is None:
+        assert arena_bytes(f) <= budget
+    with pytest.raises(cr.MemoryBudgetError) as error:
+        recurrent(400, 1000, layers)
+    least = int(str(error.value).split("at least ")[1].split()[0])
+    assert recurrent(400, least, layers).memory_peak() <= least <= f.memory_peak()
+
+
+def test_a_loop_in_a_loop_keeps_the_states_of_the_outer_one() -> None:
+    def make(budget: Any) -> Any:
+        xs, W = cr.tensor("xs", (100, 8, 16)), cr.shared(np.random.default_rng(0).normal(size=(16, 16)) / 4)
+        last, _ = cr.scan(lambda h, x: (cr.fori(0, 3, lambda i, h: cr.tanh(h @ W + x), h), None), cr.zeros((8, 16)), xs)
+        return cr.function([xs], cr.grad((last**2).sum(), W), memory_budget=budget)
+
+    value = np.random.default_rng(3).normal(size=(100, 8, 16))
+    plain = make(None)
+    f = make(plain.memory_peak() // 5)
+    assert f.memory_peak() <= plain.memory_peak() // 5
+    np.testing.assert_allclose(f(value), plain(value), rtol=1e-10)
+
+
 def random_network(seed: int, budget: Any) -> Any:
     """Values that are read by some of the later ones, and the gradients of all weights."""
     rng = np.random.default_rng(seed)

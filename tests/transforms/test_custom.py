@@ -237,3 +237,19 @@ def test_a_backward_function_that_calls_its_own_is_refused_with_words() -> None:
     first = cr.routine(np.exp, lambda x: x, vjp=lambda args, y, g: g * last(args[0]))
     x = cr.vector("x")
     np.testing.assert_allclose(cr.hessian(first(x).sum(), x).eval({x: np.array([0.0, 1.0])}), np.diag(np.exp([0.0, 1.0])))
+
+
+def test_in_a_loop_of_a_mapped_function() -> None:
+    """The carry depends on what is mapped over only once the loop is taken apart; each element has its own cotangent."""
+    m = cr.tensor("m", (4, 3))
+
+    def product(h, x):
+        return cr.sin(h * x)
+
+    def gradient(function):
+        last = cr.vmap(lambda row: scan(lambda h, x: (function(h, x), None), 1.0, row)[0])(m)
+        return cr.grad((last**2).sum(), m)
+
+    given = cr.custom_vjp(product, lambda args, y, g: (g * cr.cos(args[0] * args[1]) * args[1], g * cr.cos(args[0] * args[1]) * args[0]))
+    value = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(run([m], gradient(given), value), run([m], gradient(product), value), rtol=1e-12)

@@ -147,3 +147,35 @@ def test_a_step_is_computed_twice_and_not_more() -> None:
 def test_what_is_no_number_of_segments(wrong: Any) -> None:
     with pytest.raises(cr.ArgumentError, match='checkpoint is "sqrt", a number of segments'):
         cr.scan(lambda c, x: (c, None), 0.0, cr.vector("x"), checkpoint=wrong)
+
+
+def test_a_loop_in_the_body_and_steps_left_over() -> None:
+    """The body is traced once, for the segments and for what is left over."""
+
+    def build(checkpoint: Any) -> Any:
+        x, w = cr.matrix("x"), cr.vector("w")
+
+        def body(h: Any, row: Any) -> Any:
+            return cr.fori(0, 3, lambda i, h: cr.tanh(h * w + row * (i + 1)), h), None
+
+        last, _ = cr.scan(body, cr.zeros((4,)), x, checkpoint=checkpoint)
+        return cr.function([x, w], [last, *cr.grad((last**2).sum(), [x, w])])
+
+    chance = np.random.default_rng(4)
+    arguments = chance.normal(size=(17, 4)), chance.normal(size=4)
+    for wanted, found in zip(build(None)(*arguments), build(4)(*arguments)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def test_in_a_mapped_function_that_is_differentiated() -> None:
+    """The carries come to depend on what is mapped over when the loop is taken apart; each example keeps its own cotangent."""
+
+    def build(checkpoint: Any) -> Any:
+        x, W = cr.tensor("x", (5, 9, 3)), cr.matrix("W")
+        last = cr.vmap(lambda rows: cr.scan(lambda h, row: (cr.tanh(row + h @ W), None), cr.zeros((3,)), rows, checkpoint=checkpoint)[0])(x)
+        return cr.function([x, W], [last, *cr.grad((last**2).sum(), [x, W])])
+
+    chance = np.random.default_rng(3)
+    arguments = chance.normal(size=(5, 9, 3)), chance.normal(size=(3, 3))
+    for wanted, found in zip(build(None)(*arguments), build("sqrt")(*arguments)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-14)
