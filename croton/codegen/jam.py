@@ -1,4 +1,4 @@
-"""Rows together: reductions of several rows in one pass over the lanes.
+"""Unroll and jam: reductions of several rows in one pass over the lanes.
 
     for r: acc v; lanes c: v op= f(r, c); b[r] = v
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from croton.codegen.access import distinct_places
 from croton.codegen.function import Function, names_read, operand_dtype
-from croton.codegen.place import comparisons
+from croton.codegen.lane_places import comparisons
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.kernel.language import Const, Lanes, Let, Load, Stmt, Store, Update
 

@@ -10,7 +10,7 @@ from croton.codegen.builder import Builder
 from croton.codegen.cast import cast
 from croton.codegen.function import Function, emit_let, is_number, operand_dtype, updates
 from croton.codegen.lane_body import LaneBody
-from croton.codegen.place import bound_text, compare
+from croton.codegen.lane_places import bound_text, compare
 from croton.codegen.reduction import combine, combine_all, unit_text
 from croton.dtypes import DType, bool_, float32, int64
 from croton.kernel.language import Atom, Const, Let, Load, Store, Update

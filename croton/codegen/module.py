@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from croton.codegen.down import emit_down
+from croton.codegen.columns import emit_columns
 from croton.codegen.function import Function
 from croton.codegen.lanes import emit_lanes
-from croton.codegen.rows import emit_rows
+from croton.codegen.short_columns import emit_short_columns
 from croton.codegen.target import Target, host
-from croton.codegen.turned import emit_turned
+from croton.codegen.transposed import emit_transposed
 from croton.kernel.language import For, Kernel
 
 
@@ -35,6 +35,6 @@ def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = 
 
 def _emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     """The loops that are emitted several rows at a time."""
-    if function.finishing and emit_down(function, loop, low, high):
+    if function.finishing and emit_short_columns(function, loop, low, high):
         return True
-    return emit_rows(function, loop, low, high) or emit_turned(function, loop, low, high)
+    return emit_columns(function, loop, low, high) or emit_transposed(function, loop, low, high)

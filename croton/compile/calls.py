@@ -16,7 +16,7 @@ from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
 from croton.runtime.calls.loop import End, Loop
 from croton.runtime.calls.routine import Lent, Routine
-from croton.runtime.few import FEWEST, MOST
+from croton.runtime.few_rows import FEWEST, MOST
 from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
 from croton.schedule.product import Matrix
 from croton.sizes import Size, product

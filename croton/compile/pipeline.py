@@ -19,7 +19,7 @@ from croton.compile.interface import Interface, Leaf, Result
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
-from croton.rewriting.member import one_at_a_time
+from croton.rewriting.batch_loop import one_at_a_time
 from croton.rewriting.stabilise import stabilise
 from croton.rewriting.versions import versions
 from croton.runtime.engine import compile_object

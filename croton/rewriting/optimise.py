@@ -28,13 +28,13 @@ from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
 from croton.rewriting.checked import checked, expand, is_checked, scaled
-from croton.rewriting.collide import collected
-from croton.rewriting.common import take_out
+from croton.rewriting.common_factors import take_out
 from croton.rewriting.contest import Bill, Contest, amount, is_open
 from croton.rewriting.diagonal import sink_diagonals
 from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_distribute
-from croton.rewriting.nest import nested
-from croton.rewriting.turn import turn_loops
+from croton.rewriting.nested_sums import nested
+from croton.rewriting.scattered_powers import collected
+from croton.rewriting.transpose_loops import transpose_loops
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
 """How far rewriting may change rounding."""
@@ -93,7 +93,7 @@ def optimise(
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
-    uses, turned = turn_loops(sink_diagonals(uses))
+    uses, turned = transpose_loops(sink_diagonals(uses))
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests, checks)
     inside += [Decision(found.rule, found.node, found.before, found.after) for found in turned]

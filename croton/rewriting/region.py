@@ -31,26 +31,26 @@ class Region(NamedTuple):
     leaves: dict[Node, Axes]
 
 
-def lanes_of(order: Iterable[Node]) -> dict[Node, set[int]]:
+def strand_axes(order: Iterable[Node]) -> dict[Node, set[int]]:
     """For nodes, arguments first, the axes that lead to strands of a loop."""
-    lanes: dict[Node, set[int]] = {}
+    found: dict[Node, set[int]] = {}
     for node in order:
         if node.kind == "loop":
             axes = set(strands(node).axes)
-        elif any(arg[0] in lanes for arg in node.args) and node.kind in ("contract", "add", "map"):
+        elif any(arg[0] in found for arg in node.args) and node.kind in ("contract", "add", "map"):
             axes = set()
             for axis in range(len(node.dims)):
                 below = handed_on(node, axis)
-                if below is not None and any(place in lanes.get(child, ()) for child, place in below):
+                if below is not None and any(place in found.get(child, ()) for child, place in below):
                     axes.add(axis)
         else:
             continue
         if axes:
-            lanes[node] = axes
-    return lanes
+            found[node] = axes
+    return found
 
 
-def region_of(root: Node, axes: Sequence[int], lanes: Mapping[Node, set[int]]) -> Region | None:
+def region_of(root: Node, axes: Sequence[int], strand_axes: Mapping[Node, set[int]]) -> Region | None:
     """The region below a node along some of its axes, as far as loops; None where it has no loop, or something that it is not linear in."""
     found: dict[Node, Axes] = {}
     leaves: dict[Node, Axes] = {}
@@ -64,7 +64,7 @@ def region_of(root: Node, axes: Sequence[int], lanes: Mapping[Node, set[int]]) -
             if known != at:
                 return None
             continue
-        below = _all_handed_on(node, at) if all(place is not None and place in lanes.get(node, ()) for place in at) else None
+        below = _all_handed_on(node, at) if all(place is not None and place in strand_axes.get(node, ()) for place in at) else None
         if below is None:
             leaves[node] = at
             continue

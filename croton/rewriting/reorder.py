@@ -105,14 +105,14 @@ class Product(NamedTuple):
         return add(terms, node.dtype) if terms else None
 
 
-def sums(node: Node, lanes: Mapping[Node, set[int]], least: Mapping[Node, int]) -> list[Sum]:
+def sums(node: Node, strand_axes: Mapping[Node, set[int]], least: Mapping[Node, int]) -> list[Sum]:
     """Where a product sums along strands of a factor, and fewer vectors would go through loops than `least` says of the factor."""
     if node.kind != "contract" or not node.sums:
         return []
     rank, sizes = len(node.dims), node.dims + node.sums
     found = []
     for place, (child, at, power) in enumerate(node.args):
-        dropped = [(label, axis) for axis, label in enumerate(at) if label >= rank and axis in lanes.get(child, ()) and at.count(label) == 1]
+        dropped = [(label, axis) for axis, label in enumerate(at) if label >= rank and axis in strand_axes.get(child, ()) and at.count(label) == 1]
         if not dropped or power != 1 or child.dtype is not node.dtype:
             continue
         gone = {label for label, _ in dropped}
@@ -126,19 +126,19 @@ def sums(node: Node, lanes: Mapping[Node, set[int]], least: Mapping[Node, int]) 
         count = elements([sizes[label] for label in around & elsewhere])
         if count >= min(elements([sizes[label] for label in gone]), least.get(child, MANY)):
             continue
-        region = region_of(child, [axis for _, axis in dropped], lanes)
+        region = region_of(child, [axis for _, axis in dropped], strand_axes)
         if region is not None:
             found.append(Sum(node, place, region, tuple([label for label, _ in dropped]), count))
     return found
 
 
-def products(node: Node, lanes: Mapping[Node, set[int]], least: Mapping[Node, int]) -> list[Product]:
+def products(node: Node, strand_axes: Mapping[Node, set[int]], least: Mapping[Node, int]) -> list[Product]:
     """Where a value has fewer elements along other axes than along strands, and than `least` says of it."""
-    lanes_here = lanes.get(node)
-    if not lanes_here:
+    here = strand_axes.get(node)
+    if not here:
         return []
     groups: dict[Node | None, list[int]] = {}
-    for axis in sorted(lanes_here):
+    for axis in sorted(here):
         below = handed_on(node, axis) if node.kind == "contract" else None
         groups.setdefault(below[0][0] if below else None, []).append(axis)
     found = []
@@ -146,7 +146,7 @@ def products(node: Node, lanes: Mapping[Node, set[int]], least: Mapping[Node, in
         count = elements([size for axis, size in enumerate(node.dims) if axis not in axes])
         if count >= min(elements([node.dims[axis] for axis in axes]), least.get(node, MANY)):
             continue
-        region = region_of(node, axes, lanes)
+        region = region_of(node, axes, strand_axes)
         if region is not None:
             found.append(Product(node, region, count))
     return found

@@ -7,7 +7,7 @@ import ctypes
 from collections.abc import Callable
 from typing import NamedTuple
 
-from croton.runtime import blas, engine, entry, few, layout, objectcache, packed, pool, product, select, slots, symmetric
+from croton.runtime import blas, engine, entry, few_rows, layout, objectcache, packed, pool, product, select, slots, symmetric
 from croton.runtime.once import once
 
 
@@ -72,7 +72,7 @@ def _few(kind: str) -> Callable[[], int]:
     @once
     def address() -> int:
         native()
-        return _load(few.text(kind)).address("croton_few_part") if few.suits() else 0
+        return _load(few_rows.text(kind)).address("croton_few_part") if few_rows.suits() else 0
 
     return address
 

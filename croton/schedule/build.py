@@ -14,7 +14,6 @@ from croton.schedule.draft import Draft
 from croton.schedule.emit import Emitted
 from croton.schedule.emit_nest import emit_scan, emit_scatter
 from croton.schedule.fuse import Group, fuse
-from croton.schedule.inward import take_inward
 from croton.schedule.layout import choose_layouts
 from croton.schedule.lives import Lives, lives
 from croton.schedule.loop_detail import LoopDetail
@@ -25,6 +24,7 @@ from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
+from croton.schedule.sink import sink_products
 from croton.schedule.step import COSTS, Step, Value
 from croton.schedule.stepping import with_steps
 from croton.schedule.trailing import only_after
@@ -51,7 +51,7 @@ def plan_with_lives(outputs: Sequence[Operand], donated: Mapping[Hashable, int])
 
 
 def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple[Plan, _Assembly, Sequence[Operand]]:
-    operands = only_after(take_inward(outputs))
+    operands = only_after(sink_products(outputs))
     draft = lower(operands, donated)
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from croton.algebra.coefficient import multiply
 from croton.algebra.node import RELATIONS, Node
+from croton.schedule.cumulative import prefix_sum
 from croton.schedule.draft import Draft
 from croton.schedule.factors import Factor, multiplied
 from croton.schedule.relation import lower_relations, prefers_mask
-from croton.schedule.running import prefix_sum
 from croton.schedule.step import BodyBuilder, Operands, Source, Value
 from croton.schedule.summation import summed
 from croton.sizes import Size

@@ -14,12 +14,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from croton.algebra.loop import Core, Part, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
 from croton.schedule.draft import Draft
-from croton.schedule.inward import take_inward
 from croton.schedule.layout import Order, choose_layouts
 from croton.schedule.loop_detail import Body, Delayed, LoopDetail, Ring, Rotating, Stacked, Trailing
 from croton.schedule.loop_inputs import Given, in_rows
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
+from croton.schedule.sink import sink_products
 from croton.schedule.step import UNDECIDED, BodyBuilder, Inline, Position, Source, Step, Value
 from croton.schedule.trailing import may_trail, only_after
 from croton.sizes import Size
@@ -167,7 +167,7 @@ def _body(draft: Draft, outputs: Sequence[Operand], given: Mapping[str, Sequence
     """What a step does, all of it with an order to be stored in: carries are stored after it as they were before it."""
     slots = {Slot(role, place): entry for role, entries in given.items() for place, entry in enumerate(entries)}
     orders: dict[Hashable, Order] = {slot: UNDECIDED if slot.role == "carry" or entry.order is None else entry.order for slot, entry in slots.items()}
-    outputs = only_after(take_inward(outputs))
+    outputs = only_after(sink_products(outputs))
     inner = draft.rules.graph(outputs, orders, sources_of)
     settled = _settled(inner, sources_of)
     if settled:

@@ -13,11 +13,11 @@ from croton.algebra.node import Node, Operand, walk
 from croton.algebra.sign import never_negative
 from croton.schedule.addition import lower_add
 from croton.schedule.contract import lower_contract
+from croton.schedule.cumulative import lower_cumulate
 from croton.schedule.draft import Draft, Rules
 from croton.schedule.loop import loop_parts, lower_loop
 from croton.schedule.reduction import lower_arg, lower_reduce
 from croton.schedule.routine import lower_call
-from croton.schedule.running import lower_cumulate
 from croton.schedule.step import FREE, SHARING, UNDECIDED, BodyBuilder, Source, Value
 
 

@@ -10,14 +10,14 @@ from croton.runtime.calls.record import Layout, Record, layout_of
 from croton.runtime.calls.run import Run
 from croton.runtime.calls.scope import Scope
 from croton.runtime.frame import Frame
-from croton.runtime.patience import Patience
+from croton.runtime.interrupts import Interrupts
 
 
 class Emission(NamedTuple):
     """The native interpreter while the code that runs calls is emitted."""
 
     frame: Frame
-    patience: Patience
+    interrupts: Interrupts
 
 
 def _nothing_more(scope: Scope, call: Any) -> None:

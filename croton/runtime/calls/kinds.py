@@ -16,7 +16,7 @@ from croton.runtime.calls.routine import ROUTINE
 from croton.runtime.calls.run import Run
 from croton.runtime.calls.scope import MalformedProgram
 from croton.runtime.frame import Frame
-from croton.runtime.patience import Patience
+from croton.runtime.interrupts import Interrupts
 
 KINDS: tuple[Kind, ...] = (KERNEL, GEMM, CHECK, COPY, ROUTINE, LOOP, LOOP_BACK, LOOP_LEFT)
 """The position of a kind is its code in the stream."""
@@ -60,7 +60,7 @@ def run(state: Run, call: tuple) -> None:
 
 def emit_calls(frame: Frame) -> None:
     """Emit what runs the calls that come next in the stream."""
-    a, emission = frame.a, Emission(frame, Patience(frame))
+    a, emission = frame.a, Emission(frame, Interrupts(frame))
     length = frame.next()
     end = a.add(a.get(frame.place), length)
     head, body, after = a.label(), a.label(), a.label()

@@ -259,7 +259,7 @@ def _emit_begin(emission: Emission, record: Record) -> None:
         wanted = a.load(a.load(frame.P, record["limit"], "ptr"), 0)
         a.store(a.smaller(length, a.larger(wanted, 0)), frame.S, record["bound"])
     count = _count(record)
-    emission.patience.begin(count, record["pause"], record["weight"])
+    emission.interrupts.begin(count, record["pause"], record["weight"])
     with record.each("advances") as advance:
         a.store(a.at(advance["base"], advance["offset"], "i8"), frame.P, advance["entry"], "ptr")
     odd = a.compare("ne", a.value(f"and i64 {count}, 1"), 0)
@@ -324,7 +324,7 @@ def _emit_back(emission: Emission, own: Record) -> None:
         with a.when(_emit_goes_on(record)):
             a.set(frame.place, a.add(record.end(), 1))
 
-    emission.patience.go_on(done, record["pause"], lambda: (_count(record), record["weight"]), again)
+    emission.interrupts.go_on(done, record["pause"], lambda: (_count(record), record["weight"]), again)
 
 
 def _emit_left(emission: Emission, own: Record) -> None:
@@ -332,7 +332,7 @@ def _emit_left(emission: Emission, own: Record) -> None:
     a = frame.a
     record = _loop_of(own)
     done, count, length = a.load(frame.S, record["counter"]), _count(record), record["length"]
-    emission.patience.end(done, record["pause"], record["weight"])
+    emission.interrupts.end(done, record["pause"], record["weight"])
     with a.when(a.compare("sge", record["going"], 0)):
         ended = a.value(f"xor i1 {_emit_goes_on(record)}, true")
         frame.need(ended, "steps", record["error"], 0, count)

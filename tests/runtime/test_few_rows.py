@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from croton.runtime import few, pool
+from croton.runtime import few_rows, pool
 from croton.runtime.calls.gemm import Axis, Gemm
 from croton.runtime.calls.scope import MalformedProgram
 from croton.runtime.check import check
@@ -79,7 +79,7 @@ def test_a_batch(transposed: tuple[bool, bool]) -> None:
     np.testing.assert_allclose(load(program("float32", sizes, *transposed, False, batch=3))(a, b), 0.5 * right, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.skipif(not few.suits(), reason="this processor has too few registers: the library's products are shared out by rows")
+@pytest.mark.skipif(not few_rows.suits(), reason="this processor has too few registers: the library's products are shared out by rows")
 @pytest.mark.parametrize("transposed", [(False, False), (False, True)])
 def test_the_same_bits_on_any_number_of_threads(transposed: tuple[bool, bool]) -> None:
     sizes = (64, 500, 300)
@@ -94,7 +94,7 @@ def test_the_same_bits_on_any_number_of_threads(transposed: tuple[bool, bool]) -
     assert len(set(found)) == 1
 
 
-@pytest.mark.skipif(not few.suits(), reason="this processor has too few registers")
+@pytest.mark.skipif(not few_rows.suits(), reason="this processor has too few registers")
 def test_what_is_not_a_number_stays_in_its_row_and_column() -> None:
     sizes = (9, 96, 1030)
     a, b, _ = operands("float32", sizes, (False, False))
@@ -107,9 +107,9 @@ def test_what_is_not_a_number_stays_in_its_row_and_column() -> None:
 
 
 def test_processors_without_the_registers_have_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (own("few float32") != 0) == few.suits()
-    monkeypatch.setattr(few, "registers", lambda: (32, 4))
-    assert not few.suits()
+    assert (own("few float32") != 0) == few_rows.suits()
+    monkeypatch.setattr(few_rows, "registers", lambda: (32, 4))
+    assert not few_rows.suits()
 
 
 def test_a_routine_is_for_one_dtype() -> None:

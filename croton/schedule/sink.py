@@ -39,7 +39,7 @@ class _Lifted(NamedTuple):
     sums: tuple[Label, ...]
 
 
-def take_inward(outputs: Sequence[Operand]) -> Sequence[Operand]:
+def sink_products(outputs: Sequence[Operand]) -> Sequence[Operand]:
     """The outputs with such products inside of the loops that read them."""
     order = list(walk([output.use.node for output in outputs]))
     loops = {node: loop_key(node) for node in order if node.kind == "loop"}

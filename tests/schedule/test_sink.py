@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import croton as cr
-from croton.schedule.inward import LEAST_ROWS
 from croton.schedule.product import LEAST_PACKED, MOST_ROWS
+from croton.schedule.sink import LEAST_ROWS
 
 STEPS, ROWS, INPUTS, UNITS = 6, LEAST_ROWS, 64, 80
 SHAPES = {"x": (STEPS, ROWS, INPUTS), "u": (INPUTS, UNITS), "w": (UNITS, UNITS), "h": (ROWS, UNITS), "b": (UNITS,)}

@@ -32,7 +32,7 @@ class _Row(NamedTuple):
         return self.store.op
 
 
-def emit_down(function: Function, loop: For, low: str, high: str) -> bool:
+def emit_short_columns(function: Function, loop: For, low: str, high: str) -> bool:
     """Emit the loop if it does nothing but add rows to one; otherwise emit nothing and say so."""
     lanes = loop.body[-1] if loop.body else None
     if not isinstance(lanes, Lanes) or len(loop.body) > 1 or lanes.block is not None:

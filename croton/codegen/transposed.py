@@ -34,7 +34,7 @@ MOST = 2
 Position = tuple[str, tuple[Index, ...]]
 
 
-def emit_turned(function: Function, loop: For, low: str, high: str) -> bool:
+def emit_transposed(function: Function, loop: For, low: str, high: str) -> bool:
     """Emit the loop if its lanes read along columns; otherwise emit nothing and say so."""
     turned = _turned(function, loop)
     if not turned:

@@ -12,8 +12,8 @@ from croton.algebra import Use, add, contract, input_, interpret, reduce, scalar
 from croton.algebra.check import check
 from croton.algebra.node import Label
 from croton.dtypes import float64
-from croton.rewriting import member
-from croton.rewriting.member import one_at_a_time
+from croton.rewriting import batch_loop
+from croton.rewriting.batch_loop import one_at_a_time
 
 B, T, D, H = 5, 3, 7, 6
 
@@ -21,8 +21,8 @@ B, T, D, H = 5, 3, 7, 6
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is large."""
-    monkeypatch.setattr(member, "LARGE", 1)
-    monkeypatch.setattr(member, "LEAST_MEMBER", 1)
+    monkeypatch.setattr(batch_loop, "LARGE", 1)
+    monkeypatch.setattr(batch_loop, "LEAST_MEMBER", 1)
 
 
 def scores() -> tuple[Use, list[Label]]:
@@ -95,7 +95,7 @@ def test_batches_one_behind_the_other() -> None:
     found, batches = one_at_a_time([result])
     before, after = interpret([result], environment())[0], interpret(found, environment())[0]
     np.testing.assert_allclose(after, before, rtol=1e-12)
-    assert len(batches) == 2 and not any(member._is_batch(node) for node in walk([found[0].node]))
+    assert len(batches) == 2 and not any(batch_loop._is_batch(node) for node in walk([found[0].node]))
 
 
 def test_only_what_is_large_and_worth_a_step() -> None:
@@ -114,13 +114,13 @@ def test_programs_of_any_sizes(shape: tuple[int, int, int, int], masked: bool, s
     if masked:
         scores_ = cr.where(cr.arange(scores_.shape[2]) > 1, scores_, 0.0)
     use = (scores_**2).sum((1, 2)) if squared else cr.tanh(scores_).sum(2)
-    before = member.LARGE, member.LEAST_MEMBER
-    member.LARGE = member.LEAST_MEMBER = 1
+    before = batch_loop.LARGE, batch_loop.LEAST_MEMBER
+    batch_loop.LARGE = batch_loop.LEAST_MEMBER = 1
     try:
         with cr.config.use(cache=False):
             function = cr.function([x, y], use)
     finally:
-        member.LARGE, member.LEAST_MEMBER = before
+        batch_loop.LARGE, batch_loop.LEAST_MEMBER = before
     assert "one by one" in str(function.explain())
     generator = np.random.default_rng(sum(shape))
     one, other = generator.standard_normal((b, t, d)), generator.standard_normal((b, t, h))

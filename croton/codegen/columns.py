@@ -30,7 +30,7 @@ SHORT = 2 * BLOCK
 TILE = 1024
 
 
-def emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
+def emit_columns(function: Function, loop: For, low: str, high: str) -> bool:
     """Emit the loop if it is a column reduction and nothing else; otherwise emit nothing and say so."""
     if not _reduces_columns(loop):
         return emit_jam(function, loop, low, high)

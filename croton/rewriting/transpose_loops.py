@@ -1,4 +1,4 @@
-"""Linear loops turned round: a pass that takes products with them in the order that costs least.
+"""Linear loops transposed: a pass that takes products with them in the order that costs least, from whichever end that is.
 
 A Jacobian's product with a vector, in whatever way the Jacobian was obtained, takes loops of vectors, and a Jacobian itself loops of as many vectors as
 its shorter side has elements.
@@ -13,7 +13,7 @@ from croton.algebra.loop import core_of, loop_key
 from croton.algebra.node import Label, Node, Use, walk
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, rebuild
-from croton.rewriting.region import lanes_of
+from croton.rewriting.region import strand_axes
 from croton.rewriting.reorder import Product, Sum, products, sums
 
 LEAST_GAIN = 1.25
@@ -25,7 +25,7 @@ MOST_TRIED = 32
 MOST_ROUNDS = 3
 
 
-class Turned(NamedTuple):
+class Reordered(NamedTuple):
     """A value in another order: how, the node that it was, its value at labels for the axes of the node, and what the two cost."""
 
     rule: str
@@ -36,10 +36,10 @@ class Turned(NamedTuple):
     after: float
 
 
-def turn_loops(uses: Sequence[Use]) -> tuple[list[Use], list[Turned]]:
+def transpose_loops(uses: Sequence[Use]) -> tuple[list[Use], list[Reordered]]:
     """The same values with the products around linear loops in the order that costs least, and what was chosen."""
     result = list(uses)
-    chosen: list[Turned] = []
+    chosen: list[Reordered] = []
     for _ in range(MOST_ROUNDS):
         order = list(walk([use.node for use in result]))
         if not any(node.kind == "loop" for node in order):
@@ -58,20 +58,20 @@ class _Search:
 
     def __init__(self, order: Sequence[Node], uses: Sequence[Use]) -> None:
         self.order = order
-        self.lanes = lanes_of(order)
+        self.strand_axes = strand_axes(order)
         self.wanted = {use.node for use in uses}
         self.readers: dict[Node, set[Node]] = {node: set() for node in order}
         self.parts: dict[tuple, list[Node]] = {}
 
-    def chosen(self) -> list[Turned]:
-        if not self.lanes:
+    def chosen(self) -> list[Reordered]:
+        if not self.strand_axes:
             return []
         for node in self.order:
             if node.kind == "loop":
                 self.parts.setdefault(loop_key(node), []).append(node)
             for arg in node.args:
                 self.readers[arg[0]].add(node)
-        found: list[Turned] = []
+        found: list[Reordered] = []
         gone: set[Node] = set()
         # Below a place that was tried there is nothing to be gained with as many vectors.
         least: dict[Node, int] = {}
@@ -79,8 +79,8 @@ class _Search:
         for node in reversed(self.order):
             if node in gone or tries >= MOST_TRIED:
                 continue
-            places: list[Sum | Product] = [*sums(node, self.lanes, least), *products(node, self.lanes, least)]
-            best: Turned | None = None
+            places: list[Sum | Product] = [*sums(node, self.strand_axes, least), *products(node, self.strand_axes, least)]
+            best: Reordered | None = None
             freed = self._freed(node) if places else set()
             for place in places:
                 tries += 1
@@ -90,7 +90,7 @@ class _Search:
                 use = place.otherwise(axes)
                 if use is None:
                     continue
-                turned = Turned(place.rule, node, use, axes, self._cost(freed), self._cost(self._new(use, freed), freed))
+                turned = Reordered(place.rule, node, use, axes, self._cost(freed), self._cost(self._new(use, freed), freed))
                 if turned.after * LEAST_GAIN <= turned.before and (best is None or turned.after < best.after):
                     best = turned
             if best is not None:

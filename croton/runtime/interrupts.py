@@ -25,7 +25,7 @@ MOST = 1 << 40
 NANOSECONDS = 1_000_000_000
 
 
-class Patience:
+class Interrupts:
     """Emits when loops look for signals. S[pause] is the number of steps at which a loop looks, S[pause + 1] how many it had done at the last look."""
 
     def __init__(self, frame: Frame) -> None:
