@@ -18,6 +18,7 @@ from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.walk import walk
 from croton.runtime.engine import Code, load_object
 from croton.runtime.function import choose, load
+from croton.runtime.native import native_meanwhile
 from croton.runtime.pool import set_threads
 from croton.runtime.program import Program
 from croton.runtime.stream import Limits
@@ -111,7 +112,8 @@ def _position(inputs: Sequence[Input], leaf: Input) -> int:
 
 def _compiled(job: Job, found: Fingerprint) -> tuple[Stored, dict[str, float]]:
     """What is kept of a compilation, and the seconds of its passes; all else is forgotten."""
-    run(job)
+    with native_meanwhile():
+        run(job)
     order = {variable: i for i, variable in enumerate(found.shared)}
     places = tuple(order[variable] for variable in job.shared)
     numbers = {kernel: i for i, kernel in enumerate(job.kernels)}

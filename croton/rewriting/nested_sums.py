@@ -9,6 +9,9 @@ from __future__ import annotations
 from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Label, Use
 
+Known = dict[tuple[Use, int], Use | None]
+"""What `_summed_first` has given: the orders begin alike."""
+
 
 def nested(base: Use) -> list[Use]:
     """A product with several relations, with sums that only one of them is in done first: for each relation, and for all in either order."""
@@ -18,24 +21,27 @@ def nested(base: Use) -> list[Use]:
     relations = [arg[0] for arg in node.args if arg[0].kind in ("affine", "select")]
     if len(relations) < 2:
         return []
-    found: list[Use] = []
-    for place in range(len(relations)):
-        inner = _summed_first(base, place)
-        if inner is not None:
-            found.append(inner)
+    known: Known = {}
+    found = [inner for place in range(len(relations)) if (inner := _summed(base, place, known)) is not None]
     for backwards in (False, True):
         current, count = base, 0
-        while (step := _first(current, backwards)) is not None and count < len(relations):
+        while (step := _first(current, backwards, known)) is not None and count < len(relations):
             current, count = step, count + 1
         if count > 1:
             found.append(current)
     return list(dict.fromkeys(found))
 
 
-def _first(base: Use, backwards: bool) -> Use | None:
+def _first(base: Use, backwards: bool, known: Known) -> Use | None:
     count = sum(arg[0].kind in ("affine", "select") for arg in base.node.args) if base.node.kind == "contract" else 0
     order = range(count - 1, -1, -1) if backwards else range(count)
-    return next((found for place in order if count > 1 and (found := _summed_first(base, place)) is not None), None)
+    return next((found for place in order if count > 1 and (found := _summed(base, place, known)) is not None), None)
+
+
+def _summed(base: Use, place: int, known: Known) -> Use | None:
+    if (base, place) not in known:
+        known[base, place] = _summed_first(base, place)
+    return known[base, place]
 
 
 def _summed_first(base: Use, wanted: int) -> Use | None:

@@ -3,8 +3,12 @@ every function needs, and the routines of rarer products, which are made when th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import NamedTuple
 
 from croton.runtime import blas, engine, entry, few_rows, layout, objectcache, packed, pool, product, select, slots, symmetric
@@ -56,6 +60,30 @@ def native() -> Native:
     return Native(*(code.address(name) for name in names))
 
 
+@contextmanager
+def native_meanwhile() -> Iterator[None]:
+    """Inside, another thread makes the shared machine code if it is not there: LLVM does not hold Python's lock, and the first program spends as much
+    time in Python before it has kernels."""
+    if layout.WHY_NOT is not None or native.is_known():
+        yield
+        return
+    thread = threading.Thread(target=copy_context().run, args=(_try_native,), name="croton-native")
+    # Where no thread can be started, the code is made when it is wanted.
+    with contextlib.suppress(RuntimeError):
+        thread.start()
+    try:
+        yield
+    finally:
+        if thread.ident is not None:
+            thread.join()
+
+
+def _try_native() -> None:
+    # Whoever wants the code meets the error.
+    with contextlib.suppress(Exception):
+        native()
+
+
 @once
 def _symmetric() -> int:
     native()
@@ -77,7 +105,7 @@ def _few(kind: str) -> Callable[[], int]:
     return address
 
 
-_OWN = {"few float32": _few("float"), "few float64": _few("double"), "symmetric": _symmetric, "packed": _packed}
+_OWN: dict[str, Callable[[], int]] = {"few float32": _few("float"), "few float64": _few("double"), "symmetric": _symmetric, "packed": _packed}
 
 
 def own(name: str) -> int:

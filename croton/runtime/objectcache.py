@@ -64,12 +64,18 @@ def directory() -> Path | None:
 @functools.cache
 def package_identity() -> str:
     """Changes with every change of the package's own source: part of the key of anything that depends on more than its text."""
-    package = Path(__file__).resolve().parent.parent
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     rows = []
-    for path in sorted(package.rglob("*.py")):
-        found = path.stat()
-        rows.append(f"{path.relative_to(package)} {found.st_size} {found.st_mtime_ns}")
-    return _digest(*rows)
+    folders = [package]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(entry.path)
+                elif entry.name.endswith(".py"):
+                    found = entry.stat()
+                    rows.append(f"{os.path.relpath(entry.path, package)} {found.st_size} {found.st_mtime_ns}")
+    return _digest(*sorted(rows))
 
 
 def _path(kind: str, key: str) -> Path | None:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
 
-def once(function: Callable[[], Value]) -> Callable[[], Value]:
+class once(Generic[Value]):
     """Cache the value of a function without arguments; unlike `functools.cache`, never run it twice. An exception is not cached."""
-    lock = threading.RLock()
-    found: list[Value] = []
 
-    @functools.wraps(function)
-    def value() -> Value:
-        if not found:
-            with lock:
-                if not found:
-                    found.append(function())
-        return found[0]
+    def __init__(self, function: Callable[[], Value]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._lock = threading.RLock()
+        self._found: list[Value] = []
 
-    return value
+    def __call__(self) -> Value:
+        if not self._found:
+            with self._lock:
+                if not self._found:
+                    self._found.append(self._function())
+        return self._found[0]
+
+    def is_known(self) -> bool:
+        """Whether the function has run."""
+        return bool(self._found)

@@ -40,3 +40,9 @@ def test_an_exception_is_tried_again() -> None:
     with pytest.raises(ValueError, match="first"):
         second_time()
     assert second_time() == "good"
+
+
+def test_what_is_known() -> None:
+    value = once(lambda: 3)
+    assert not value.is_known()
+    assert value() == 3 and value.is_known()
