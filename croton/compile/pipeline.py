@@ -22,6 +22,7 @@ from croton.expr.expr import Expr, Input, SharedVariable
 from croton.rewriting.batch_loop import one_at_a_time
 from croton.rewriting.stabilise import stabilise
 from croton.rewriting.versions import versions
+from croton.rewriting.windows import windows_in_chunks
 from croton.runtime.engine import compile_object
 from croton.schedule.build import build_plan, plan_with_lives
 from croton.transforms.lower import lower
@@ -72,7 +73,8 @@ def optimise_contractions(job: Job) -> None:
         if not job.budget:
             with assuming(regime):
                 uses, taken = one_at_a_time(uses)
-            one.chunks = tuple([Chunks(batch.size, 1, batch.bytes, batch.node.origin) for batch in taken])
+                uses, cuts = windows_in_chunks(uses)
+            one.chunks = (*[Chunks(batch.size, 1, batch.bytes, batch.node.origin) for batch in taken], *[Chunks(*cut) for cut in cuts])
         one.operands = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from croton.compile.account import Account, Argument
+from croton.compile.budget import Chunks
 from croton.compile.choose import Choosing
 from croton.compile.words import Lines, SizeNames, amount, counted
 from croton.sizes import Poly, Size, Symbol, Weighted, bind, evaluate, symbols
@@ -66,12 +67,7 @@ class Report:
         if account.chunks or account.again:
             rows += ["", "What was done to save memory:"]
             for chunks in account.chunks:
-                rows.append(
-                    f"  a batch of {names.text(chunks.size)} is gone through one by one: {amount(chunks.bytes)}B of values are there one member at a time"
-                    if chunks.each == 1
-                    else f"  an axis of size {names.text(chunks.size)} is gone through in chunks of {chunks.each}, for a budget of {amount(account.budget)}B: "
-                    f"{amount(chunks.bytes)}B of values are there a chunk at a time"
-                )
+                rows.append("  " + self._chunks(chunks, names))
                 rows += [f"        {row}" for row in lines.rows([chunks.line])]
             for steps, line in account.segmented:
                 rows.append(
@@ -92,6 +88,15 @@ class Report:
                 rows.append(f"  {decision}" + (f"  (x{times})" if times > 1 else ""))
                 rows += [f"        {row}" for row in lines.rows([line])]
         return "\n".join(rows)
+
+    def _chunks(self, chunks: Chunks, names: SizeNames) -> str:
+        size, there = names.text(chunks.size), amount(chunks.bytes)
+        if chunks.each == 1:
+            return f"a batch of {size} is gone through one by one: {there}B of values are there one member at a time"
+        if not self.account.budget:
+            return f"an axis of size {size} is gone through in chunks of {chunks.each}, whose windows stay in a cache: of all together they take {there}B"
+        why = f"for a budget of {amount(self.account.budget)}B: {there}B of values are there a chunk at a time"
+        return f"an axis of size {size} is gone through in chunks of {chunks.each}, {why}"
 
     def _memory(self, names: SizeNames) -> str:
         arena, results = self.account.arena, _total(self.account.results)

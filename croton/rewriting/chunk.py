@@ -53,10 +53,7 @@ def regions(uses: Sequence[Use], most: int) -> list[Region]:
     """Regions around the largest values, those first of which the most is never whole."""
     roots = [use.node for use in uses]
     order = list(walk(roots))
-    readers: dict[Node, list[Node]] = {}
-    for node in order:
-        for argument in dict.fromkeys([argument[0] for argument in node.args]):
-            readers.setdefault(argument, []).append(node)
+    readers = _readers(order)
     large = sorted([node for node in order if node.kind in SLICED and node.dims], key=lambda node: -hint(product(node.dims)) * node.dtype.itemsize)
     found: dict[frozenset, Region] = {}
     for node in large[:most]:
@@ -65,6 +62,21 @@ def regions(uses: Sequence[Use], most: int) -> list[Region]:
             if region is not None:
                 found.setdefault(frozenset(region.axes.items()), region)
     return sorted(found.values(), key=lambda region: -region.inside)
+
+
+def region_around(uses: Sequence[Use], node: Node, axis: int) -> Region | None:
+    """The region that grows from an axis of a node, None where there is none."""
+    roots = [use.node for use in uses]
+    order = list(walk(roots))
+    return _Growth(order, _readers(order), set(roots), node, axis).region()
+
+
+def _readers(order: Sequence[Node]) -> dict[Node, list[Node]]:
+    readers: dict[Node, list[Node]] = {}
+    for node in order:
+        for argument in dict.fromkeys([argument[0] for argument in node.args]):
+            readers.setdefault(argument, []).append(node)
+    return readers
 
 
 class _Growth:
