@@ -7,21 +7,21 @@ gathering and reshaping need no rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from croton.algebra.add import add
-from croton.algebra.call import arguments_of, first_result, results_of
+from croton.algebra.call import arguments_of, results_of
 from croton.algebra.coefficient import among, multiply
 from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
-from croton.algebra.loop import loop_key
 from croton.algebra.node import ONE, Coef, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import cumulate, reduce
 from croton.algebra.relation import at_least_zero, delta
 from croton.algebra.scalar import FLAT, FUNCTIONS
 from croton.algebra.term import Term
+from croton.derivatives.lanes import Lanes, first_parts
 from croton.derivatives.loop_derivative import Received, pull_back
 from croton.dtypes import DType
 from croton.util.errors import NotSupportedError
@@ -29,12 +29,17 @@ from croton.util.errors import NotSupportedError
 Derivative = tuple[Use, tuple[Label, ...]]
 
 
-def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequence[Node]) -> list[Derivative | None]:
+def derive(
+    outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequence[Node], lanes: Collection[Label] = ()
+) -> list[Derivative | None]:
     """d sum(cotangent * output) / d node, for each node of `wrt`.
 
     A cotangent is read at the labels of its output, and may be read at more: these are seeds, and each derivative is read at them
     too. The result for a node is `(use, labels)`, with `labels` for the axes of the node, in order; None where no output depends on it.
     What an output does not depend on (a broadcast axis) is no label of its use: sum a cotangent over it beforehand.
+
+    `lanes` are labels of outputs over which nothing is summed up: the derivative at such a label is that of the output's element at this label. It is a seed;
+    an axis of the node at which only the same element counts is read at it too, and is that label among `labels`.
     """
     for node in wrt:
         if not node.dtype.is_float:
@@ -42,7 +47,7 @@ def derive(outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequen
     order = list(walk([output.node for output in outputs]))
     targets = set(wrt)
     reached = _reached(order, targets)
-    sweep = _Sweep(reached, _first_parts(order))
+    sweep = _Sweep(reached, Lanes(outputs, order, lanes, first_parts(order)))
     for output, cotangent in zip(outputs, cotangents):
         if cotangent is not None and output.node in reached:
             sweep.pull(output, [cotangent], ONE, output.labels)
@@ -76,11 +81,11 @@ def _is_flat(node: Node, place: int) -> bool:
 class _Sweep:
     """Adjoints on their way: what each node has received so far, at labels chosen for its axes."""
 
-    __slots__ = ("axes", "firsts", "parts", "reached", "received")
+    __slots__ = ("axes", "lanes", "parts", "reached", "received")
 
-    def __init__(self, reached: set[Node], firsts: dict[Node, Node]) -> None:
+    def __init__(self, reached: set[Node], lanes: Lanes) -> None:
         self.reached = reached
-        self.firsts = firsts
+        self.lanes = lanes
         self.parts: dict[Node, list[Received]] = {}
         self.received: dict[Node, list[Use]] = {}
         self.axes: dict[Node, tuple[Label, ...]] = {}
@@ -97,14 +102,13 @@ class _Sweep:
         node, labels = child
         axes = self.axes.get(node)
         if axes is None:
-            axes = self.axes[node] = tuple([Label(size) for size in node.dims])
-        place: dict[Label, Label] = {}
+            axes = self.axes[node] = tuple([name or Label(size) for name, size in zip(self.lanes.of(node), node.dims)])
+        place: dict[Label, Label] = {lane: lane for lane in self.lanes.labels}
         product: list[tuple[Use, int]] = []
         for label, axis in zip(labels, axes):
-            if label in place:
-                product.append((delta(place[label], axis), 1))
-            else:
-                place[label] = axis
+            other = place.setdefault(label, axis)
+            if other is not axis:
+                product.append((delta(other, axis), 1))
         summed = [label for label in frame if label not in place]
         out = set(axes)
         for factor in factors:
@@ -117,7 +121,6 @@ class _Sweep:
         if result.node.dtype is not node.dtype:
             result = scalar("cast", result, dtype=node.dtype)
         self.received.setdefault(node, []).append(result)
-
 
     def visit(self, node: Node, targets: set[Node], results: dict[Node, Derivative], line: Any) -> None:
         """Sum up what a node has received, and pass it on to its arguments."""
@@ -143,26 +146,15 @@ class _Sweep:
 
     def together(self, node: Node, received: Received | None) -> list[Received]:
         """What the parts of one loop, or the results of one call, have received, when the first of them is reached: they go back together."""
-        first = self.firsts[node]
+        first = self.lanes.firsts[node]
         if received is not None:
             self.parts.setdefault(first, []).append(received)
         return self.parts.pop(first, []) if node is first else []
 
 
-def _first_parts(order: Sequence[Node]) -> dict[Node, Node]:
-    """For each part of a loop the part of that loop that comes first; likewise for results of calls."""
-    firsts: dict[Any, Node] = {}
-    found: dict[Node, Node] = {}
-    for node in order:
-        if node.kind == "loop":
-            found[node] = firsts.setdefault(loop_key(node), node)
-        elif node.kind == "call":
-            found[node] = firsts.setdefault(first_result(node), node)
-    return found
-
-
 def _loop(sweep: _Sweep, node: Node, received: Received | None) -> None:
-    for child, adjoint, frame in pull_back(sweep.together(node, received), sweep.reached, derive):
+    parts, lanes = sweep.together(node, received), sweep.lanes
+    for child, adjoint, frame in pull_back(parts, sweep.reached, derive, lanes.labels, lanes.slots.get(node, {})):
         sweep.pull(child, [adjoint], ONE, frame)
 
 

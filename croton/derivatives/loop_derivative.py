@@ -6,7 +6,7 @@ an element or a fixed value is needed by nobody in it: `Recurrence` puts both ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from croton.algebra.add import add
@@ -24,7 +24,7 @@ from croton.loops.history import read_at
 from croton.loops.recurrence import Carry, Element, Recurrence, computed_again
 from croton.util.errors import NotSupportedError
 
-Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node]], list[Any]]
+Derive = Callable[[Sequence[Use], Sequence[Use | None], Sequence[Node], frozenset[Label]], list[Any]]
 
 
 class Received(NamedTuple):
@@ -35,8 +35,13 @@ class Received(NamedTuple):
     axes: tuple[Label, ...]
 
 
-def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
-    """For each argument of a loop that a derivative goes to: its use, the adjoint, and the labels in which the two are read."""
+def pull_back(
+    parts: Sequence[Received], reached: set[Node], derive: Derive, lanes: frozenset[Label], slots: Mapping[Node, Sequence[Label | None]]
+) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
+    """For each argument of a loop that a derivative goes to: its use, the adjoint, and the labels in which the two are read.
+
+    `slots` says which axes of what stands for a value in a step are lanes: there the adjoints are those of the same element.
+    """
     if not parts:
         return
     node = parts[0].node
@@ -48,7 +53,7 @@ def pull_back(parts: Sequence[Received], reached: set[Node], derive: Derive) -> 
             node.origin,
         )
     assert all(loop_key(part.node) == loop_key(node) for part in parts)
-    yield from _WayBack(parts, reached, derive).adjoints()
+    yield from _WayBack(parts, reached, derive, lanes, slots).adjoints()
 
 
 class _Argument(NamedTuple):
@@ -63,43 +68,47 @@ class _Argument(NamedTuple):
 class _WayBack:
     """The loop that goes the other way, for the adjoints of some parts of one.
 
+    loop            the loop at labels of its own for each axis, which its parts are made at; `named` at one label for each lane
     wanted          the arguments that a derivative goes to
     marks           what stands for the adjoint of each carry in `floats` before a step of the way back
     of_carries      what a step makes of the adjoints for each of these carries, and `of_arguments` for what is wanted; None where they do not depend on it
     """
 
-    def __init__(self, parts: Sequence[Received], reached: set[Node], derive: Derive) -> None:
+    def __init__(
+        self, parts: Sequence[Received], reached: set[Node], derive: Derive, lanes: frozenset[Label], slots: Mapping[Node, Sequence[Label | None]]
+    ) -> None:
         node = parts[0].node
         self.loop = loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
+        self.named = named = _in_lanes(loop, slots)
         self.core = core = loop.core
         self.reached = reached
         self.floats = [place for place, carry in enumerate(core.carries) if carry.dtype.is_float]
-        self.arguments = [_Argument(*entry, True) for entry in zip(core.elements, loop.element_axes, loop.sequences)]
-        self.arguments += [_Argument(*entry, False) for entry in zip(core.fixed, loop.fixed_axes, loop.fixed)]
+        self.arguments = [_Argument(*entry, True) for entry in zip(core.elements, named.element_axes, named.sequences)]
+        self.arguments += [_Argument(*entry, False) for entry in zip(core.fixed, named.fixed_axes, named.fixed)]
         self.wanted = [argument for argument in self.arguments if argument.use.node in reached and argument.slot.dtype.is_float]
-        self.marks = [mark(loop.carry_axes[place], core.carries[place]) for place in self.floats]
-        self.taken = _Taken(parts, loop.step, loop.carry_axes, core.reverse)
-        derivatives = self._derive_step(derive)
-        carry_axes = [loop.carry_axes[place] for place in self.floats]
-        named = [None if found is None else _named(found, axes) for found, axes in zip(derivatives, [*carry_axes, *[entry.axes for entry in self.wanted]])]
-        self.of_carries, self.of_arguments = named[: len(self.floats)], named[len(self.floats) :]
+        self.marks = [mark(named.carry_axes[place], core.carries[place]) for place in self.floats]
+        self.taken = _Taken(parts, loop.step, named.carry_axes, core.reverse, lanes)
+        derivatives = self._derive_step(derive, lanes)
+        axes_of = [*[named.carry_axes[place] for place in self.floats], *[entry.axes for entry in self.wanted]]
+        values = [None if found is None else _named(found, axes) for found, axes in zip(derivatives, axes_of)]
+        self.of_carries, self.of_arguments = values[: len(self.floats)], values[len(self.floats) :]
         # Of a loop that can end early: how many steps were done, and whether one was.
         self.limit = _limit(loop)
         self.done = None if self.limit is None else _done(loop, self.limit)
 
-    def _derive_step(self, derive: Derive) -> list[Any]:
+    def _derive_step(self, derive: Derive, lanes: frozenset[Label]) -> list[Any]:
         """The derivative of a step: of its next carries and of what is tapped, with respect to its carries and to what is wanted."""
         outputs, cotangents = [], []
-        results = results_of(self.loop)
+        results = results_of(self.named)
         for adjoint, place in zip(self.marks, self.floats):
             outputs.append(results[place])
-            cotangents.append(_without(adjoint, set(self.loop.carry_axes[place]) - set(results[place].labels)))
+            cotangents.append(_without(adjoint, set(self.named.carry_axes[place]) - set(results[place].labels)))
         for use, values in self.taken.taps:
             stand_in = mark(use.labels, use.node)
             outputs.append(use)
             cotangents.append(stand_in)
             self.taken.elements.append(Element(stand_in.node, use.labels, values))
-        return derive(outputs, cotangents, [*[self.core.carries[place] for place in self.floats], *[argument.slot for argument in self.wanted]])
+        return derive(outputs, cotangents, [*[self.core.carries[place] for place in self.floats], *[argument.slot for argument in self.wanted]], lanes)
 
     def adjoints(self) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
         """What `pull_back` gives."""
@@ -114,7 +123,7 @@ class _WayBack:
 
         for number, place in enumerate(self.floats):
             if loop.inits[place].node in self.reached:
-                yield loop.inits[place], back.final(number), loop.carry_axes[place]
+                yield self.named.inits[place], back.final(number), self.named.carry_axes[place]
         for number, ((_, axes, use, is_element), value) in enumerate(zip(self.wanted, self.of_arguments)):
             if value is None:
                 continue
@@ -133,7 +142,7 @@ class _WayBack:
         taken = self.taken
         carries = []
         for adjoint, place, value in zip(self.marks, self.floats, self.of_carries):
-            axes, dtype = self.loop.carry_axes[place], self.core.carries[place].dtype
+            axes, dtype = self.named.carry_axes[place], self.core.carries[place].dtype
             terms = [] if value is None else [value]
             if place in taken.rows:
                 stand_in = mark(axes, self.core.carries[place])
@@ -151,8 +160,9 @@ class _WayBack:
         loop, core = self.loop, self.core
         elements = [*self.taken.elements]
         for place, carry in enumerate(core.carries):
-            row = Label(core.length + 1)
-            elements.append(Element(carry, loop.carry_axes[place], read_at(loop.states(place, row), row, {loop.step: 1}, int(core.reverse))))
+            row, axes = Label(core.length + 1), self.named.carry_axes[place]
+            states = Use(loop.states(place, row).node, (row, *axes))
+            elements.append(Element(carry, axes, read_at(states, row, {loop.step: 1}, int(core.reverse))))
         return elements + [Element(slot, axes, use) for slot, axes, use, _ in self.arguments]
 
     def _totals(self, carries: list[Carry], inside: set[Node]) -> dict[int, int]:
@@ -180,6 +190,16 @@ class _WayBack:
         return computed_again(nodes, masks)
 
 
+def _in_lanes(loop: Loop, slots: Mapping[Node, Sequence[Label | None]]) -> Loop:
+    """The loop with the labels of lanes for the axes that are lanes."""
+    groups = zip((*loop.core.carries, *loop.core.elements, *loop.core.fixed), (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes))
+    lane = {axis: name for slot, axes in groups for axis, name in zip(axes, slots.get(slot, ())) if name is not None}
+    if not lane:
+        return loop
+    axes_of = [tuple([tuple([lane.get(axis, axis) for axis in axes]) for axes in group]) for group in (loop.carry_axes, loop.element_axes, loop.fixed_axes)]
+    return Loop(loop.core, loop.step, axes_of[0], axes_of[1], axes_of[2], tuple([relabel(use, lane) for use in loop.arguments]))
+
+
 def _limit(loop: Loop) -> Use | None:
     """How many steps were done, for a loop that can end early."""
     if loop.core.stop is not None:
@@ -202,7 +222,9 @@ def _where(use: Use, condition: Use) -> Use:
 class _Taken:
     """The adjoints of the parts of a loop: for each carry those of all its rows and of its last value; for taps those of each step."""
 
-    def __init__(self, parts: Sequence[Received], step: Label, carry_axes: Sequence[tuple[Label, ...]], reverse: bool) -> None:
+    def __init__(
+        self, parts: Sequence[Received], step: Label, carry_axes: Sequence[tuple[Label, ...]], reverse: bool, lanes: frozenset[Label]
+    ) -> None:
         self.step = step
         self.reverse = reverse
         self.rows: dict[int, tuple[Use, Label]] = {}
@@ -213,7 +235,7 @@ class _Taken:
             part = part_of(node)
             if part.kind == "tap":
                 assert part.node is not None
-                own = tuple([Label(size) for size in part.node.dims])
+                own = tuple([axis if axis in lanes else Label(axis.size) for axis in axes[1:]])
                 place = dict(zip(axes, (step, *own)))
                 self.taps.append((Use(part.node, own), relabel(adjoint, place)))
             elif part.kind == "final":

@@ -270,18 +270,9 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
 
 
 def _derive(outputs: Sequence[Operand], cotangents: Sequence[Use], wrt: Sequence[Node]) -> list[tuple[Use, tuple[Label, ...]] | None]:
-    """`derive` for values that may have labels around them. Each element of what is around is an output of its own: a delta says which."""
-    uses, seeded = [], []
-    for output, cotangent in zip(outputs, cotangents):
-        inside = {label: Label(label.size) for label in output.use.labels if label.ambient}
-        if inside:
-            deltas = [(algebra.delta(label, other), 1) for label, other in inside.items()]
-            # The cotangent of an element is its own: it moves with the label that the derivative is read at.
-            every = {*cotangent.labels, *inside, *inside.values()}
-            cotangent = algebra.contract(every, [(cotangent, 1), *deltas])
-        uses.append(algebra.relabel(output.use, inside))
-        seeded.append(cotangent)
-    return derive(uses, seeded, wrt)
+    """`derive` for values that may have labels around them: each element of what is around is an output of its own."""
+    lanes = {label for output in outputs for label in output.use.labels if label.ambient}
+    return derive([output.use for output in outputs], cotangents, wrt, lanes)
 
 
 def _of_variable(variable: Operand, found: tuple[Use, tuple[Label, ...]] | None, dtype: DType) -> Operand:
@@ -295,10 +286,14 @@ def _of_variable(variable: Operand, found: tuple[Use, tuple[Label, ...]] | None,
     use, labels = found
     place = dict(zip(variable.use.labels, labels))
     around = {inside: label for label, inside in place.items() if label.ambient}
+    # Of an axis of the array only the element at hand counts: the others have a derivative too, of 0.
+    alone = {label: Label(inside.size) for label, inside in place.items() if inside.ambient and not label.ambient}
+    deltas = [(algebra.delta(place[label], other), 1) for label, other in alone.items()]
+    place |= alone
     axes = tuple(place.get(axis) or Label(axis.size) for axis in variable.axes)
-    if around:
+    if around or deltas:
         moved = algebra.relabel(use, around)
-        use = algebra.contract(set(moved.labels), [(moved, 1)])
+        use = algebra.contract({*moved.labels, *alone.values()}, [(moved, 1), *deltas])
     return Operand(axes, use)
 
 
