@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from croton.algebra.call import arguments_of, first_result, results_of
+from croton.algebra.call import AGAIN, arguments_of, first_result, results_of
 from croton.algebra.loop import Core, core_of, loop_key, open_loop, part_of
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.stand_in import open_nodes
@@ -72,6 +72,8 @@ class Lanes:
         first = results[-1]
         labels = [Label(size) for size in first.dims + first.sums]
         arguments, values = arguments_of(first, labels), results_of(first, labels)
+        if first.param[0] is AGAIN:
+            arguments = arguments[:1]  # the others only say when
         shared = set(labels).intersection(*[argument.use.labels for argument in arguments if argument.use.node.dtype.is_float])
         lane: dict[Label, Label | None] = {}
         for node in results:
