@@ -20,6 +20,7 @@ from croton.ops.axes import expand_dims
 from croton.ops.bounds import Entry, integer_entry, slice_entry
 from croton.ops.broadcasting import Pairs, equal_sizes, stretch, typed
 from croton.ops.casting import asarray, converted
+from croton.ops.creation import IOTA
 from croton.ops.positions import check_mask, held
 from croton.ops.reading import Row, read
 from croton.ops.selection import filled, gather, in_mode, index_of
@@ -227,7 +228,12 @@ def plan(shape: Sequence[Size], index: Any) -> Plan:
             places.append((position, len(layout)))
             entries.append(None)
             found = index_of(item, "an index", n)
-            if isinstance(found, Constant) and found.value.size and not isinstance(n, int):
+            steps = _progression(found)
+            if steps is not None and isinstance(n, int):
+                # Of an axis that is sliced first all is taken in turn: which entry meets which entry of the others is known.
+                entries[-1] = None if steps == (0, 1, n) else steps
+                found = apply(IOTA, (), (steps[2],))
+            elif isinstance(found, Constant) and found.value.size and not isinstance(n, int):
                 # known numbers say by themselves how long the axis must be
                 low, high = int(found.value.min()), int(found.value.max())
                 conditions += [n - 1 - high] + ([n + low] if low < 0 else [])
@@ -248,18 +254,24 @@ def plan(shape: Sequence[Size], index: Any) -> Plan:
 def _with_progressions(items: list[Any], shape: Sequence[Size]) -> list[Any]:
     """A lone constant index that steps evenly is a slice, which the algebra knows more about."""
     numbers = [position for position, item in enumerate(items) if not (item is None or item is Ellipsis or isinstance(item, builtins.slice))]
-    if len(numbers) != 1 or not isinstance(items[numbers[0]], Constant) or items[numbers[0]].ndim != 1:
+    if len(numbers) != 1 or not isinstance(items[numbers[0]], Constant):
         return items
     (position,) = numbers
     axis = sum(1 for item in items[:position] if not (item is None or item is Ellipsis))
-    values = index_of(items[position], "an index", shape[axis]).value  # type: ignore[attr-defined]
-    if values.size == 0 or values.min() < 0:
-        return items
+    steps = _progression(index_of(items[position], "an index", shape[axis]))
+    return items if steps is None else [*items[:position], steps, *items[position + 1 :]]
+
+
+def _progression(index: Expr) -> tuple[int, int, int] | None:
+    """Start, step and length of a constant index that steps evenly; None for others."""
+    if not isinstance(index, Constant) or index.ndim != 1 or index.value.size == 0 or index.value.min() < 0:
+        return None
+    values = index.value
     first = int(values[0])
     step = int(values[1]) - first if values.size > 1 else 1
     if step == 0 or not np.array_equal(values, first + step * np.arange(values.size)):
-        return items
-    return [*items[:position], (first, step, int(values.size)), *items[position + 1 :]]
+        return None
+    return first, step, int(values.size)
 
 
 def _expanded(index: tuple, shape: Sequence[Size], conditions: list[Size]) -> list[Any]:

@@ -27,8 +27,8 @@ from croton.ops.reductions import max as max_
 from croton.ops.reductions import min as min_
 from croton.ops.reductions import sum as sum_
 from croton.ops.transcendental import sqrt
-from croton.sizes import Size, nonnegative
-from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
+from croton.sizes import Size, least
+from croton.util.errors import ArgumentError, ShapeError
 
 
 def _split(spec: str) -> tuple[list[str], str]:
@@ -85,18 +85,8 @@ EINSUM = Op("einsum", _einsum_infer, _einsum_meaning, _einsum_reference, paramet
 
 def _diagonal_length(rows: Size, columns: Size, offset: int) -> Size:
     down, right = (-offset, 0) if offset < 0 else (0, offset)
-    a, b = rows - down, columns - right
-    if nonnegative(a - b):
-        shorter = b
-    elif nonnegative(b - a):
-        shorter = a
-    else:
-        raise NotSupportedError(
-            f"not supported: the diagonal of a matrix of {rows} rows and {columns} columns, which may be the shorter; declare one size"
-        )
-    if isinstance(shorter, int):
-        return max(shorter, 0)
-    return shorter
+    shorter = least(rows - down, columns - right)
+    return max(shorter, 0) if isinstance(shorter, int) else shorter
 
 
 def _diagonal_infer(types: Sequence[TensorType], params: tuple) -> TensorType:

@@ -93,3 +93,44 @@ def test_a_slice_of_halves_says_what_it_needs() -> None:
     np.testing.assert_array_equal(f(np.arange(8.0)), [[0, 1], [4, 5]])
     with pytest.raises(cr.ShapeError, match=r"x\.0[^ ]* // 2 - 3 must be at least 0"):
         f(np.arange(4.0))
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (3, 3), (4, 2), (1, 3), (0, 3)])
+def test_diagonals_of_unknown_sizes_are_as_long_as_the_shorter_side(shape: tuple[int, int]) -> None:
+    x = cr.matrix("x")
+    d = cr.diagonal(x)
+    f = cr.function([x], [d, cr.trace(x), cr.diagonal(x, 1), cr.grad((d**2).sum(), x), d.mean()])
+    data = np.random.default_rng(0).standard_normal(shape)
+    diagonal, trace, above, slope, mean = f(data)
+    np.testing.assert_array_equal(diagonal, np.diagonal(data))
+    np.testing.assert_allclose(trace, np.trace(data))
+    np.testing.assert_array_equal(above, np.diagonal(data, 1))
+    np.testing.assert_allclose(slope, 2 * np.eye(*shape) * data)
+    if min(shape):
+        np.testing.assert_allclose(mean, np.diagonal(data).mean())
+
+
+def test_positions_in_turn_are_a_diagonal() -> None:
+    """The cost of labels by x[arange(n), y] is the one by take_along_axis, whether the positions are made here or by NumPy."""
+    z, y = cr.tensor("z", (128, 10)), cr.tensor("y", (128,), dtype="int64")
+    logs = cr.log_softmax(z, axis=-1)
+    costs = [-cr.take_along_axis(logs, y[:, None], axis=1).mean(), -logs[cr.arange(128), y].mean(), -logs[np.arange(128), y].mean()]
+    functions = [cr.function([z, y], [cost, cr.grad(cost, z)]) for cost in costs]
+    assert {f.explain().kernels for f in functions} == {1}
+    rng = np.random.default_rng(0)
+    arguments = rng.standard_normal((128, 10)), rng.integers(0, 10, 128)
+    for f in functions[1:]:
+        for one, other in zip(f(*arguments), functions[0](*arguments)):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_constant_positions_that_step_meet_others() -> None:
+    x = np.random.default_rng(0).standard_normal((7, 5, 4))
+    a, b = np.array([1, 3, 5]), np.array([0, 2, 4])
+    t, y = cr.tensor("t", (7, 5, 4)), cr.vector("y", dtype="int64")
+    f = cr.function([t, y], [t[a, y], t[a, :, y], t[y, b, [0, 2, 3]], t[[6, 4, 2], y], t.at[a, y].add(1.0)])
+    at = np.array([3, 0, 3])
+    added = x.copy()
+    added[a, at] += 1
+    for found, wanted in zip(f(x, at), [x[a, at], x[a, :, at], x[at, b, [0, 2, 3]], x[[6, 4, 2], at], added]):
+        np.testing.assert_array_equal(found, wanted)
