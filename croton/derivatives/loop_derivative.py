@@ -19,6 +19,7 @@ from croton.algebra.operand import relabel
 from croton.algebra.pointwise import scalar
 from croton.algebra.stand_in import mark, open_nodes
 from croton.dtypes import int64
+from croton.loops.course import Steps
 from croton.loops.extraction import known_of
 from croton.loops.history import read_at
 from croton.loops.recurrence import Carry, Element, Recurrence, computed_again
@@ -119,7 +120,7 @@ class _WayBack:
         totals = self._totals(carries, inside)
         asked = [value for value in self.of_arguments if value is not None and value.node in inside]
         known = known_of(loop) if self.limit is None else None
-        back = Recurrence(loop.step, carries, elements, not core.reverse, known, None, self.limit, not core.late, asked)
+        back = Recurrence(Steps(loop.step, not core.reverse, None, self.limit, not core.late), carries, elements, known, asked)
 
         for number, place in enumerate(self.floats):
             if loop.inits[place].node in self.reached:

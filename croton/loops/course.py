@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.rebuild import Memo, rebuild
 from croton.algebra.stand_in import is_closed
@@ -10,6 +12,24 @@ from croton.algebra.stand_in import is_closed
 def keep(*_: object) -> None:
     """What `rebuild` is to do with a node of which nothing but its arguments changes."""
     return None
+
+
+class Steps(NamedTuple):
+    """How a recurrence goes through its steps.
+
+    label     what values are read at; its size is the number of steps
+    reverse   from the last one to the first
+    stop      the carry that says whether there is another step, if one does; `limit` a value that says how many there are at most
+    late      of steps that are left out by the limit these are the first ones, not the last
+    seldom    it is likely that no step is done, and they are not counted
+    """
+
+    label: Label
+    reverse: bool = False
+    stop: int | None = None
+    limit: Use | None = None
+    late: bool = False
+    seldom: bool = False
 
 
 class Course:
@@ -21,15 +41,12 @@ class Course:
     bound          the nodes that are computed again in a step, once something that depends on a carry is known
     wanted         values that will be asked for in all steps
     memo           values of nodes in all steps, at `step`
-    stop, limit    the carry that says whether there is another step, and how many there may be; with either all is `whole`: nothing is outside of the loop.
-                   Steps that are left out are the last ones, or the first ones if `late`; a loop that is `seldom` gone through is not counted
+    whole          where there may be fewer steps than usual: nothing is outside of the loop
     """
 
-    def __init__(self, step: Label, reverse: bool, stop: int | None, limited: bool, late: bool, seldom: bool) -> None:
-        self.step, self.reverse = step, reverse
-        self.stop, self.late, self.seldom = stop, late, seldom
-        self.whole = stop is not None or limited
-        self.limit: Use | None = None
+    def __init__(self, steps: Steps) -> None:
+        self.step, self.reverse, self.stop, self.limit, self.late, self.seldom = steps
+        self.whole = steps.stop is not None or steps.limit is not None
         self.nodes: list[Node] = []
         self.axes: list[list[Label]] = []
         self.inits: list[Use] = []

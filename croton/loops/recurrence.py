@@ -21,7 +21,7 @@ from croton.algebra.loop import Loop, Part, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
 from croton.algebra.rebuild import CONSTRUCTORS, Memo, names_below, rebuild
 from croton.algebra.stand_in import is_closed, mark, open_nodes
-from croton.loops.course import Course, keep
+from croton.loops.course import Course, Steps, keep
 from croton.loops.extraction import Extraction, is_number
 from croton.loops.history import Constant, Few, History, Late, Looped, Running
 
@@ -44,7 +44,7 @@ class Element(NamedTuple):
 
 
 class Recurrence:
-    """A recurrence that has been taken apart. `step` is the label of its steps, which results are read at.
+    """A recurrence that has been taken apart. Results are read at the label of its steps. `known` are values of nodes in all steps.
 
     What is computed again once a carry is known (see `again`) stays inside of the loop, and so does what depends on it: carries that it is added to, and
     those of the values `wanted` that will be asked for in all steps.
@@ -52,19 +52,15 @@ class Recurrence:
 
     def __init__(
         self,
-        step: Label,
+        steps: Steps,
         carries: Sequence[Carry],
         elements: Sequence[Element],
-        reverse: bool = False,
         known: Memo | None = None,
-        stop: int | None = None,
-        limit: Use | None = None,
-        late: bool = False,
         wanted: Sequence[Use] = (),
-        seldom: bool = False,
     ) -> None:
+        step = steps.label
         own = step if step.ambient else Label(step.size, ambient=True)
-        course = self.course = Course(own, reverse, stop, limit is not None, late, seldom)
+        course = self.course = Course(steps._replace(label=own))
         self._aliases: dict[Label, Label] = {step: own}
         self._own = {label for carry in carries for label in carry.axes} | {label for element in elements for label in element.axes}
         for node, (labels, use) in (known or {}).items():
@@ -73,7 +69,7 @@ class Recurrence:
         for element in elements:
             course.memo[element.node] = (element.axes, self._inside(element.values))
         course.inits = [self._inside(carry.init) for carry in carries]
-        course.limit = None if limit is None else self._inside(limit)
+        course.limit = None if steps.limit is None else self._inside(steps.limit)
         self.loop: Loop | None = None
         self.histories: list[History | None] = [None] * len(carries)
         self._grow(carries)
@@ -317,7 +313,7 @@ def part_again(loop: Loop, part: Part, axes: Sequence[Label]) -> Use:
     limit = None if loop.core.limit is None else loop.fixed[loop.core.limit]
     wanted = [] if part.node is None else [Use(part.node, tuple(axes[1:]))]
     core, elements = loop.core, [Element(*entry) for entry in given]
-    again = Recurrence(loop.step, carries, elements, core.reverse, None, core.stop, limit, core.late, wanted, core.seldom)
+    again = Recurrence(Steps(loop.step, core.reverse, core.stop, limit, core.late, core.seldom), carries, elements, wanted=wanted)
     if part.kind == "states":
         return again.states(part.place, axes[0])
     if part.kind == "final":

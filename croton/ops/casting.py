@@ -129,7 +129,6 @@ def stop_gradient(x: Any) -> Expr:
     return apply(STOP_GRADIENT, (asarray(x),))
 
 
-_WEAK = (bool, int, float, Poly, SizeNumber)
 _STAND_IN = {bool: False, int: 0, float: 0.0, Poly: 0, SizeNumber: 0.0}
 _results: dict[tuple, DType] = {}
 

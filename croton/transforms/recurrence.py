@@ -9,6 +9,7 @@ from croton import algebra
 from croton.algebra.node import Label, Operand
 from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
+from croton.loops.course import Steps
 from croton.loops.recurrence import Carry, Element, Recurrence
 from croton.sizes import substitute
 from croton.transforms.loop_nodes import CARRY, ELEMENT, STACKED, Shape
@@ -78,7 +79,8 @@ class Loops:
                 node_of, labels = _input_below(part.use)
                 elements.append(Element(node_of, labels, algebra.relabel(whole.use, {whole.axes[0]: step, **dict(zip(whole.axes[1:], part.axes))})))
         wanted = [self.operands[y].use for y in ys]
-        found = self.known[key] = (Recurrence(step, carries, elements, shape.reverse, None, None if shape.stop < 0 else shape.stop, wanted=wanted), step)
+        steps = Steps(step, shape.reverse, None if shape.stop < 0 else shape.stop)
+        found = self.known[key] = (Recurrence(steps, carries, elements, wanted=wanted), step)
         return found
 
     def _stacked(self, key: tuple) -> list[Expr]:

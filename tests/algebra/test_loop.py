@@ -17,6 +17,7 @@ from croton.algebra.rebuild import rebuild
 from croton.algebra.stand_in import mark
 from croton.derivatives.derive import derive
 from croton.dtypes import float64
+from croton.loops.course import Steps
 from croton.loops.recurrence import Carry, Element, Recurrence
 
 STEPS, SIZE = 5, 3
@@ -29,7 +30,7 @@ def recurrence(reverse: bool = False, keys: tuple[str, str] = ("x", "h")) -> tup
     x, h = input_(keys[0], (step, axis), float64), input_(keys[1], (axis,), float64)
     carry, element = mark((axis,), dtype=float64), mark((axis,), dtype=float64)
     new = add([(scalar("sin", contract({axis}, [(carry, 1), (element, 1)])), 1), (carry, 1)])
-    found = Recurrence(step, [Carry(carry.node, (axis,), h, new)], [Element(element.node, (axis,), x)], reverse)
+    found = Recurrence(Steps(step, reverse), [Carry(carry.node, (axis,), h, new)], [Element(element.node, (axis,), x)])
     return found, new, step, axis
 
 

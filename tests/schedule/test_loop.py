@@ -14,6 +14,7 @@ from croton.algebra.node import Label, Operand, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.stand_in import mark
 from croton.dtypes import float64
+from croton.loops.course import Steps
 from croton.loops.recurrence import Carry, Element, Recurrence
 from croton.schedule.build import build_plan
 from croton.schedule.plan import LoopCall, Plan
@@ -36,7 +37,7 @@ class Net:
         new = scalar("tanh", add([(product, 1), (element, 1)]))
         new = Use(new.node, tuple([inner if label is out else label for label in new.labels]))
         self.axes = (rows, inner)
-        self.found = Recurrence(self.step, [Carry(carry.node, self.axes, h, new)], [Element(element.node, (rows, out), x)], reverse)
+        self.found = Recurrence(Steps(self.step, reverse), [Carry(carry.node, self.axes, h, new)], [Element(element.node, (rows, out), x)])
         self.new = new
         shape = (SIZE, 5, SIZE) if turned else (5, SIZE, SIZE)
         self.values = {"x": RNG.standard_normal(shape), "u": RNG.standard_normal((SIZE, SIZE)), "h": RNG.standard_normal((SIZE, SIZE))}
@@ -75,6 +76,6 @@ def test_a_first_value_that_is_a_number_is_written_out() -> None:
     net = Net()
     carry = mark(net.axes, dtype=float64)
     new = scalar("sin", add([(carry, 1), (constant(1, float64), 1)]))
-    found = Recurrence(net.step, [Carry(carry.node, net.axes, constant(0, float64), new)], [])
+    found = Recurrence(Steps(net.step), [Carry(carry.node, net.axes, constant(0, float64), new)], [])
     net.values = {}
     net.check([Operand(net.axes, found.final(0))])
