@@ -1,4 +1,4 @@
-"""How compile time grows with the graph: training, clones and loops, 1,000 to 50,000 nodes, milliseconds a node.
+"""How compile time grows with the graph: training to 50,000 nodes, clones and loops to 24,000, milliseconds a node.
 
     python -m benchmarks.scaling
 """
@@ -100,8 +100,8 @@ def run(threads: int = 1) -> list[tuple[int, float]]:
     with cr.config.use(cache=False):
         build(2)  # what is compiled once for a process
         rows = measured("training", build, (70, 700, 3500))
-        rows += measured("clones", build_clones, (240, 480, 960))
-        rows += measured("loops", build_loops, (50, 100, 200))
+        rows += measured("clones", build_clones, (75, 285, 1145))
+        rows += measured("loops", build_loops, (200, 800, 3000))
     return rows
 
 

@@ -356,23 +356,24 @@ def _can_open(node: Node) -> bool:
 def _opened(atomic: Use, shares: dict[Node, float]) -> list[Form]:
     """R8: sums among the factors opened up; one level, and as far down as nobody else needs them."""
     node = atomic.node
-    shallow = _open(atomic, shares, 1)
+    shallow, more = _open(atomic, shares, 1)
     if shallow is None:
         return []
     forms = [Form("open", shallow, SAFE)]
-    deep = _open(atomic, shares, 4)
+    deep = _open(atomic, shares, 4)[0] if more else None
     if deep is not None and deep.node is not shallow.node:
         forms.append(Form("open deeply", deep, SAFE))
     summed = [place for place, arg in enumerate(node.args) if arg[0].kind == "contract" and arg[0].sums and arg[2] == 1]
     if 2 <= len(summed) <= 3:
         for place in summed:
-            alone = _open(atomic, shares, 1, place)
+            alone, _ = _open(atomic, shares, 1, place)
             if alone is not None:
                 forms.append(Form("open one", alone, SAFE))
     return forms
 
 
-def _open(atomic: Use, shares: dict[Node, float], depth: int, only: int | None = None) -> Use | None:
+def _open(atomic: Use, shares: dict[Node, float], depth: int, only: int | None = None) -> tuple[Use | None, bool]:
+    """The product with the sums among its factors opened up, so many levels of them, and whether there are more below; of one factor only, if it is given."""
     node, axes = atomic
     labels = list(axes) + [Label(size) for size in node.sums]
     sums = labels[len(axes) :]
@@ -382,12 +383,15 @@ def _open(atomic: Use, shares: dict[Node, float], depth: int, only: int | None =
         (Use(child, tuple([labels[i] for i in positions])), exponent, depth if only is None or place == only else 0)
         for place, (child, positions, exponent) in enumerate(node.args)
     ]
-    opened = False
+    opened = more = False
     while work:
         use, exponent, left = work.pop()
         child = use.node
         fits = len(done) + len(work) + len(child.args) <= MOST_FACTORS
-        if left and fits and exponent == 1 and _can_open(child) and child.kind == "contract" and (left == depth or child in shares):
+        can = exponent == 1 and child.kind == "contract" and _can_open(child) and (left == depth or child in shares)
+        if can and not left:
+            more = True
+        if can and left and fits:
             inner = list(use.labels) + [Label(size) for size in child.sums]
             sums += inner[len(use.labels) :]
             coef = multiply(coef, child.param)
@@ -395,7 +399,7 @@ def _open(atomic: Use, shares: dict[Node, float], depth: int, only: int | None =
             opened = True
         else:
             done.append((use, exponent))
-    return _finish(atomic, done, coef, sums) if opened else None
+    return _finish(atomic, done, coef, sums) if opened else None, more
 
 
 def _finish(atomic: Use, factors: list[tuple[Use, int]], coef: Coef, sums: list[Label]) -> Use:

@@ -7,7 +7,7 @@ than reading a number, which a call does once, before its loops.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -42,9 +42,10 @@ def merge_alike(plan: Plan) -> Plan:
     """The plan with one kernel in place of those that are alike."""
     found = {number: _Merged(kernel) for number, kernel in enumerate(plan.kernels)}
     # Texts are made only where there is something to compare.
-    for likely in _groups(found, lambda number: _outline(plan.kernels[number])):
-        for numbers in _groups(likely, lambda number: _skeleton(plan.kernels[number])):
-            found.update(zip(numbers, _merged([plan.kernels[number] for number in numbers])))
+    for likely in _groups({number: _outline(kernel) for number, kernel in enumerate(plan.kernels)}):
+        parts = {number: _taken_apart(plan.kernels[number]) for number in likely}
+        for numbers in _groups({number: text for number, (text, _) in parts.items()}):
+            found.update(zip(numbers, _merged(plan.kernels[numbers[0]], [parts[number][1] for number in numbers])))
     if all(kernel is one.kernel for kernel, one in zip(plan.kernels, found.values())):
         return plan
     places: dict[int, int] = {}
@@ -54,11 +55,11 @@ def merge_alike(plan: Plan) -> Plan:
     return replace(with_kernels(plan, [(places[id(one.kernel)], one.constants) for one in found.values()]), kernels=kernels)
 
 
-def _groups(numbers: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
-    """Those with one key, where there are several."""
+def _groups(keys: Mapping[int, Hashable]) -> list[list[int]]:
+    """The numbers that have one key, where there are several."""
     groups: dict[Hashable, list[int]] = {}
-    for number in numbers:
-        groups.setdefault(key(number), []).append(number)
+    for number, key in keys.items():
+        groups.setdefault(key, []).append(number)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -68,29 +69,29 @@ def _outline(kernel: Kernel) -> Hashable:
     return kernel.buffers, kernel.sizes, kernel.steps, len(kernel.body), inside
 
 
-def _skeleton(kernel: Kernel) -> str:
-    """The kernel's text with one name for all constants that may be parameters."""
-    return to_text(_Rewriting(kernel, lambda constant: "?").kernel())
+def _taken_apart(kernel: Kernel) -> tuple[str, list[_Constant]]:
+    """The kernel's text with one name for all constants that may be parameters, and these."""
+    constants: list[_Constant] = []
+
+    def rename(constant: _Constant) -> str:
+        constants.append(constant)
+        return "?"
+
+    return to_text(_Rewriting(kernel, rename).kernel()), constants
 
 
-def _merged(kernels: Sequence[Kernel]) -> list[_Merged]:
-    """One kernel for all of these, which have one skeleton, and what each call gives it."""
-    columns = list(zip(*[_constants(kernel) for kernel in kernels]))
+def _merged(kernel: Kernel, rows: Sequence[Sequence[_Constant]]) -> list[_Merged]:
+    """One kernel for all that are like this one but have these constants, and what each call gives it."""
+    columns = list(zip(*rows))
     names: dict[tuple[_Constant, ...], str] = {}
     for column in columns:
         if any(constant != column[0] for constant in column):
             # What is the same in each of the kernels is one parameter, so that equal places are still seen to be equal.
-            names.setdefault(column, f"n{len(kernels[0].sizes) + len(names)}")
+            names.setdefault(column, f"n{len(kernel.sizes) + len(names)}")
     following = iter([names.get(column) for column in columns])
-    kernel = _Rewriting(kernels[0], lambda constant: next(following)).kernel()
-    kernel = kernel._replace(sizes=(*kernel.sizes, *names.values()))
-    return [_Merged(kernel, tuple([column[place].bits for column in names])) for place in range(len(kernels))]
-
-
-def _constants(kernel: Kernel) -> list[_Constant]:
-    found: list[_Constant] = []
-    _Rewriting(kernel, found.append).kernel()
-    return found
+    merged = _Rewriting(kernel, lambda constant: next(following)).kernel()
+    merged = merged._replace(sizes=(*kernel.sizes, *names.values()))
+    return [_Merged(merged, tuple([column[place].bits for column in names])) for place in range(len(rows))]
 
 
 class _Rewriting:
