@@ -205,7 +205,8 @@ def _error(plan: Plan, least: int, returned: Sequence[Size], budget: int) -> Mem
     where = "; the largest of the values between are made here:" + "".join(rows) if rows else ""
     return MemoryBudgetError(
         f"memory_budget: a call{' at the likely sizes' if open_sizes else ''} takes at least {least} bytes beyond its arguments, "
-        f"{results} of them for results, and may take {budget}; allow more, checkpoint what makes large values, or work on less at once{where}",
+        f"{results} of them for results, and may take {budget}; allow more, checkpoint what makes large values (a loop with checkpoint=\"sqrt\"), "
+        f"or work on less at once{where}",
         first,
     )
 

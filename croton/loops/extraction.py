@@ -10,7 +10,7 @@ from croton.algebra.add import add
 from croton.algebra.contract import contract, is_read
 from croton.algebra.cost import extent
 from croton.algebra.loop import Core, Loop, results_of, slot
-from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, walk
+from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, origin, walk
 from croton.algebra.rebuild import Memo, construct, read
 from croton.algebra.relation import select
 from croton.algebra.scalar import FUNCTIONS
@@ -56,9 +56,13 @@ class Extraction:
         news = [course.news[place] for place in self.together]
         self.wanted = [use.node for use in course.wanted if use.node in course.bound and not self.masks[use.node] & ~self.live]
         self.inner = [node for node in open_nodes([*[use.node for use in news], *self.wanted]) if self._is_inside(node)]
+        line = origin.current
         for node in self.inner:
             if node not in self.memo:
+                # What the body's line makes is of that line.
+                origin.current = node.origin or line
                 self._rebuild(node)
+        origin.current = line
         results = []
         for place, use in zip(self.together, news):
             found = self._argument(use)

@@ -10,7 +10,7 @@ from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray, converted
 from croton.transforms.loop_nodes import CARRY
 from croton.util.errors import DTypeError, KindError, ShapeError
-from croton.util.structure import Structure, flatten, text, unflatten
+from croton.util.structure import Single, Structure, flatten, paths, text, unflatten
 
 
 class Until:
@@ -30,10 +30,12 @@ def until(condition: Any) -> Until:
 def bool_scalar(value: Any, what: str, instead: str = "use any or all, or vmap for a loop for each element") -> Expr:
     """What a loop or branch asks, `what` in words, which must be one bool; `instead` says what to do about an array of them."""
     found = asarray(value)
+    # What is no operation of the condition was made somewhere else.
+    line = found.line if found.inputs else None
     if found.dtype is not bool_:
-        raise DTypeError(f"{what} is a bool, got dtype {found.dtype}; compare it with something", found.line)
+        raise DTypeError(f"{what} is a bool, got dtype {found.dtype}; compare it with something", line)
     if found.ndim:
-        raise ShapeError(f"{what} is a scalar, got {found.type}; {instead}", found.line)
+        raise ShapeError(f"{what} is a scalar, got {found.type}; {instead}", line)
     return found
 
 
@@ -93,8 +95,8 @@ class Body(NamedTuple):
         if any(a is not b for a, b in zip(adopted, first)):
             first = adopted
             traced = self.traced(first, depth)
-        for position, (value, new) in enumerate(zip(first, traced.news)):
-            check_carry(value, new, position, len(first), self.name)
+        for value, new, which in zip(first, traced.news, carry_names(self.structure)):
+            check_carry(value, new, which, self.name)
         return first, traced
 
 
@@ -105,8 +107,12 @@ def adopted_value(value: Expr, given: Any, new: Expr) -> Expr:
     return value
 
 
-def check_carry(carry: Expr, new: Expr, position: int, count: int, name: str) -> None:
-    which = "the carry" if count == 1 else f"carry {position}"
+def carry_names(structure: Structure) -> list[str]:
+    """What the leaves of a carry are called where an error is about one of them."""
+    return list(paths(structure, "carry")) if structure is not Single.LEAF else ["the carry"]
+
+
+def check_carry(carry: Expr, new: Expr, which: str, name: str) -> None:
     if new.dtype is not carry.dtype:
         raise DTypeError(
             f"{name}: {which} begins with dtype {carry.dtype}, and the body makes it {new.dtype}; convert one of them with astype", new.line
@@ -114,5 +120,7 @@ def check_carry(carry: Expr, new: Expr, position: int, count: int, name: str) ->
     fits = new.ndim == carry.ndim and all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(carry.shape, new.shape))
     if not fits:
         raise ShapeError(
-            f"{name}: {which} begins with shape {carry.type}, and the body makes it {new.type}; a carry keeps its shape", new.line
+            f"{name}: {which} begins with shape {carry.type}, and the body makes it {new.type}; a carry keeps its shape, "
+            "and what each step adds is returned as y and stacked",
+            new.line,
         )

@@ -161,5 +161,5 @@ def _length(sequences: Sequence[Expr], length: Any, name: str) -> Size:
     known = [size for size in sizes if isinstance(size, int)]
     if len(set(known)) > 1:
         found = ", ".join(f"{x!r} has {x.shape[0]}" for x in sequences) + (f", and length is {length}" if length is not None else "")
-        raise ShapeError(f"{name}: sequences of one length are wanted; {found}")
+        raise ShapeError(f"{name}: sequences of one length are wanted; {found}; cut them to one, as x[:{min(known)}]")
     return known[0] if known else sizes[0]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from croton.expr.expr import Expr
 from croton.ops.casting import asarray
 from croton.ops.joining import stack
-from croton.transforms.body import check_carry, given_by
+from croton.transforms.body import carry_names, check_carry, given_by
 from croton.util.errors import ArgumentError, KindError, ShapeError
 from croton.util.structure import flatten, unflatten
 
@@ -109,11 +109,11 @@ def without_taps(function: Callable[[Any, Any], tuple[Any, ...]], init: Any, xs:
         element = [leaf.shown(group) if isinstance(leaf, Taps) else group for leaf, group in zip(given, elements)]
         result = function(unflatten(structure, shown), unflatten(structure_of_xs, element))
         new, ys, until = given_by(result, structure, name, "; a carry with taps is returned as its one new value")
-        for position, (leaf, group) in enumerate(zip(begun, carries)):
+        for place, (leaf, group, which) in enumerate(zip(begun, carries, carry_names(structure))):
             if isinstance(leaf, Taps):
-                value = asarray(new[position])
-                check_carry(group[0], value, position, len(begun), name)
-                new[position] = [value, *group[:-1]]
+                value = asarray(new[place])
+                check_carry(group[0], value, which, name)
+                new[place] = [value, *group[:-1]]
         return (unflatten(structure, new), ys) if until is None else (unflatten(structure, new), ys, until)
 
     def restored(carry: Any) -> Any:

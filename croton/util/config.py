@@ -46,10 +46,10 @@ def _count(value: Any) -> int:
 
 def _bytes(value: Any) -> int:
     """A number of bytes; as text also with a unit."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([kMGT]?)B?\s*", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([kKMGT]?)B?\s*", value) if isinstance(value, str) else None
     if isinstance(value, bool) or (isinstance(value, str) and found is None):
         raise ValueError(f"a number of bytes >= 0 is wanted, got {value!r}")
-    return _count(float(found[1]) * 1000 ** " kMGT".index(found[2] or " ") if found is not None else value)
+    return _count(float(found[1]) * 1000 ** " kMGT".index((found[2] or " ").replace("K", "k")) if found is not None else value)
 
 
 def _one_of(*names: str) -> Callable[[Any], str]:

@@ -81,6 +81,33 @@ def test_a_carry_whose_shape_changes_in_a_call() -> None:
         cr.function([h, x], last)(np.ones(3), np.ones((4, 2)))
 
 
+def test_lines_of_a_body_are_kept() -> None:
+    """What a step computes is of the line in the body, in loops in loops and on the way back too."""
+    x, w = cr.tensor("x", (5, 3)), cr.tensor("w", (3, 3))
+
+    def body(h: cr.Expr, v: cr.Expr) -> tuple[cr.Expr, None]:
+        h = cr.tanh(h @ w + v)
+        return cr.while_loop(lambda c: c.sum() < 2, lambda c: c + cr.exp(c), h), None
+
+    h, _ = cr.scan(body, cr.zeros(3), x)
+    first = body.__code__.co_firstlineno
+    with pytest.raises(cr.NotSupportedError, match=rf"test_bodies.py:{first + 2}"):
+        cr.function([x, w], cr.grad(h.sum(), w))
+
+    x, w = cr.tensor("x", (30, 32, 32)), cr.tensor("w", (32, 32))
+
+    def plain(h: cr.Expr, v: cr.Expr) -> tuple[cr.Expr, None]:
+        a = h @ w
+        b = cr.tanh(a + v)
+        c = b @ w
+        return cr.sin(c), None
+
+    h, _ = cr.scan(plain, cr.zeros((32, 32)), x)
+    first = plain.__code__.co_firstlineno
+    shown = str(cr.function([x, w], cr.grad((h**2).sum(), w)).explain())
+    assert f"line {first + 2}: b = cr.tanh(a + v)" in shown and f"line {first + 4}: return cr.sin(c), None" in shown
+
+
 def test_squared_gradients_of_embeddings_that_meet_are_not_made_one_by_one() -> None:
     i, E = cr.tensor("i", (7, 3), dtype="int64"), cr.tensor("E", (1000, 8))
     cost = (E[i].sum(axis=1) ** 2).sum(axis=1)

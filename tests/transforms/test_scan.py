@@ -315,8 +315,10 @@ def test_mistakes_are_named() -> None:
         scan(lambda c, v: (c, None), cr.zeros(2), x, length=3)
     with pytest.raises(DTypeError, match=r"the carry begins with dtype float32, and the body makes it float64(.|\n)*test_scan.py"):
         scan(lambda c, v: (c + v, None), cr.zeros(2, dtype="float32"), x)
-    with pytest.raises(ShapeError, match="carry 1 begins with shape"):
+    with pytest.raises(ShapeError, match=r"carry\[1\] begins with shape"):
         scan(lambda c, v: ((c[0], c[1].sum()), None), (cr.zeros(2), cr.zeros(2)), x)
+    with pytest.raises(DTypeError, match=r"carry\['n'\] begins with dtype int64"):
+        scan(lambda c, v: ({"n": c["n"] * v.sum()}, None), {"n": cr.asarray(1)}, x)
     with pytest.raises(KindError, match="returns a pair"):
         scan(lambda c, v: c, cr.zeros(2), x)
     with pytest.raises(KindError, match="structure it came in"):
