@@ -30,8 +30,9 @@ def lower_add(draft: Draft, node: Node) -> Source:
             return total
     products: list[tuple[tuple[Size, ...], Operands, Coef]] = []
     rest = []
-    for child, labels, coef in node.args:
-        sole = sole_product(draft, child, labels) if len(labels) == rank and len(node.args) > 1 else None
+    terms = draft.sums.get(node, node.args)
+    for child, labels, coef in terms:
+        sole = sole_product(draft, child, labels) if len(labels) == rank and len(terms) > 1 else None
         if sole is None:
             rest.append((child, labels, coef))
         else:
@@ -39,14 +40,14 @@ def lower_add(draft: Draft, node: Node) -> Source:
     wide = [coef for _, labels, coef in rest if len(labels) == rank]
     if products and rest and (not wide or wide == [ONE]):
         # a lone shared value would only be copied, and a bias is added after the product, with what follows it
-        products, rest = [], list(node.args)
+        products, rest = [], list(terms)
     total = None
     for first in range(0, len(rest), MOST_TERMS):
         body = BodyBuilder()
-        terms = _sum(draft, body, rest[first : first + MOST_TERMS], dtype)
+        result = _sum(draft, body, rest[first : first + MOST_TERMS], dtype)
         if total is not None:
-            terms = body.call("add", dtype, body.load(total, tuple(range(rank))), terms)
-        total = draft.emit(node.dims, rank, None, body.finish(terms), own=bool(products))
+            result = body.call("add", dtype, body.load(total, tuple(range(rank))), result)
+        total = draft.emit(node.dims, rank, None, body.finish(result), own=bool(products))
     for dims, operands, coef in products:
         operands = operands._replace(alpha=multiply(operands.alpha, coef), accumulate=total)
         total = draft.product(dims, rank, dtype, operands, own=True)

@@ -45,6 +45,7 @@ class Draft:
 
     rules     how nodes become steps
     uses      how often each node is read
+    sums      the terms of sums that are read as other sums and some terms more
     donated   the inputs whose memory outputs may take; `replaced` has the node of such an output, with its input, `added` the terms of those that are sums
     origin    the line of the node that is being lowered
     checks    values that have to be below a bound, if there is one, with lines, and from what on they may be
@@ -52,9 +53,12 @@ class Draft:
     again     the lines that are computed again
     """
 
-    def __init__(self, rules: Rules, outputs: Sequence[Operand], uses: dict[Node, int], donated: Mapping[Hashable, int]) -> None:
+    def __init__(
+        self, rules: Rules, outputs: Sequence[Operand], uses: dict[Node, int], donated: Mapping[Hashable, int], sums: Mapping[Node, tuple[tuple, ...]]
+    ) -> None:
         self.rules = rules
         self.uses = uses
+        self.sums = sums
         self.inputs: dict[Hashable, Value] = {}
         self.outputs: list[Value] = []
         self.output_axes: list[tuple[int, ...]] = []

@@ -18,6 +18,7 @@ from croton.schedule.draft import Draft, Rules
 from croton.schedule.loop import loop_parts, lower_loop
 from croton.schedule.reduction import lower_arg, lower_reduce
 from croton.schedule.routine import lower_call
+from croton.schedule.shared_sums import shared_sums
 from croton.schedule.step import FREE, SHARING, UNDECIDED, BodyBuilder, Source, Value
 
 
@@ -40,13 +41,14 @@ def _lower(
 ) -> Draft:
     roots = [operand.use.node for operand in outputs]
     order = list(walk(roots))
+    sums = shared_sums(order, {roots[number] for number in donated.values()})
     uses: dict[Node, int] = dict.fromkeys(order, 0)
     for node in order:
-        for argument in node.args:
+        for argument in sums.get(node, node.args):
             uses[argument[0]] += 1
     for root in roots:
         uses[root] += 1
-    draft = Draft(RULES, outputs, uses, donated)
+    draft = Draft(RULES, outputs, uses, donated, sums)
     loops = loop_parts(order)
     for node in order:
         draft.origin = node.origin
