@@ -14,6 +14,9 @@ from croton.algebra.node import Coef, Node
 Argument = tuple[Node, tuple[int, ...], Coef]
 """A term of a sum: its node, the axes of the sum for those of the node, and its coefficient."""
 
+LEAST_WIDE = 3
+"""Sums of so many arrays of their own rank are read by others."""
+
 MOST_KNOWN = 4
 """So many sums with the same latest term are looked at, so that the pass stays linear."""
 
@@ -30,8 +33,8 @@ def shared_sums(order: Sequence[Node], but: Collection[Node]) -> dict[Node, tupl
             arguments = _with_sums(node.args, known)
             if len(arguments) < len(node.args):
                 found[node] = arguments
-        # A sum of one array and of what is spread over it is no more to read than the array.
-        if sum(len(labels) == len(node.dims) for _, labels, _ in node.args) > 1:
+        # To write a sum and to read it takes no longer than to read two arrays again, and less than to read three.
+        if sum(len(labels) == len(node.dims) for _, labels, _ in node.args) >= LEAST_WIDE:
             latest = max([child for child, _, _ in node.args], key=place.__getitem__)
             sums = known.setdefault(latest, [])
             sums.append(node)
