@@ -29,6 +29,7 @@ NAMES = (
     "per_example",
     "hessian",
     "lstm",
+    "transformer",
     "layers",
     "jacobians",
     "loops",
