@@ -161,7 +161,7 @@ class Attempt:
             self.zeros.append(row)
             return
         if isinstance(choice, tuple):
-            self._solveexact_digits(row, choice)
+            self._solve_digits(row, choice)
             return
         if not rows.is_unit(row[0].get(choice)) or choice in self.defined:
             self.valid = False
@@ -170,7 +170,7 @@ class Attempt:
         self._substitute(choice, expression)
         self.affine[choice] = expression
 
-    def _solveexact_digits(self, row: Row, digits: tuple[int, ...]) -> None:
+    def _solve_digits(self, row: Row, digits: tuple[int, ...]) -> None:
         for label in digits:
             if label not in row[0] or label in self.defined:
                 self.valid = False

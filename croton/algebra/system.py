@@ -6,7 +6,7 @@ Labels that a step eliminates leave `sums`.
     equal labels     [a == b] with a or b summed renames; between outputs it stays, and the data is read at one of the two
     two selects      [v == x][w == x] = [v == x][v == w],  [v == x][v == y] = [v == x][x == y],  sum over v of [v == x] = 1
     an affine index  [v == 2 b + 1] is affine, where its range is proved
-    affine rows      sparser differences, mixed radix, labels that only relations mention: `rows.py`
+    affine rows      sparser differences, mixed radix, labels that only relations mention: `reduce_system.py`
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from croton.algebra.affine_index import affine_of
 from croton.algebra.mapping import map_
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.operand import relabel
+from croton.algebra.reduce_system import reduce_system
 from croton.algebra.relation import Row, affine, at_least_zero, delta, is_delta, row_of
-from croton.algebra.rows import in_range, reduce_system
+from croton.algebra.rows import in_range
 from croton.algebra.rows import renamed as renamed_row
 from croton.dtypes import bool_
 
