@@ -18,7 +18,7 @@ PLANTED = {
     "a square has each mixed term once": ("rewriting.distribute", "math.factorial(exponent)", "1"),
     "terms under one relation lose their coefficients": ("algebra.add", "rest, ONE, set(), dtype), coef))", "rest, ONE, set(), dtype), ONE))"),
     "a derivative forgets the power": ("derivatives.derive", "multiply(node.param, Coef(float(exponent)))", "node.param"),
-    "a derivative forgets the diagonal": ("derivatives.derive", "product.append((delta(place[label], axis), 1))", "pass"),
+    "a derivative forgets the diagonal": ("derivatives.derive", "product.append((delta(other, axis), 1))", "pass"),
     "any numbers are digits": ("algebra.rows", "if not nonnegative(weight[label] - below - 1, known):", "if False:"),
     "ties have the whole slope each": ("derivatives.derive", "return [equal, *guards, (count, -1)]", "return [equal, *guards]"),
     "an index in a row is not checked": (
