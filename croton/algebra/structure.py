@@ -7,7 +7,7 @@ the relation is false, whatever the data. What is left of the relations is the p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from croton.algebra.coefficient import multiply
@@ -26,6 +26,9 @@ MOST_NODES = 64
 """So many nodes of a factor are looked at for relations."""
 
 Row = tuple[dict[Label, Size], Size]
+
+Reach = dict[Label, tuple[Size, Size]]
+"""For each summed label its first and its last value."""
 
 
 class Band(NamedTuple):
@@ -166,25 +169,65 @@ def _term(operand: Operand) -> Term:
     place = {label: number for number, label in enumerate(axes)}
     inner = tuple([Label(size) for size in node.sums])
     labels = (*at, *inner)
-    factors = [Use(node, at)]
+    factors, powers = [Use(node, at)], [1]
     if node.kind == "contract" and node.args:
         factors = [Use(child, tuple([labels[i] for i in positions])) for child, positions, _ in node.args]
+        powers = [power for _, _, power in node.args]
     rows, ranges, lookups = [], [], []
-    for factor in factors:
+    for factor, power in zip(factors, powers):
         if factor.node.kind == "affine":
             rows.append(row_of(factor))
         elif factor.node.kind == "range":
             ranges.append(row_of(factor))
-        elif factor.node.kind == "loop":
+        elif factor.node.kind == "loop" and power > 0:
             ranges += never_before(factor)
         elif factor.node.kind == "select" and all(label in place for label in factor.labels):
             lookups.append(Lookup(place[factor.labels[0]], tuple([place[label] for label in factor.labels[1:]])))
-    bands = [band for row in _eliminated(rows, set(inner)) if (band := _band(row, place, True)) is not None]
-    bands += [band for row in ranges if (band := _band(_resolved(row, rows, set(inner)), place, False)) is not None]
+    reach = _reach(inner, rows, ranges)
+    bands = [band for row in _eliminated(rows, set(inner)) if (band := _band(row, place, reach, True)) is not None]
+    bands += [band for row in ranges if (band := _band(_resolved(row, rows, set(inner)), place, reach, False)) is not None]
     bands = [band for band in bands if _says_something(band, axes)]
     constant = tuple([number for number, label in enumerate(axes) if label not in at and label.size != 1])
-    apart, rank = _apart(factors, [number for number, label in enumerate(axes) if label in at], place, set(inner))
+    factors, reach = _identified(factors, rows, reach)
+    apart, rank = _apart(factors, [number for number, label in enumerate(axes) if label in at], place, reach)
     return Term(tuple(dict.fromkeys(bands)), tuple(lookups), constant, apart, rank, operand)
+
+
+def _reach(inner: Sequence[Label], rows: Sequence[Row], ranges: Sequence[Row]) -> Reach:
+    """Which values of summed labels count: those that no condition leaves out on the label alone, or on one that differs from it by a number."""
+    found: Reach = {label: (0, label.size - 1) for label in inner}
+
+    def narrow(label: Label, low: Size, high: Size) -> None:
+        first, last = found[label]
+        found[label] = (low if nonnegative(low - first) else first, high if nonnegative(last - high) else last)
+
+    for coefficients, constant in ranges:
+        for label, c in coefficients.items() if len(coefficients) == 1 else ():
+            if label in found and c in (1, -1):
+                first, last = found[label]
+                narrow(label, *((-constant, last) if c == 1 else (first, constant)))
+    for one, other, apart in _pairs(rows, found):
+        narrow(one, found[other][0] + apart, found[other][1] + apart)
+        narrow(other, found[one][0] - apart, found[one][1] - apart)
+    return found
+
+
+def _pairs(rows: Sequence[Row], reach: Reach) -> Iterator[tuple[Label, Label, Size]]:
+    """Summed labels of which one is the other plus a number."""
+    for coefficients, constant in rows:
+        if len(coefficients) == 2 and all(label in reach for label in coefficients) and set(coefficients.values()) == {1, -1}:
+            (one, sign), (other, _) = coefficients.items()
+            yield one, other, -sign * constant
+
+
+def _identified(factors: Sequence[Use], rows: Sequence[Row], reach: Reach) -> tuple[list[Use], Reach]:
+    """The factors and the values of labels with one label for those that differ by a number: they link what they are in as one does."""
+    name = {label: label for label in reach}
+    for one, other, _ in _pairs(rows, reach):
+        old, new = name[one], name[other]
+        name = {label: new if known is old else known for label, known in name.items()}
+    same = [Use(factor.node, tuple([name.get(label, label) for label in factor.labels])) for factor in factors]
+    return same, {label: reach[label] for label in dict.fromkeys(name.values())}
 
 
 def _eliminated(rows: list[Row], inner: set[Label]) -> list[Row]:
@@ -241,36 +284,36 @@ def _says_something(band: Band, axes: Sequence[Label]) -> bool:
     return not (below and (band.high is None or nonnegative(band.high - most)))
 
 
-def _band(row: Row, place: dict[Label, int], exact: bool) -> Band | None:
+def _band(row: Row, place: dict[Label, int], reach: Reach, exact: bool) -> Band | None:
     """What [row == 0] (or, if not exact, [row >= 0]) says of the axes, whatever the summed labels are."""
     coefficients, constant = row
     outer = sorted([(place[label], c) for label, c in coefficients.items() if label in place])
     if not outer:
         return None
-    # outer = -constant - inner, and every inner label is in 0 .. size - 1
+    # outer = -constant - inner
     low: Size | None = -constant
     high: Size | None = -constant
     for label, c in coefficients.items():
         if label in place:
             continue
-        reach = c * (label.size - 1)
-        if nonnegative(c):
-            low = None if low is None else low - reach
-        elif nonnegative(-c):
-            high = None if high is None else high - reach
-        else:
+        first, last = reach[label]
+        if nonnegative(-c):
+            first, last = last, first
+        elif not nonnegative(c):
             low = high = None
+        low = None if low is None else low - c * last
+        high = None if high is None else high - c * first
     if not exact:
         high = None
     if low is None and high is None:
         return None
-    if len(outer) > 1 and isinstance(outer[0][1], int) and outer[0][1] < 0 and exact:
+    if isinstance(outer[0][1], int) and outer[0][1] < 0 and (exact or len(outer) == 1):
         outer = [(axis, -c) for axis, c in outer]
         low, high = None if high is None else -high, None if low is None else -low
     return Band(tuple(outer), low, high)
 
 
-def _apart(factors: Sequence[Use], axes: list[int], place: dict[Label, int], inner: set[Label]) -> tuple[tuple[tuple[int, ...], ...], Size | None]:
+def _apart(factors: Sequence[Use], axes: list[int], place: dict[Label, int], reach: Reach) -> tuple[tuple[tuple[int, ...], ...], Size | None]:
     """Groups of axes that factors and relations keep together, and how many products link the groups: the values of the labels that they share."""
     groups: list[set[int]] = [{axis} for axis in axes]
     for factor in factors:
@@ -282,13 +325,13 @@ def _apart(factors: Sequence[Use], axes: list[int], place: dict[Label, int], inn
     groups.sort(key=min)
     if len(groups) < 2:
         return tuple(tuple(sorted(group)) for group in groups), None
-    return tuple([tuple(sorted(group)) for group in groups]), _rank(factors, groups, place, inner)
+    return tuple([tuple(sorted(group)) for group in groups]), _rank(factors, groups, place, reach)
 
 
-def _rank(factors: Sequence[Use], groups: list[set[int]], place: dict[Label, int], inner: set[Label]) -> Size | None:
+def _rank(factors: Sequence[Use], groups: list[set[int]], place: dict[Label, int], reach: Reach) -> Size | None:
     """The number of values of summed labels without which the groups do not meet; None where that is no less than a group has elements."""
     group_of = {axis: number for number, group in enumerate(groups) for axis in group}
-    met: dict[Label, set[int]] = {label: set() for label in inner}
+    met: dict[Label, set[int]] = {label: set() for label in reach}
     for factor in factors:
         numbers = {group_of[place[label]] for label in factor.labels if label in place}
         for label in factor.labels:
@@ -298,15 +341,16 @@ def _rank(factors: Sequence[Use], groups: list[set[int]], place: dict[Label, int
     # Without these labels, does a chain of factors still lead from group to group?
     chain: list[tuple[set[Label], set[int]]] = [({label}, set(numbers)) for label, numbers in met.items() if label not in shared]
     for factor in factors:
-        own = {label for label in factor.labels if label in inner and label not in shared}
+        own = {label for label in factor.labels if label in met and label not in shared}
         meeting = [link for link in chain if not link[0].isdisjoint(own)]
         if len(meeting) > 1:
             chain = [link for link in chain if link not in meeting]
             chain.append((set().union(*[link[0] for link in meeting]), set().union(*[link[1] for link in meeting])))
-    linking = inner if any(len(numbers) > 1 for _, numbers in chain) else shared
+    linking = set(reach) if any(len(numbers) > 1 for _, numbers in chain) else shared
     rank: Size = 1
     for label in linking:
-        rank = rank * label.size
+        values = reach[label][1] - reach[label][0] + 1
+        rank = rank * (values if nonnegative(values) else label.size)
     sizes = {axis: label.size for label, axis in place.items()}
     for group in groups:
         count: Size = 1

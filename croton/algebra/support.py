@@ -2,6 +2,7 @@
 
 A derivative of a loop carries the axes of what is differentiated through all steps, and each element is zero but for one step, which a relation names.
 Before that step nothing has come in, so that all states are zero: states of step r for what came in at step s are zero unless s < r, as in a triangular matrix.
+So is the row of the states that a loop begins with, if it begins with zero.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ def never_before(use: Use) -> list[Row]:
     loop = open_loop(node, labels)
     if loop.core.stop is not None or loop.core.length == 1:
         return []
-    return [row for came in _entries(loop) if (row := _row(loop, part, at, came)) is not None]
+    rows = [row for came in _entries(loop) if (row := _row(loop, part, at, came)) is not None]
+    if part.kind == "states" and number_of(loop.inits[part.place].node) == 0:
+        # What a loop begins with is the first row, or the last one.
+        rows.append(({at[0]: -1}, loop.core.length - 1) if loop.core.reverse else ({at[0]: 1}, -1))
+    return rows
 
 
 def _entries(loop: Loop) -> Iterable[tuple[dict[int, int], int, Size]]:

@@ -109,6 +109,36 @@ def test_states_do_not_depend_on_what_comes_later() -> None:
     assert all("unless 0 <=" not in fact for term in cr.structure(cr.jacobian(later, first)).terms for fact in term.facts)
 
 
+def by_weights(steps: int, reverse: bool = False, begin: bool = False) -> cr.Expr:
+    """The Jacobian of a recurrent network's states by the matrix between them."""
+    around = array("around", 6, 6)
+    first = array("first", 6) if begin else cr.zeros(6)
+    ys = cr.scan(lambda h, x: (cr.tanh(h @ around + x),) * 2, first, array("xs", steps, 6), reverse=reverse)[1]
+    return cr.jacobian(ys, around)
+
+
+def test_states_by_weights_are_sums_of_outer_products() -> None:
+    """One for each step before, of which the first has a state of zeros; so the first state does not depend on the weights at all."""
+    for reverse, first in ((False, "zero unless 1 <= axis 0"), (True, "zero unless axis 0 <= 2")):
+        terms = cr.structure(by_weights(4, reverse)).terms
+        assert terms and all(first in term.facts for term in terms)
+        assert all("of rank at most 3 between axes (0, 1, 3) and (2)" in term.facts for term in terms)
+    jacobian = by_weights(4)
+    inputs = inputs_of(jacobian)
+    value = cr.function(inputs, jacobian)(*[np.random.default_rng(0).standard_normal(leaf.shape) for leaf in inputs])
+    assert np.linalg.matrix_rank(np.moveaxis(value, 2, 0).reshape(6, -1)) == 3 and not value[0].any()
+    # More steps than units bound nothing, and a state to begin with is a product more.
+    assert not any("rank" in fact for term in cr.structure(by_weights(9)).terms for fact in term.facts)
+    begun = cr.structure(by_weights(4, begin=True)).terms
+    assert all("of rank at most 4 between axes (0, 1, 3) and (2)" in term.facts for term in begun)
+    assert not any("unless" in fact for term in begun for fact in term.facts)
+
+
+def test_what_is_divided_by_says_nothing() -> None:
+    xs = array("xs", 5, 2)
+    assert not any("unless" in fact for term in cr.structure(1 / cr.jacobian(states(xs), xs)).terms for fact in term.facts)
+
+
 def test_rows_that_are_looked_up() -> None:
     E, i = array("E", 10, 4), array("i", 7, dtype="int64")
     facts = cr.structure(cr.jacobian(cr.take(E, i, axis=0), E)).terms[0].facts
@@ -160,6 +190,8 @@ CLAIMS: dict[str, Callable[[], cr.Expr]] = {
     "states": lambda: jacobian_of((5, 2), states),
     "states, backward": lambda: jacobian_of((5, 2), lambda xs: states(xs, True)),
     "later states": lambda: jacobian_of((6, 2), lambda xs: states(xs[2:])[1:]),
+    "states by weights": lambda: by_weights(4),
+    "states by weights, backward": lambda: by_weights(4, True),
 }
 
 
