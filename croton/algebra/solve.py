@@ -15,7 +15,7 @@ from croton.algebra.direction import UNSOLVED, Attempt, directions_of, index_is_
 from croton.algebra.node import RELATIONS, Node
 from croton.algebra.solution import Check, Digit, Factor, Gather, Predicate, Solved, timed
 
-__all__ = ["Check", "Digit", "Factor", "Gather", "Predicate", "Solved", "has_relations", "solve"]
+__all__ = ["Check", "Digit", "Factor", "Gather", "Predicate", "Solved", "has_relations", "signature", "solve"]
 
 MOST_CHOICES = 64
 """So many combinations of directions are priced at most."""
@@ -42,7 +42,7 @@ def solve(node: Node) -> Solved:
     cached = memo.get("solved")
     if cached is not None and cached[0] == extents:
         return cached[1]
-    key = _signature(node, extents)
+    key = (signature(node), extents)
     solved = _known.get(key)
     if solved is None:
         solved = _known[key] = _cheapest(node)
@@ -56,7 +56,8 @@ MOST_KNOWN = 4096
 _known: dict[tuple, Solved] = {}
 
 
-def _signature(node: Node, extents: tuple[int, ...]) -> tuple:
+def signature(node: Node) -> tuple:
+    """What the ways to compute a product with relations depend on, besides the extents that are assumed."""
     described: list[tuple] = []
     for child, labels, power in node.args:
         if child.kind == "select":
@@ -65,7 +66,7 @@ def _signature(node: Node, extents: tuple[int, ...]) -> tuple:
             described.append((child.kind, child.param, labels))
         else:
             described.append((labels, power))
-    return (len(node.dims), node.dims + node.sums, tuple(described), extents)
+    return (len(node.dims), node.dims + node.sums, tuple(described))
 
 
 def _cheapest(node: Node) -> Solved:

@@ -15,6 +15,7 @@ from croton.algebra.cost import Tree, assuming, extent, follow, likely
 from croton.algebra.loop import Core
 from croton.algebra.node import RELATIONS, Node
 from croton.algebra.plan import cost, plan, steps_of
+from croton.algebra.solve import has_relations, signature
 from croton.rewriting.price import Price, has_prices, never_dearer, price_of, prices_of, total
 from croton.sizes import Poly, Size, Symbol, symbols
 
@@ -226,8 +227,8 @@ def _structure(node: Node, names: dict[Size, int]) -> tuple:
     """What the cost of a node depends on, with unknown sizes numbered as they come."""
     sizes = tuple([size if isinstance(size, int) else _numbered(size, names) for size in node.dims + node.sums])
     if node.kind == "contract":
-        if any(arg[0].kind in RELATIONS for arg in node.args):
-            return (node.id,)
+        if has_relations(node):
+            return signature(node)
         return (sizes, len(node.dims), tuple([(arg[1], arg[2] != 1) for arg in node.args]))
     return (node.id,) if node.kind == "loop" else (sizes, node.kind, node.param if node.kind == "map" else len(node.args))
 
