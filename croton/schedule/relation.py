@@ -6,18 +6,18 @@ over loop labels; what remains is a product as any other, and a scatter where th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from croton.algebra.coefficient import multiply, of_size
 from croton.algebra.constant import number_of
 from croton.algebra.node import ONE, Coef, Node, intern
 from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
-from croton.dtypes import DType, bool_, int64, unit
+from croton.dtypes import DType, bool_, unit
 from croton.schedule.draft import Draft
 from croton.schedule.factors import multiplied
-from croton.schedule.step import BodyBuilder, Inline, Position, Scatter, Step, Value
+from croton.schedule.relation_body import RelationBody, label_of, labels_of
+from croton.schedule.step import BodyBuilder, Inline, Scatter, Step, Value
 from croton.schedule.summation import summed
 from croton.sizes import Size, product
 
@@ -91,7 +91,6 @@ class _Relation:
         for size in solved.repeat:
             self.coef = multiply(self.coef, of_size(size))
         self.definitions = {definition.label: definition for definition in solved.definitions}
-        self.checked = {check.argument for check in solved.checks}
         for check in solved.checks:
             select = node.args[check.argument][0]
             draft.check_bounds(select.args[0][0], check.extent)
@@ -110,7 +109,7 @@ class _Relation:
         if len(solved.factors) != 1 or solved.factors[0].power != 1 or self.coef != ONE or solved.repeat or solved.predicates:
             return None
         source = self.draft.source(self.node.args[solved.factors[0].argument][0])
-        axes = _labels_of(solved.output)
+        axes = labels_of(solved.output)
         if type(source) is not Value or source.dtype is not self.node.dtype or axes is None or set(axes) != set(solved.loop) or len(set(axes)) < len(axes):
             return None
         order = self._axes_of_view(source, solved.factors[0].at)
@@ -205,7 +204,7 @@ class _Relation:
     def _factor(self, argument: int, at: Sequence[Row], power: int, guards: Sequence[Predicate], place: dict[int, int]) -> tuple:
         """A data factor as a source over loop labels."""
         source = self.draft.source(self.node.args[argument][0])
-        plain = _labels_of(at)
+        plain = labels_of(at)
         if not guards and plain is not None and all(label in place for label in plain):
             return (source, tuple([place[label] for label in plain]), power)
         if not guards and type(source) is Value:
@@ -214,13 +213,12 @@ class _Relation:
                 return (self._view(source, at, order), tuple([place[label] for label in order]), power)
         if type(source) is Inline and (plain is None or any(label in self.definitions for label in plain)):
             source = self.draft.materialised(source, self.node.args[argument][0].dims)
-        labels: dict[int, int] = {}
-        body = BodyBuilder()
-        guard = self._all(body, guards, labels)
-        read = self._read(body, source, at, guard, labels)
+        own = self._body()
+        guard = own.all(guards)
+        read = own.read(source, at, guard)
         if guard >= 0 and power < 0:
-            read = body.call("where", source.dtype, guard, read, body.const(source.dtype, 1))
-        return (Inline(source.dtype, body.finish(read)), tuple([place[label] for label in labels]), power)
+            read = own.body.call("where", source.dtype, guard, read, own.body.const(source.dtype, 1))
+        return (Inline(source.dtype, own.body.finish(read)), tuple([place[label] for label in own.labels]), power)
 
     def _axes_of_view(self, source: Value, at: Sequence[Row]) -> list[int] | None:
         """The loop labels, outermost first, that walk through a value in the order of its memory; None if they do not."""
@@ -241,117 +239,20 @@ class _Relation:
         return order[::-1] if order else None
 
     def _view(self, source: Value, at: Sequence[Row], order: list[int]) -> Value:
-        labels = {label: number for number, label in enumerate(order)}
-        body = BodyBuilder()
-        read = self._read(body, source, at, -1, labels)
+        own = self._body({label: number for number, label in enumerate(order)})
+        read = own.read(source, at, -1)
         dims = tuple([self.solved.sizes[label] for label in order])
-        return self.draft.view(source, self.draft.emit(dims, len(dims), None, body.finish(read)))
+        return self.draft.view(source, self.draft.emit(dims, len(dims), None, own.body.finish(read)))
 
     def _term(self, predicate: Predicate, place: dict[int, int]) -> tuple:
         """A predicate as a factor of its own."""
-        labels: dict[int, int] = {}
-        body = BodyBuilder()
-        held = self._holds(body, predicate, labels)
-        return (Inline(bool_, body.finish(held)), tuple([place[label] for label in labels]), 1)
+        own = self._body()
+        held = own.holds(predicate)
+        return (Inline(bool_, own.body.finish(held)), tuple([place[label] for label in own.labels]), 1)
 
-    def _read(self, body: BodyBuilder, source: Any, at: Sequence[Row], guard: int, labels: dict[int, int]) -> int:
-        """An element of a source at rows over loop labels and defined labels."""
-        if type(source) is not Value:
-            plain = _labels_of(at)
-            if plain is not None and all(label not in self.definitions for label in plain):
-                read = self.draft.read(body, source, [self._loop(label, labels) for label in plain])
-                return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
-            if source.kind == "iota":
-                read = self._number(body, at[0], labels)
-                return read if guard < 0 else body.call("where", int64, guard, read, body.const(int64, 0))
-            if source.kind == "contract":
-                read = self.draft.read(body, source, ())
-                return read if guard < 0 else body.call("where", source.dtype, guard, read, body.const(source.dtype, 0))
-            source = self.draft.materialised(source)
-        index = tuple([self._position(body, row, labels) for row in at])
-        for gather in self._unchecked(at):
-            # a computed index may be checked only after the kernel that computes it, which may read here: it must not fault
-            size = self.node.args[gather.argument][0].dims[0]
-            place = self._defined(body, gather.label, labels)
-            above = body.call("ge", bool_, place, body.const(int64, 0))
-            within = body.call("logical_and", bool_, above, body.call("lt", bool_, place, self.draft.size(body, size)))
-            guard = within if guard < 0 else body.call("logical_and", bool_, guard, within)
-        return body.load(source, index, guard)
-
-    def _unchecked(self, at: Sequence[Row]) -> list[Gather]:
-        """What gives positions their labels from indices which are computed and have to be checked."""
-        found: dict[int, Gather] = {}
-        pending = [label for row in at for label in row[0]]
-        while pending:
-            definition = self.definitions.get(pending.pop())
-            if isinstance(definition, Digit):
-                pending += definition.row[0]
-            elif definition is not None and definition.argument in self.checked:
-                source = self.draft.source(self.node.args[definition.argument][0].args[0][0])
-                if type(source) is not Value or source.home is None:
-                    found[definition.label] = definition
-        return list(found.values())
-
-    def _position(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int | Position:
-        label = _label_of(row)
-        if label is not None and label not in self.definitions:
-            return self._loop(label, labels)
-        terms = []
-        for label, coefficient in row[0].items():
-            if label in self.definitions:
-                terms.append((~self._defined(body, label, labels), coefficient))
-            else:
-                terms.append((self._loop(label, labels), coefficient))
-        return Position(tuple(terms), row[1])
-
-    def _loop(self, label: int, labels: dict[int, int]) -> int:
-        return labels.setdefault(label, len(labels))
-
-    def _defined(self, body: BodyBuilder, label: int, labels: dict[int, int]) -> int:
-        """The instruction that holds a defined label."""
-        definition = self.definitions[label]
-        if isinstance(definition, Gather):
-            select = self.node.args[definition.argument][0]
-            index = self.draft.source(select.args[0][0])
-            guard = self._all(body, [self.solved.predicates[number] for number in definition.guards], labels)
-            # the select may read the axes of the index in another order
-            read = self._read(body, index, definition.at, guard, labels)
-            return read if index.dtype is int64 else body.call("cast", int64, read)
-        return self._digit(body, definition, labels)
-
-    def _digit(self, body: BodyBuilder, digit: Digit, labels: dict[int, int]) -> int:
-        number = self._number(body, digit.row, labels)
-        if digit.divisor != 1:
-            number = body.call("floor_divide", int64, number, self.draft.size(body, digit.divisor))
-        if digit.modulus is not None:
-            number = body.call("remainder", int64, number, self.draft.size(body, digit.modulus))
-        return number
-
-    def _number(self, body: BodyBuilder, row: Row, labels: dict[int, int]) -> int:
-        """The value of a row as int64."""
-        total = -1
-        for label, coefficient in row[0].items():
-            term = self._defined(body, label, labels) if label in self.definitions else body.index(self._loop(label, labels))
-            if coefficient != 1:
-                term = body.call("mul", int64, term, self.draft.size(body, coefficient))
-            total = term if total < 0 else body.call("add", int64, total, term)
-        if total < 0:
-            return self.draft.size(body, row[1])
-        return total if row[1] == 0 else body.call("add", int64, total, self.draft.size(body, row[1]))
-
-    def _holds(self, body: BodyBuilder, predicate: Predicate, labels: dict[int, int]) -> int:
-        if not predicate.row[0] and isinstance(predicate.row[1], int):
-            held = predicate.row[1] >= 0 if predicate.at_least else predicate.row[1] == 0
-            return body.const(bool_, held)
-        number = self._number(body, predicate.row, labels)
-        return body.call("ge" if predicate.at_least else "eq", bool_, number, body.const(int64, 0))
-
-    def _all(self, body: BodyBuilder, predicates: Sequence[Predicate], labels: dict[int, int]) -> int:
-        guard = -1
-        for predicate in predicates:
-            held = self._holds(body, predicate, labels)
-            guard = held if guard < 0 else body.call("logical_and", bool_, guard, held)
-        return guard
+    def _body(self, labels: Mapping[int, int] | None = None) -> RelationBody:
+        """A new body, in which loop labels have these numbers."""
+        return RelationBody(self.draft, self.node, self.solved, dict(labels or {}))
 
     # ---- writes -------------------------------------------------------------------------------------------------
 
@@ -361,7 +262,7 @@ class _Relation:
         for row, size in zip(self.solved.output, self.node.dims):
             if not row[0]:
                 continue
-            label = _label_of(row)
+            label = label_of(row)
             if label is None or label in seen or label in self.definitions or self.solved.sizes[label] != size:
                 return False
             seen.add(label)
@@ -369,9 +270,10 @@ class _Relation:
 
     def _masked(self, factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
         """A value in one row of the result, as what every element compares its place with: its readers take it in."""
-        axes = {_label_of(row): axis for axis, row in enumerate(self.solved.output) if row[0]}
+        axes = {label_of(row): axis for axis, row in enumerate(self.solved.output) if row[0]}
         moved = {place[label]: axes[label] for label in place}
-        body = BodyBuilder()
+        own = self._body({label: axes[label] for label in place})
+        body = own.body
         inside = [(source, tuple([moved[label] for label in labels]), power) for source, labels, power in factors]
         result = multiplied(self.draft, body, inside, coef, dtype)
         condition = -1
@@ -379,7 +281,7 @@ class _Relation:
             if not row[0]:
                 here = body.call("eq", bool_, body.index(axis), self.draft.size(body, row[1]))
                 condition = here if condition < 0 else body.call("logical_and", bool_, condition, here)
-        guard = self._all(body, self._own_predicates(place), {label: axes[label] for label in place})
+        guard = own.all(self._own_predicates(place))
         if guard >= 0:
             condition = guard if condition < 0 else body.call("logical_and", bool_, condition, guard)
         if condition >= 0 and dtype is bool_:
@@ -407,17 +309,16 @@ class _Relation:
     def _scatter(self, dims: tuple[Size, ...], factors: Sequence[tuple], coef: Coef, dtype: DType, place: dict[int, int]) -> Value:
         """The value of a product that is written at computed positions."""
         solved = self.solved
-        body = BodyBuilder()
-        labels = dict(place)
-        result = multiplied(self.draft, body, factors, coef, dtype)
-        guard = self._all(body, self._own_predicates(place), labels)
-        index = tuple([self._position(body, row, labels) for row in solved.output])
-        if len(labels) != len(place):
+        own = self._body(place)
+        result = multiplied(self.draft, own.body, factors, coef, dtype)
+        guard = own.all(self._own_predicates(place))
+        index = tuple([own.position(row) for row in solved.output])
+        if len(own.labels) != len(place):
             raise AssertionError("a scatter whose position depends on a summed label")
         value = Value(self.node.dims, dtype)
         op = None if solved.injective else self.function
         detail = Scatter(result, index, guard, op, None, None if solved.covers else self.function)
-        self.draft.add(Step(value, "scatter", dims, op, tuple(body.instructions), detail, self.draft.origin))
+        self.draft.add(Step(value, "scatter", dims, op, tuple(own.body.instructions), detail, self.draft.origin))
         return value
 
     def _reach(self, predicate: Predicate) -> set[int]:
@@ -434,23 +335,3 @@ class _Relation:
             else:
                 stack += definition.row[0]
         return found
-
-
-def _label_of(row: Row) -> int | None:
-    """The label that a row consists of."""
-    if len(row[0]) == 1 and isinstance(row[1], int) and row[1] == 0:
-        ((label, coefficient),) = row[0].items()
-        if isinstance(coefficient, int) and coefficient == 1:
-            return label
-    return None
-
-
-def _labels_of(rows: Sequence[Row]) -> list[int] | None:
-    """The labels that rows consist of, None if one of them is anything else."""
-    found: list[int] = []
-    for row in rows:
-        label = _label_of(row)
-        if label is None:
-            return None
-        found.append(label)
-    return found
