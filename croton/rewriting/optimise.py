@@ -32,7 +32,7 @@ from croton.rewriting.common_factors import take_out
 from croton.rewriting.contest import Bill, Contest, amount, is_open
 from croton.rewriting.diagonal import sink_diagonals
 from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_distribute
-from croton.rewriting.nested_sums import nested
+from croton.rewriting.nested_sums import is_indexed, nested
 from croton.rewriting.scattered_powers import collected
 from croton.rewriting.transpose_loops import transpose_loops
 
@@ -51,6 +51,9 @@ GREAT_GAIN = 8.0
 
 CHECKED_GAIN = 2.0
 """A square is multiplied out with a check if that saves this factor: what was written may be needed as well."""
+
+INDEXED_GAIN = 2.0
+"""Elements that indices say are written and read by themselves: to add them up first must save this factor of the operations."""
 
 LEAST_CHECKED = 1 << 16
 """So much must what was written cost for a check to be worth its calls."""
@@ -214,7 +217,9 @@ class _Optimiser:
         forms += [Form("collect rows that meet", use, SAFE) for use in [collected(atomic)] if use is not None]
         forms += [form for base in (Form("", atomic, SAFE), *forms) for form in self._distributed(base, shares)]
         forms += self._checked(atomic, shares)
-        forms += [Form(_named(base.rule, "sum a part first"), use, base.gain) for base in (Form("", atomic, SAFE), *forms) for use in nested(base.use)]
+        for base in (Form("", atomic, SAFE), *forms):
+            gain = max(base.gain, INDEXED_GAIN) if is_indexed(base.use.node) else base.gain
+            forms = [*forms, *[Form(_named(base.rule, "sum a part first"), use, gain) for use in nested(base.use)]]
         if not forms:
             self._keep_whole(shares)
             return atomic
@@ -230,7 +235,7 @@ class _Optimiser:
             self._keep_whole(shares)
             return atomic
         self.opened.update(shares)
-        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.gain > SAFE and best.gain != CHECKED_GAIN else ""), origin, before, least))
+        self.decisions.append(Decision(best.rule + (" (may cancel)" if best.gain not in (SAFE, CHECKED_GAIN, INDEXED_GAIN) else ""), origin, before, least))
         return best.use
 
     def _keep_whole(self, shares: dict[Node, float]) -> None:
@@ -340,9 +345,9 @@ def _different(*choices: list[Use]) -> list[list[Use]]:
 
 
 def _is_tied(node: Node) -> bool:
-    """Whether a product has a range, or several relations that read or gather."""
+    """Whether a product has a range, several relations that read or gather, or one with something else to sum before it."""
     kinds = [arg[0].kind for arg in node.args if arg[0].kind in RELATIONS]
-    return len(kinds) > 1 or "range" in kinds
+    return len(kinds) > 1 or "range" in kinds or (len(kinds) == 1 and is_indexed(node))
 
 
 def _named(*rules: str) -> str:
