@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Label, Node, Use
+from croton.sizes import symbols
 
 Known = dict[tuple[Use, int], Use | None]
 """What `_summed_first` has given: the orders begin alike."""
@@ -44,11 +45,16 @@ def nested(base: Use) -> list[Use]:
 def is_indexed(node: Node) -> bool:
     """Whether a product reads or writes at indices, with no other relation, and has more than one thing to sum."""
     kinds = {arg[0].kind for arg in node.args if arg[0].kind in RELATIONS}
-    return kinds == {"select"} and 1 < len(node.sums) <= MOST_LABELS and len(node.args) > 2
+    if kinds != {"select"} or not 1 < len(node.sums) <= MOST_LABELS or len(node.args) < 3:
+        return False
+    return len({name for size in node.dims + node.sums for name in symbols(size)}) <= MOST_UNKNOWN
 
 
 MOST_LABELS = 6
 """Sums over so many labels are looked at."""
+
+MOST_UNKNOWN = 4
+"""Of a product of more unknown sizes the few programs there are are for those whose factors come in another order."""
 
 
 def _summed_along(base: Use, label: int) -> Use | None:
