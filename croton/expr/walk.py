@@ -31,12 +31,6 @@ def leaves(roots: Iterable[Expr]) -> list[Expr]:
     return [node for node in walk_with_counts(roots) if node.op is None]
 
 
-def depends_on(roots: Iterable[Expr], nodes: Iterable[Expr]) -> bool:
-    """Whether any of the roots is computed from any of the nodes."""
-    wanted = set(nodes)
-    return any(node in wanted for node in walk(roots))
-
-
 def substitute(roots: Sequence[Expr], replacements: Mapping[Expr, Expr]) -> list[Expr]:
     """The roots with some nodes replaced by others. Sizes that are counted by what is replaced are counted again."""
     return rebuild(roots, lambda node, inputs: replacements.get(node))
