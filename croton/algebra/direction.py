@@ -71,6 +71,10 @@ def _open_windows(problem: Problem) -> None:
         pending.remove(high)
         problem.ranges.remove(low)
         problem.ranges.remove(high)
+        # From where the window begins: what is widest goes the way of the walk.
+        widest = max([label for label, c in low[0].items() if rows.is_unit(c)], key=lambda label: extent(problem.sizes[label]))
+        if low[0][widest] == -1:
+            low = high
         place = len(problem.sizes)
         problem.sizes[place] = width + 1
         problem.affine.append(rows.plus(low, ({place: 1}, 0), -1))
