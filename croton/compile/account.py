@@ -14,7 +14,7 @@ from croton.algebra.loop import UNLIMITED
 from croton.compile.budget import Chunks
 from croton.compile.flow import Flow
 from croton.compile.interface import Interface
-from croton.compile.words import Rewrite, SizeNames, rewrite
+from croton.compile.words import Rewrite, SizeNames, counted, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.arena import Arena
 from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     kernel  the number of the kernel, -1 for anything else
     lines   the user's lines that are computed in it
     flow    the names of what it reads and writes
+    does    what a kernel computes, as formulas in these names
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Entry(NamedTuple):
     bytes: Size
     lines: tuple[Line, ...]
     flow: str = ""
+    does: str = ""
 
     def title(self, text: Callable[[Size], str]) -> str:
         """What it does, with its sizes as `text` has them."""
@@ -124,7 +126,7 @@ def _checks_of(loop: LoopCall) -> list[Entry]:
 
 def _loop(call: LoopCall) -> Entry:
     kernels = sum(isinstance(inner, KernelCall) for inner in call.body.calls)
-    each = f"{kernels} kernels and {len(call.body.calls) - kernels} other calls"
+    each = f"{counted(kernels, 'kernel')} and {counted(len(call.body.calls) - kernels, 'other call')}"
     lines = tuple(line for line in call.origins if line is not None)
     if call.seldom:
         return Entry("loop", f"only if the check fails: {each} (not counted)", (), -1, 0, 0, lines)
@@ -165,7 +167,7 @@ def account(
         else:
             assert isinstance(call, BoundsCheck)
             entries.append(_check(call))
-        entries[-1] = entries[-1]._replace(flow=flow.text(call))
+        entries[-1] = entries[-1]._replace(flow=flow.text(call), does=flow.does(call))
     for number in copied:
         count = plan.values[plan.outputs[number]].bytes
         entries.append(Entry("copy", "copy to a result", (), -1, 0, count * 2, ()))

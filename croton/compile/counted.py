@@ -48,9 +48,14 @@ class CountedFunction:
             results.append(caller.run([*given, *_taken(caller.stage, results)]))
         return results[-1]
 
-    def explain(self) -> CountedReport:
-        """The report of each stage."""
-        return CountedReport(self.name, self.callers)
+    def explain(self, *shapes: Any, **named: Any) -> CountedReport:
+        """The report of each stage; with shapes and counts, given as for `flops`, at these sizes."""
+        if not shapes and not named:
+            stages = [_report(f"stage {number}", caller.executable) for number, caller in enumerate(self.callers, 1)]
+        else:
+            at = enumerate(self._at(shapes, named), 1)
+            stages = [report(f"stage {number}", [program.account], None, sizes) for number, (program, sizes) in at]
+        return CountedReport(self.name, self.callers, stages)
 
     def flops(self, *shapes: Any, **named: Any) -> int:
         """Operations of a call with arguments of these shapes and with these counts: `f.flops(x=(1000,), count1=300)`."""
@@ -104,9 +109,9 @@ class CountedReport:
     kernels, library_calls, decisions    of all of them together
     """
 
-    def __init__(self, name: str, callers: Sequence[Any]) -> None:
+    def __init__(self, name: str, callers: Sequence[Any], stages: Sequence[Report]) -> None:
         self.name = name
-        self.stages = tuple([_report(f"stage {number}", caller.executable) for number, caller in enumerate(callers, 1)])
+        self.stages = tuple(stages)
         self.kernels = sum(stage.kernels for stage in self.stages)
         self.library_calls = sum(stage.library_calls for stage in self.stages)
         self.decisions = tuple([decision for stage in self.stages for decision in stage.decisions])

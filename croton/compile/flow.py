@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from croton.algebra.loop import Slot
+from croton.compile.gist import gist
 from croton.compile.interface import Interface
 from croton.schedule.memory import accesses
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, ProductCall
 
 MOST_NAMES = 4
 """Names that are listed on one side of an arrow."""
+
+MOST_IN_A_STEP = 3
+"""Calls of a step whose formulas are shown with the loop."""
 
 
 class Flow:
@@ -46,6 +51,38 @@ class Flow:
         else:
             read, written = list(call.inputs), list(call.outputs)
         return f"{self._names(read)} -> {self._names(written)}" if read else f"-> {self._names(written)}"
+
+    def does(self, call: Call) -> str:
+        """What a kernel computes, in these names; what the calls in a step of a loop do, where there are few."""
+        if isinstance(call, KernelCall):
+            return gist(self.plan.kernels[call.kernel], [self._name(value) for value in call.values])
+        return self._of_step(call) if isinstance(call, LoopCall) and len(call.body.calls) <= MOST_IN_A_STEP else ""
+
+    def _of_step(self, loop: LoopCall) -> str:
+        """A step of a loop: its carries by number, what it reads and stacks by the names of the arrays."""
+        names: dict[tuple, str] = {("output", place): f"next c{place}" for place in range(len(loop.body.outputs))}
+        names |= {("output", place): self._name(value) for place, value in loop.taps}
+        names |= {("input", Slot("element", number)): self._name(value) for number, value in loop.elements}
+        names |= {("input", Slot("fixed", number)): self._name(value) for number, value in loop.fixed}
+        own: dict[int, str] = {}
+
+        def name(value: int) -> str:
+            kind, key = home = loop.body.values[value].home
+            if home in names:
+                return names[home]
+            if isinstance(key, Slot):
+                return f"c{key.number}"
+            return "a constant" if kind == "constant" else own.setdefault(value, f"s{len(own)}")
+
+        done = []
+        for call in loop.body.calls:
+            if isinstance(call, KernelCall):
+                done.append(gist(self.plan.kernels[call.kernel], [name(value) for value in call.values]))
+            elif isinstance(call, ProductCall):
+                done.append(f"{name(call.out)} = {name(call.left)} @ {name(call.right)}")
+            else:
+                return ""
+        return f"each step: {'; '.join(done)}"
 
     def _names(self, values: Iterable[int]) -> str:
         names = list(dict.fromkeys([self._name(value) for value in values]))

@@ -31,7 +31,7 @@ class Function(abc.ABC):
     """A compiled function. Call it with values for its inputs, by position or by name.
 
     name          what it is called in reports
-    explain()     its kernels, library calls, flops, bytes, memory and the lines they come from, as a `Report` to print
+    explain(...)  its kernels and library calls, what they compute, cost and come from, as a `Report` to print
     flops(...)    operations of a call with arguments of these shapes, by name: `f.flops(x=(128, 784))`
     memory_peak(...)  bytes a call takes beyond its arguments
     profile(*args)    where the time of a call goes, as a `Profile` to print
@@ -45,8 +45,12 @@ class Function(abc.ABC):
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
     @abc.abstractmethod
-    def explain(self) -> Report:
-        """Kernels, library calls, flops, bytes, memory and the lines they come from, as a `Report` to print; its `detail()` adds the kernels' code."""
+    def explain(self, *shapes: Any, **named: Any) -> Report:
+        """What a call does: kernels and library calls in order, what each computes, its flops and bytes, and the lines it comes from, as a `Report` to print.
+
+        Costs are those of a call with arguments of these shapes, `f.explain(x=(128, 784))`, given as for `flops`; without shapes those of likely sizes. The report
+        counts (`kernels`, `library_calls`), says what the optimiser rewrote (`decisions`), and its `detail()` adds the kernels' code.
+        """
 
     @abc.abstractmethod
     def flops(self, *shapes: Any, **named: Any) -> int:
@@ -64,8 +68,11 @@ class Function(abc.ABC):
         """Where the time of a call with these arguments goes: each kernel, product and routine with its lines, medians of `repeat` calls."""
 
 
-def _explain(self: Any) -> Report:
+def _explain(self: Any, *shapes: Any, **named: Any) -> Report:
     found: Executable = self.program
+    if shapes or named:
+        sizes = sizes_of(self.account, shapes, named)
+        return report(self.name, [found.with_sizes(sizes).account], None, sizes)
     return report(self.name, [found.account, *[other.account for other in found.others]], found.choosing)
 
 

@@ -19,15 +19,21 @@ from croton.util.errors import ArgumentError, ShapeError
 class Report:
     """A program explained. Print it; `detail()` adds the kernels' code.
 
+    Each call has a row: what it reads and writes, its operations and the bytes that it touches at the sizes in the second line, below it what a kernel
+    computes (`t0 = tanh(x + b)`; what is too long is left out, and `i` and `n` stand for positions and sizes), and your lines that it is part of.
+
     kernels         calls of generated kernels
     library_calls   calls of matrix products and other routines
     decisions       what the optimiser rewrote, in words
     others          reports of programs that run at other sizes; what is above is of the one for likely sizes
     """
 
-    def __init__(self, name: str, account: Account, others: Sequence[Account] = (), choosing: Choosing | None = None) -> None:
+    def __init__(
+        self, name: str, account: Account, others: Sequence[Account] = (), choosing: Choosing | None = None, sizes: Mapping[Symbol, int] | None = None
+    ) -> None:
         self.name = name
         self.account = account
+        self.sizes = account.likely() if sizes is None else dict(sizes)
         self.others = tuple([Report(name, other) for other in others])
         self.choosing = choosing
         self.kernels = sum(entry.kind == "kernel" for entry in account.entries)
@@ -37,7 +43,7 @@ class Report:
 
     def __str__(self) -> str:
         if self.choosing is None:
-            return self._text(self.account.likely())
+            return self._text(self.sizes)
         programs = (self, *self.others)
         rows = [f"{self.name}: {counted(len(programs), 'program')}; each call runs the one that costs least at its sizes"]
         names = self.account.names()
@@ -60,7 +66,7 @@ class Report:
             f"{amount(account.memory_peak(likely))}B taken beyond its arguments",
         ]
         if sizes:
-            rows.append(f"In general: {names.text(_total(entry.flops for entry in account.entries))} flop, " + self._memory(names))
+            rows.append(f"In general: {_leading(_total(entry.flops for entry in account.entries), likely, names)} flop, {self._memory(names)}")
         rows += [text for text in (lines.heading(),) if text]
         rows.append("")
         rows += self._calls(names, lines, likely)
@@ -127,6 +133,8 @@ class Report:
             if self.account.entries[numbers[0]].kind == "kernel" and len(found) > 1:
                 row += f"  {len(found)} lines fused"
             rows.append(row + (f"  (x{len(numbers)})" if len(numbers) > 1 else ""))
+            if len(numbers) == 1 and self.account.entries[numbers[0]].does:
+                rows.append(f"        {self.account.entries[numbers[0]].does}")
             rows += [f"        {line}" for line in found[:MOST_LINES]]
             if len(found) > MOST_LINES:
                 rows.append(f"        ... and {counted(len(found) - MOST_LINES, 'more line')}")
@@ -145,6 +153,9 @@ MOST_LINES = 8
 
 MOST_CHARACTERS = 60
 """Of a formula of the memory that is written out."""
+
+MOST_OF_A_TOTAL = 120
+"""Characters of the operations of a call as a function of the sizes."""
 
 MOST_ENDS = 3
 """Of which so many the greatest is written out, where sizes are open."""
@@ -178,9 +189,24 @@ def _term(weight: float, monomial: tuple, names: SizeNames) -> str:
     return text if number == "1" else f"{number}*{text}"
 
 
-def report(name: str, accounts: Sequence[Account], choosing: Choosing | None) -> Report:
-    """The report of a function: of its program, or of each of them and how a call chooses."""
-    return Report(name, accounts[0], accounts[1:], choosing)
+def _leading(total: Size, likely: Mapping[Symbol, int], names: SizeNames) -> str:
+    """A sum of sizes as far as it is short; of a long one the terms that are greatest."""
+    text = names.text(total)
+    if not isinstance(total, Poly) or len(text) <= MOST_OF_A_TOTAL:
+        return text
+    terms = sorted([Poly((term,)) for term in total.terms], key=lambda term: -abs(evaluate(term, likely)))
+    text, count = "", 0
+    for count, term in enumerate(terms):
+        longer = names.text(term) if not text else f"{text} + {names.text(term)}"
+        if text and len(longer) > MOST_OF_A_TOTAL:
+            break
+        text = longer
+    return f"{text} + {counted(len(terms) - count, 'smaller term')}".replace("+ -", "- ")
+
+
+def report(name: str, accounts: Sequence[Account], choosing: Choosing | None, sizes: Mapping[Symbol, int] | None = None) -> Report:
+    """The report of a function: of its program, or of each of them and how a call chooses; at given sizes, or at likely ones."""
+    return Report(name, accounts[0], accounts[1:], choosing, sizes)
 
 
 def sizes_of(account: Account, shapes: Sequence[Any], named: Mapping[str, Any]) -> dict[Symbol, int]:

@@ -1,0 +1,169 @@
+"""What a kernel computes, in a line: each of its results as a formula of what it reads, with what is deep inside left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from croton.kernel.language import Acc, Atom, Const, For, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+
+MOST_CHARACTERS = 64
+"""Of one formula; what does not fit is left out from the inside."""
+
+MOST_IN_A_LINE = 110
+"""Of all formulas of a kernel."""
+
+DEEPEST = 7
+LEFT_OUT = "..."
+
+SIGNS = {
+    "add": ("+", 2), "sub": ("-", 2), "mul": ("*", 3), "div": ("/", 3), "remainder": ("%", 3), "floor_divide": ("//", 3), "pow": ("**", 5),
+    "eq": ("==", 1), "ne": ("!=", 1), "lt": ("<", 1), "le": ("<=", 1), "gt": (">", 1), "ge": (">=", 1), "logical_and": ("and", 0), "logical_or": ("or", 0),
+}  # fmt: skip
+"""Functions that are written between their arguments, and how tightly they hold them together."""
+
+SILENT = ("cast", "identity", "stop")
+"""Functions that say nothing to a reader."""
+
+UNARY, ATOMIC = 4, 6
+
+
+class Expression(NamedTuple):
+    """A function of values, or with no arguments a name."""
+
+    function: str
+    args: tuple[Expression, ...] = ()
+
+
+Made = dict[str, Expression]
+
+
+def gist(kernel: Kernel, names: Sequence[str]) -> str:
+    """The results of a kernel as formulas: `t1 = tanh(x + b); t2 = sum(t1*t1)`. `names` are those of its buffers."""
+    buffers = {buffer.name: name for buffer, name in zip(kernel.buffers, names)}
+    results = _results(kernel.body, buffers)
+    texts = [f"{name} = {_fitting(results[buffer])}" for buffer, name in buffers.items() if buffer in results]
+    line = ""
+    for number, text in enumerate(texts):
+        longer = f"{line}; {text}" if line else text
+        if line and len(longer) > MOST_IN_A_LINE:
+            return f"{line}; and {len(texts) - number} more"
+        line = longer
+    return line
+
+
+def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expression]:
+    """What is stored to each buffer at last; zeros that sums begin with are part of the sums."""
+    made: Made = {}
+    operations: dict[str, str] = {}
+    results: dict[str, Expression] = {}
+    pending = list(reversed(body))
+    while pending:
+        statement = pending.pop()
+        if isinstance(statement, For | Lanes):
+            pending += reversed(statement.body)
+        elif isinstance(statement, Acc):
+            operations[statement.name] = statement.op
+        elif isinstance(statement, Let):
+            made[statement.name] = _function(statement, made)
+        elif isinstance(statement, Load):
+            made[statement.name] = _read(statement, made, buffers)
+        elif isinstance(statement, Update):
+            made[statement.name] = Expression(operations.get(statement.name, "sum"), (_atom(statement.value, made),))
+        elif isinstance(statement, Store):
+            value = _atom(statement.value, made)
+            if statement.op is not None:
+                results[statement.buffer] = value if value.function == statement.op and len(value.args) == 1 else Expression(statement.op, (value,))
+            else:
+                results[statement.buffer] = value
+    return results
+
+
+def _function(statement: Let, made: Made) -> Expression:
+    if statement.function in ("index", "size"):
+        return Expression("i" if statement.function == "index" else "n")
+    args = tuple([_atom(arg, made) for arg in statement.args])
+    if statement.function in SILENT:
+        return args[0]
+    if statement.function == "add":
+        return _sum(*args)
+    if statement.function == "mul":
+        return _product(*args)
+    return Expression(statement.function, args)
+
+
+def _sum(left: Expression, right: Expression) -> Expression:
+    if right.function == "neg":
+        return Expression("sub", (left, right.args[0]))
+    if left.function == "neg":
+        return Expression("sub", (right, left.args[0]))
+    if right.function == "mul" and right.args[0].function.startswith("-"):
+        number = right.args[0].function[1:]
+        return Expression("sub", (left, right.args[1] if number == "1" else Expression("mul", (Expression(number), right.args[1]))))
+    if right.function.startswith("-"):
+        return Expression("sub", (left, Expression(right.function[1:])))
+    return Expression("add", (left, right))
+
+
+def _product(left: Expression, right: Expression) -> Expression:
+    """With numbers in front; a value by itself is a square."""
+    if left == right:
+        return Expression("pow", (left, Expression("2")))
+    return Expression("mul", (right, left) if _is_number(right) and not _is_number(left) else (left, right))
+
+
+def _is_number(value: Expression) -> bool:
+    return not value.args and value.function.lstrip("-")[:1].isdigit()
+
+
+def _read(statement: Load, made: Made, buffers: Mapping[str, str]) -> Expression:
+    """An element of a buffer; where computed indices say which, these stand beside its name."""
+    name = buffers[statement.buffer]
+    at = [made[label] for index in statement.index for label, _ in index.terms if label in made and _reads(made[label])]
+    return Expression("[]", (Expression(name), *at)) if at else Expression(name)
+
+
+def _reads(value: Expression) -> bool:
+    """Whether a value is made of anything but positions and sizes."""
+    return any(_reads(arg) for arg in value.args) if value.args else value.function not in ("i", "n") and not value.function[0].isdigit()
+
+
+def _atom(atom: Atom, made: Made) -> Expression:
+    if isinstance(atom, Var):
+        return made.get(atom.name, Expression(LEFT_OUT))
+    assert isinstance(atom, Const)
+    return Expression(str(atom.value) if isinstance(atom.value, bool | int) else f"{atom.value:g}")
+
+
+def _fitting(value: Expression) -> str:
+    """The longest text that is short enough."""
+    for depth in range(DEEPEST, 0, -1):
+        text = _text(value, depth)[0]
+        if len(text) <= MOST_CHARACTERS:
+            return text
+    return f"{value.function}({LEFT_OUT})"
+
+
+def _text(value: Expression, depth: int) -> tuple[str, int]:
+    """A text, and how tightly it holds together."""
+    function, args = value
+    if not args:
+        return function, UNARY if function.startswith("-") else ATOMIC
+    if depth == 0:
+        return LEFT_OUT, ATOMIC
+    if function in SIGNS and len(args) == 2:
+        sign, tight = SIGNS[function]
+        left = _within(args[0], depth, tight)
+        right = _within(args[1], depth, tight + (function in ("sub", "div", "pow", "remainder", "floor_divide")))
+        return (f"{left}{sign}{right}" if tight > 2 else f"{left} {sign} {right}"), tight
+    if function == "neg":
+        return f"-{_within(args[0], depth, UNARY)}", UNARY
+    inner = [_text(arg, depth - 1)[0] for arg in args]
+    if function == "[]":
+        return f"{inner[0]}[{', '.join(inner[1:])}]", ATOMIC
+    return f"{function}({', '.join(inner)})", ATOMIC
+
+
+def _within(value: Expression, depth: int, tight: int) -> str:
+    text, own = _text(value, depth - 1)
+    return f"({text})" if own < tight else text
