@@ -82,7 +82,7 @@ class Flow:
                 done.append(f"{name(call.out)} = {name(call.left)} @ {name(call.right)}")
             else:
                 return ""
-        return f"each step: {'; '.join(done)}"
+        return f"a step: {'; '.join(done)}"
 
     def _names(self, values: Iterable[int]) -> str:
         names = list(dict.fromkeys([self._name(value) for value in values]))

@@ -78,7 +78,7 @@ def test_an_accumulator_read_behind_its_loop() -> None:
 def test_a_step_of_a_loop_is_told() -> None:
     last, every = cr.scan(lambda h, e: ((cr.tanh(h * e + 1),) * 2), cr.zeros(3), cr.tensor("sequence", (None, 3)))
     text = str(cr.function([*[leaf for leaf in _leaves(last) if leaf.op is None and not isinstance(leaf.type, type(None)) and leaf.name == "sequence"]], last).explain())
-    assert "each step: next c0 = tanh(" in text and "each 1 kernel and 0 other calls" in text
+    assert "a step: next c0 = tanh(" in text and "each 1 kernel and 0 other calls" in text
 
 
 def test_costs_at_given_shapes() -> None:
