@@ -46,10 +46,10 @@ class Function(abc.ABC):
 
     @abc.abstractmethod
     def explain(self, *shapes: Any, **named: Any) -> Report:
-        """What a call does: kernels and library calls in order, what each computes, its flops and bytes, and the lines it comes from, as a `Report` to print.
+        """What a call does, as a `Report` to print: kernels and library calls in order, what each computes and costs, and the lines of yours it comes from.
 
-        Costs are those of a call with arguments of these shapes, `f.explain(x=(128, 784))`, given as for `flops`; without shapes those of likely sizes. The report
-        counts (`kernels`, `library_calls`), says what the optimiser rewrote (`decisions`), and its `detail()` adds the kernels' code.
+        Costs are those of a call with arguments of these shapes, `f.explain(x=(128, 784))`, given as for `flops`; without shapes those of likely sizes.
+        The report counts (`kernels`, `library_calls`), says what the optimiser rewrote (`decisions`), and its `detail()` adds the kernels' code.
         """
 
     @abc.abstractmethod

@@ -27,6 +27,10 @@ SILENT = ("cast", "identity", "stop")
 
 UNARY, ATOMIC = 4, 6
 
+POSITIONS = "ijkl"
+OWN = "@"
+"""What names of positions and sizes begin with, as long as they are no text: arrays may have these names too."""
+
 
 class Expression(NamedTuple):
     """A function of values, or with no arguments a name."""
@@ -69,9 +73,10 @@ def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expr
         elif isinstance(statement, Load):
             made[statement.name] = _read(statement, made, buffers)
         elif isinstance(statement, Update):
-            made[statement.name] = Expression(operations.get(statement.name, "sum"), (_atom(statement.value, made),))
+            value = _guarded(_atom(statement.value, made), statement.guard, made)
+            made[statement.name] = Expression(operations.get(statement.name, "sum"), (value,))
         elif isinstance(statement, Store):
-            value = _atom(statement.value, made)
+            value = _guarded(_atom(statement.value, made), statement.guard, made)
             if statement.op is not None:
                 results[statement.buffer] = value if value.function == statement.op and len(value.args) == 1 else Expression(statement.op, (value,))
             else:
@@ -80,8 +85,11 @@ def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expr
 
 
 def _function(statement: Let, made: Made) -> Expression:
-    if statement.function in ("index", "size"):
-        return Expression("i" if statement.function == "index" else "n")
+    if statement.function == "index":
+        (label,) = statement.args
+        return Expression(_position(label.name if isinstance(label, Var) else ""))
+    if statement.function == "size":
+        return Expression(f"{OWN}n")
     args = tuple([_atom(arg, made) for arg in statement.args])
     if statement.function in SILENT:
         return args[0]
@@ -89,7 +97,15 @@ def _function(statement: Let, made: Made) -> Expression:
         return _sum(*args)
     if statement.function == "mul":
         return _product(*args)
+    if statement.function == "fma":
+        return _sum(_product(*args[:2]), args[2])
     return Expression(statement.function, args)
+
+
+def _position(label: str) -> str:
+    """i, j, k, ... for the loops of a kernel from the outermost, which are i0, i1, i2, ..."""
+    number = int(label[1:]) if label[1:].isdigit() else 0
+    return f"{OWN}{POSITIONS[number] if number < len(POSITIONS) else f'i{number}'}"
 
 
 def _sum(left: Expression, right: Expression) -> Expression:
@@ -120,12 +136,18 @@ def _read(statement: Load, made: Made, buffers: Mapping[str, str]) -> Expression
     """An element of a buffer; where computed indices say which, these stand beside its name."""
     name = buffers[statement.buffer]
     at = [made[label] for index in statement.index for label, _ in index.terms if label in made and _reads(made[label])]
-    return Expression("[]", (Expression(name), *at)) if at else Expression(name)
+    # Of a computed index a guard says no more than that it is within its axis.
+    return Expression("[]", (Expression(name), *at)) if at else _guarded(Expression(name), statement.guard, made)
+
+
+def _guarded(value: Expression, guard: str | None, made: Made) -> Expression:
+    """A value that is 0 where its guard is false."""
+    return value if guard is None else Expression("where", (made.get(guard, Expression(LEFT_OUT)), value, Expression("0")))
 
 
 def _reads(value: Expression) -> bool:
     """Whether a value is made of anything but positions and sizes."""
-    return any(_reads(arg) for arg in value.args) if value.args else value.function not in ("i", "n") and not value.function[0].isdigit()
+    return any(map(_reads, value.args)) if value.args else not value.function.startswith(OWN) and not _is_number(value)
 
 
 def _atom(atom: Atom, made: Made) -> Expression:
@@ -148,7 +170,7 @@ def _text(value: Expression, depth: int) -> tuple[str, int]:
     """A text, and how tightly it holds together."""
     function, args = value
     if not args:
-        return function, UNARY if function.startswith("-") else ATOMIC
+        return function.removeprefix(OWN), UNARY if function.startswith("-") else ATOMIC
     if depth == 0:
         return LEFT_OUT, ATOMIC
     if function in SIGNS and len(args) == 2:

@@ -20,7 +20,7 @@ class Report:
     """A program explained. Print it; `detail()` adds the kernels' code.
 
     Each call has a row: what it reads and writes, its operations and the bytes that it touches at the sizes in the second line, below it what a kernel
-    computes (`t0 = tanh(x + b)`; what is too long is left out, and `i` and `n` stand for positions and sizes), and your lines that it is part of.
+    computes (`t0 = tanh(x + b)`; what is too long is left out, `i, j, ...` stand for positions, `n` for sizes), and your lines that it is part of.
 
     kernels         calls of generated kernels
     library_calls   calls of matrix products and other routines
@@ -195,13 +195,10 @@ def _leading(total: Size, likely: Mapping[Symbol, int], names: SizeNames) -> str
     if not isinstance(total, Poly) or len(text) <= MOST_OF_A_TOTAL:
         return text
     terms = sorted([Poly((term,)) for term in total.terms], key=lambda term: -abs(evaluate(term, likely)))
-    text, count = "", 0
-    for count, term in enumerate(terms):
-        longer = names.text(term) if not text else f"{text} + {names.text(term)}"
-        if text and len(longer) > MOST_OF_A_TOTAL:
-            break
-        text = longer
-    return f"{text} + {counted(len(terms) - count, 'smaller term')}".replace("+ -", "- ")
+    shown = 1
+    while len(" + ".join(map(names.text, terms[: shown + 1]))) <= MOST_OF_A_TOTAL:
+        shown += 1
+    return f"{' + '.join(map(names.text, terms[:shown]))} + {counted(len(terms) - shown, 'smaller term')}".replace("+ -", "- ")
 
 
 def report(name: str, accounts: Sequence[Account], choosing: Choosing | None, sizes: Mapping[Symbol, int] | None = None) -> Report:

@@ -186,9 +186,10 @@ def _together(step: Step, candidates: Sequence[Group]) -> tuple[Group, Member] |
     They wait for nothing of one another, being of one level, so that they may as well run in one nest.
     """
     makers = {value.group for value in step.reads() if value.group is not None and value.group.kind == "map"}
-    first, *others = [group for group in candidates if group in makers] or [None]
-    if first is None or not others or any(group.level != first.level or len(group.dims) != len(step.dims) for group in (first, *others)):
+    found = [group for group in candidates if group in makers]
+    if len(found) < 2 or any(group.level != found[0].level or len(group.dims) != len(step.dims) for group in found):
         return None
+    first, *others = found
     joined = first.copy()
     for group in others:
         places = _same_places(step, first, group)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -24,10 +26,11 @@ v, k = cr.vector("v"), cr.vector("k", dtype="int64")
         (lambda: cr.where(x > 0, x, cr.exp(y)), "result = where(x > 0, x, exp(y))"),
         (lambda: v[k] * 3, "result = 3*v[where(k < 0, k + n, k)]"),
         (lambda: cr.full((3,), 2.5), "result = 2.5"),
-        (lambda: x.T.copy() * 1.0, "result = x"),
+        (lambda: x.T.copy(), "result = x"),
+        (lambda: cr.tril(x), "result = where(i - j >= 0, x, 0)"),
     ],
 )
-def test_values_as_one_would_write_them(value, text: str) -> None:
+def test_values_as_one_would_write_them(value: Callable[[], cr.Expr], text: str) -> None:
     out = value()
     inputs = [leaf for leaf in (x, y, v, k) if leaf in _leaves(out)]
     assert text in [row.strip() for row in str(cr.function(inputs, out).explain()).split("\n")]
@@ -52,7 +55,7 @@ def test_what_is_long_is_left_out_from_the_inside() -> None:
     for _ in range(30):
         value = cr.tanh(value + 1)
     (row,) = [row.strip() for row in str(cr.function([x], value).explain()).split("\n") if "result = " in row]
-    assert row.startswith("result = tanh(tanh(") and row.endswith("))") and "..." in row
+    assert row.startswith("result = tanh(tanh(") and "..." in row
     assert len(row) <= MOST_CHARACTERS + len("result = ")
 
 
@@ -76,9 +79,11 @@ def test_an_accumulator_read_behind_its_loop() -> None:
 
 
 def test_a_step_of_a_loop_is_told() -> None:
-    last, every = cr.scan(lambda h, e: ((cr.tanh(h * e + 1),) * 2), cr.zeros(3), cr.tensor("sequence", (None, 3)))
-    text = str(cr.function([*[leaf for leaf in _leaves(last) if leaf.op is None and not isinstance(leaf.type, type(None)) and leaf.name == "sequence"]], last).explain())
-    assert "a step: next c0 = tanh(" in text and "each 1 kernel and 0 other calls" in text
+    sequence = cr.tensor("sequence", (None, 3))
+    last, _ = cr.scan(lambda h, e: (cr.tanh(h * e + 1), None), cr.zeros(3), sequence)
+    text = str(cr.function([sequence], last).explain())
+    assert "a step: next c0 = tanh(" in text
+    assert "each 1 kernel and 0 other calls" in text
 
 
 def test_costs_at_given_shapes() -> None:
