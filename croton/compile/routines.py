@@ -42,16 +42,18 @@ class Called(NamedTuple):
 
 
 class CalledForeign(NamedTuple):
-    """A routine of the user's own: which function it is of those that the graph calls, how it prints, what it gives, and the axes around it."""
+    """A routine of the user's own: which function it is of those that the graph calls, how it prints, what it gives, the axes around it,
+    and whether it takes those at once."""
 
     number: int
     name: str
     results: tuple[tuple[DType, tuple[Size, ...]], ...]
     around: int
     mapped: tuple[tuple[int, ...], ...]
+    batched: bool
 
     def routine(self, foreign: Sequence[Function]) -> Routine:
-        return Run(Foreign(foreign[self.number], self.name, self.results), self.around, self.mapped).routine()
+        return Run(Foreign(foreign[self.number], self.name, self.results, self.batched), self.around, self.mapped).routine()
 
 
 LIBRARY: dict[str, Callable[..., Routine]] = {"argsort": argsort_routine}
@@ -64,7 +66,8 @@ def kept(routine: Routine, foreign: list[Function]) -> Called | CalledForeign:
         return Called(routine.name, run)
     if run.foreign.function not in foreign:
         foreign.append(run.foreign.function)
-    return CalledForeign(foreign.index(run.foreign.function), run.foreign.name, run.foreign.results, run.around, run.mapped)
+    number = foreign.index(run.foreign.function)
+    return CalledForeign(number, run.foreign.name, run.foreign.results, run.around, run.mapped, run.foreign.batched)
 
 
 def code(found: Routine, placement: Placement) -> Code:

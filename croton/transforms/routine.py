@@ -26,16 +26,25 @@ class Foreign(NamedTuple):
     function: Callable[..., Any]
     name: str
     results: tuple[tuple[DType, tuple[Size, ...]], ...]
+    batched: bool = False
 
 
-def routine(function: Callable[..., Any], like: Callable[..., Any], *, vjp: Callable[..., Any] | None = None, name: str | None = None) -> Callable[..., Any]:
+def routine(
+    function: Callable[..., Any],
+    like: Callable[..., Any],
+    *,
+    vjp: Callable[..., Any] | None = None,
+    name: str | None = None,
+    batched: bool = False,
+) -> Callable[..., Any]:
     """A function of expressions that calls Python code on NumPy arrays when the compiled program runs.
 
     `function` gets the values of its arguments as arrays of its own and returns an array, or a structure of arrays. `like` gets the arguments as expressions
     and returns an expression of the dtype and shape of each result, in that structure: `lambda x: x` for a result like x, `lambda a, b: a @ b` for one like
     their product; it is never computed. `vjp` is the derivative, as `backward` of `custom_vjp`: `vjp(args, y, cotangent)` in expressions, where `args` is
     a tuple; without it there is none. The function should depend on its arguments only: equal calls are made once, and calls that nothing needs are not made.
-    Under `vmap` it is called once for each element. A function with several results is called once for each of them that is used.
+    Under `vmap` it is called once for each element; if it is `batched`, once for all of them, with more axes in front, as many for each argument, which
+    broadcast. A function with several results is called once for each of them that is used.
     """
     if not callable(function) or not callable(like):
         raise KindError("routine wants a Python function on arrays and `like`, a function of expressions that shows what comes out")
@@ -44,7 +53,7 @@ def routine(function: Callable[..., Any], like: Callable[..., Any], *, vjp: Call
     def value(*args: Any) -> Any:
         xs = [asarray(x) for x in args]
         examples, structure = flatten(map_structure(asarray, like(*xs)))
-        foreign = Foreign(function, label, tuple([(example.dtype, example.shape) for example in examples]))
+        foreign = Foreign(function, label, tuple([(example.dtype, example.shape) for example in examples]), batched)
         return unflatten(structure, [apply(FOREIGN, xs, (foreign, place)) for place in range(len(examples))])
 
     value.__name__ = label
@@ -100,6 +109,8 @@ class Run(NamedTuple):
         for array, axes in zip(arrays, self.mapped):
             for axis, extent in zip(axes, array.shape):
                 extents[axis] = extent
+        if self.foreign.batched:
+            return self._at_once(arrays, extents)
         found = [
             _checked(self.foreign, [array[tuple([place[axis] for axis in axes])] for array, axes in zip(arrays, self.mapped)])
             for place in np.ndindex(*extents)
@@ -113,9 +124,18 @@ class Run(NamedTuple):
                 results.append(np.zeros((*extents, *[size if isinstance(size, int) else 0 for size in shape]), dtype.numpy))
         return tuple(results)
 
+    def _at_once(self, arrays: Sequence[np.ndarray], extents: Sequence[int]) -> tuple[np.ndarray, ...]:
+        """One call of a function that takes stacks: every argument has all axes around in front, of size 1 where it is the same along one."""
+        lifted = []
+        for array, axes in zip(arrays, self.mapped):
+            front = array.transpose(*np.argsort(axes), *range(len(axes), array.ndim))
+            lifted.append(np.expand_dims(front, tuple([axis for axis in range(self.around) if axis not in axes])))
+        found = _checked(self.foreign, lifted, self.around)
+        return tuple([np.broadcast_to(value, (*extents, *value.shape[self.around :])) for value in found])
 
-def _checked(foreign: Foreign, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The results of one call, which are as they were declared."""
+
+def _checked(foreign: Foreign, arrays: Sequence[np.ndarray], around: int = 0) -> list[np.ndarray]:
+    """The results of one call, which are as they were declared, perhaps with axes in front."""
     # The memory behind the arguments is lent for the call only.
     leaves, _ = flatten(foreign.function(*[np.array(array) for array in arrays]))
     if len(leaves) != len(foreign.results):
@@ -124,7 +144,7 @@ def _checked(foreign: Foreign, arrays: Sequence[np.ndarray]) -> list[np.ndarray]
     for value, (dtype, shape) in zip(values, foreign.results):
         if value.dtype != dtype.numpy:
             raise DTypeError(f"the routine {foreign.name} returned {value.dtype} where `like` shows {dtype}; convert it with .astype({dtype.name!r})")
-        if value.ndim != len(shape) or any(isinstance(size, int) and size != extent for size, extent in zip(shape, value.shape)):
+        if value.ndim != around + len(shape) or any(isinstance(size, int) and size != extent for size, extent in zip(shape, value.shape[around:])):
             raise ShapeError(f"the routine {foreign.name} returned the shape {value.shape} where `like` shows ({', '.join(map(str, shape))})")
     return values
 

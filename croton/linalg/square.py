@@ -1,15 +1,7 @@
-"""Linear algebra: decompositions and solvers, by NumPy's LAPACK when the compiled program runs, with their derivatives in expressions.
-
-    L = cr.linalg.cholesky(K)
-    alpha = cr.linalg.solve(K, y)
-
-All take stacks of matrices, (..., n, n). Derivatives are made of the same functions, so they have every order, under `vmap` and in loops. A matrix that has
-no answer raises `numpy.linalg.LinAlgError` in the call. Products are functions of croton itself; they are named here too, as in NumPy.
-"""
+"""Inverses, solvers, determinants and eigenvalues of square matrices."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,23 +16,16 @@ from croton.ops.comparisons import equal
 from croton.ops.creation import eye, tril, triu
 from croton.ops.indexing import index
 from croton.ops.joining import concatenate, stack
-from croton.ops.linalg import diagonal, matmul, norm, outer, tensordot, trace, vecdot
+from croton.ops.linalg import matmul
 from croton.ops.logic import where
-from croton.ops.numerics import cross
-from croton.ops.reductions import max as max_
-from croton.ops.reductions import min as min_
 from croton.ops.reductions import sum as sum_
 from croton.ops.shape import reshape
 from croton.transforms.routine import routine
 from croton.util.errors import ArgumentError, ShapeError
 
-__all__ = [
-    "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "norm", "outer", "slogdet",
-    "solve", "solve_triangular", "tensordot", "trace", "vecdot", "vector_norm",
-]  # fmt: skip
 
-
-def _square(x: Any, what: str) -> Expr:
+def square(x: Any, what: str) -> Expr:
+    """The matrices as floating ones, which have as many rows as columns."""
     (x,) = floats(x)
     if x.ndim < 2:
         raise ShapeError(f"{what} takes a matrix or a stack of them, got shape {show(x.shape)}")
@@ -56,19 +41,19 @@ def _square(x: Any, what: str) -> Expr:
 
 def inv(x: Any) -> Expr:
     """The inverse of square matrices."""
-    return _INV(_square(x, "inv"))
+    return _INV(square(x, "inv"))
 
 
 def solve(a: Any, b: Any) -> Expr:
     """The x for which `a @ x` is b: a of shape (..., n, n), b a vector (n,) or matrices (..., n, k)."""
     a, b = floats(a, b)
-    return _solved("solve", _SOLVE, _square(a, "solve"), b)
+    return _solved("solve", _SOLVE, square(a, "solve"), b)
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = True) -> Expr:
     """The x for which `a @ x` is b, where only the lower triangle of a counts (the upper one unless `lower`)."""
     a, b = floats(a, b)
-    a = _square(a, "solve_triangular")
+    a = square(a, "solve_triangular")
     return _solved("solve_triangular", _SOLVE, tril(a) if lower else triu(a), b)
 
 
@@ -88,18 +73,18 @@ def cholesky(x: Any, upper: bool = False) -> Expr:
 
     Only the lower triangle of x is read; its derivative is symmetric.
     """
-    found = _CHOLESKY(_square(x, "cholesky"))
+    found = _CHOLESKY(square(x, "cholesky"))
     return matrix_transpose(found) if upper else found
 
 
 def det(x: Any) -> Expr:
     """The determinant of square matrices."""
-    return index(_DET(_square(x, "det")), (..., 0))
+    return index(_DET(square(x, "det")), (..., 0))
 
 
 def slogdet(x: Any) -> tuple[Expr, Expr]:
     """The sign of the determinant, and the logarithm of its absolute value."""
-    both = _SLOGDET(_square(x, "slogdet"))
+    both = _SLOGDET(square(x, "slogdet"))
     return index(both, (..., 0)), index(both, (..., 1))
 
 
@@ -108,7 +93,7 @@ def eigh(x: Any) -> tuple[Expr, Expr]:
 
     The derivative of eigenvectors is not finite where eigenvalues are equal; there its parts between these are taken to be 0.
     """
-    both = _EIGH(_square(x, "eigh"))
+    both = _EIGH(square(x, "eigh"))
     return index(both, (..., -1, slice(None))), index(both, (..., slice(None, -1), slice(None)))
 
 
@@ -125,7 +110,7 @@ def matrix_power(x: Any, n: int) -> Expr:
     if n < 0:
         x, n = inv(x), -n
     else:
-        x = _square(x, "matrix_power") if x.dtype.is_float else x
+        x = square(x, "matrix_power") if x.dtype.is_float else x
     result: Expr | None = None
     while n:
         if n & 1:
@@ -134,28 +119,6 @@ def matrix_power(x: Any, n: int) -> Expr:
         if n:
             x = matmul(x, x)
     return result if result is not None else broadcast_to(eye(x.shape[-1], dtype=x.dtype), x.shape)
-
-
-def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: int | float = 2) -> Expr:
-    """The length of the vectors along the axes, or of all elements together: (sum |x|**ord) ** (1 / ord)."""
-    return norm(x, axis, ord, keepdims)
-
-
-def matrix_norm(x: Any, keepdims: bool = False, ord: int | float | str = "fro") -> Expr:
-    """The norm of matrices: "fro", the root of the sum of squares; 1 and inf, the greatest sum of absolute values in a column or a row.
-
-    -1 and -inf are the least of these sums.
-    """
-    (x,) = floats(x)
-    if x.ndim < 2:
-        raise ShapeError(f"matrix_norm takes a matrix or a stack of them, got shape {show(x.shape)}")
-    if ord == "fro":
-        return norm(x, (-2, -1), None, keepdims)
-    if ord not in (1, -1, np.inf, -np.inf):
-        raise ArgumentError(f'matrix_norm: ord is "fro", 1, -1, inf or -inf, got {ord!r}')
-    sums = norm(x, -2 if ord in (1, -1) else -1, 1, True)
-    found = (max_ if ord > 0 else min_)(sums, (-2, -1), True)  # type: ignore[operator]
-    return found if keepdims else squeeze(found, (-2, -1))
 
 
 # The routines and their derivatives
@@ -225,19 +188,11 @@ def _packed_eigh(x: np.ndarray) -> np.ndarray:
 
 
 
-_INV = routine(np.linalg.inv, lambda x: x, vjp=_inv_vjp, name="inv")
+_INV = routine(np.linalg.inv, lambda x: x, vjp=_inv_vjp, name="inv", batched=True)
 # A pullback is written down with its routine, so that none can be its own: second derivatives solve once more, those beyond go by the inverse.
-_SOLVE_AGAIN = routine(np.linalg.solve, matmul, vjp=_solve_vjp(lambda a, b: matmul(_INV(a), b)), name="solve")
-_SOLVE = routine(np.linalg.solve, matmul, vjp=_solve_vjp(_SOLVE_AGAIN), name="solve")
-_CHOLESKY = routine(np.linalg.cholesky, lambda x: x, vjp=_cholesky_vjp, name="cholesky")
-_DET = routine(lambda x: np.asarray(np.linalg.det(x))[..., None], lambda x: sum_(x, (-2, -1))[..., None], vjp=_det_vjp, name="det")
-_SLOGDET = routine(_packed_slogdet, lambda x: stack([sum_(x, (-2, -1))] * 2, -1), vjp=_slogdet_vjp, name="slogdet")
-_EIGH = routine(_packed_eigh, lambda x: concatenate([x, expand_dims(sum_(x, -2), -2)], -2), vjp=_eigh_vjp, name="eigh")
-
-
-def __getattr__(name: str) -> Any:
-    raise AttributeError(
-        f"croton.linalg has no {name!r}; it has {', '.join(__all__)}. Call NumPy's others by routine, with a vjp for derivatives",
-        name=name,
-        obj=sys.modules[__name__],
-    )
+_SOLVE_AGAIN = routine(np.linalg.solve, matmul, vjp=_solve_vjp(lambda a, b: matmul(_INV(a), b)), name="solve", batched=True)
+_SOLVE = routine(np.linalg.solve, matmul, vjp=_solve_vjp(_SOLVE_AGAIN), name="solve", batched=True)
+_CHOLESKY = routine(np.linalg.cholesky, lambda x: x, vjp=_cholesky_vjp, name="cholesky", batched=True)
+_DET = routine(lambda x: np.asarray(np.linalg.det(x))[..., None], lambda x: sum_(x, (-2, -1))[..., None], vjp=_det_vjp, name="det", batched=True)
+_SLOGDET = routine(_packed_slogdet, lambda x: stack([sum_(x, (-2, -1))] * 2, -1), vjp=_slogdet_vjp, name="slogdet", batched=True)
+_EIGH = routine(_packed_eigh, lambda x: concatenate([x, expand_dims(sum_(x, -2), -2)], -2), vjp=_eigh_vjp, name="eigh", batched=True)
