@@ -89,7 +89,7 @@ def test_dtypes_tell_of_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    "space, name, words", [(cr.random, "PRNGKey", "use key"), (cr.random, "nothing", "croton.random has no 'nothing'"), (cr.linalg, "svd", "by routine")]
+    "space, name, words", [(cr.random, "PRNGKey", "use key"), (cr.random, "nothing", "croton.random has no 'nothing'"), (cr.linalg, "eig", "by routine")]
 )
 def test_a_wrong_name_of_a_part_does_too(space, name: str, words: str) -> None:
     with pytest.raises(AttributeError, match=words):

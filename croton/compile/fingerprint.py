@@ -59,7 +59,7 @@ class _Names:
             return self.text(param)
         if isinstance(param, Foreign):
             number = self.foreign.setdefault(param.function, len(self.foreign))
-            return f"routine:{number} {param.name!r} {self.token(param.results)}"
+            return f"routine:{number} {param.name!r} {self.token(param.results)} {param.batched}"
         if isinstance(param, tuple):
             return "(" + ",".join([self.token(item) for item in param]) + ")"
         if param is None or isinstance(param, bool | int | float | str | DType | bytes):
@@ -121,5 +121,7 @@ def fingerprint(inputs: Sequence[Expr], outputs: Sequence[Expr], settings: Seque
             shared.append(node)
         number[node] = len(number)
     parts.append(",".join([str(number[x]) for x in outputs]))
+    # Which of two right programs is made depends on likely sizes.
+    parts.append(f"likely {[name.hint for name in names.mapping]}")
     digest.update("\n".join(parts).encode())
     return Fingerprint(digest.hexdigest(), shared, list(names.foreign))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -25,8 +26,9 @@ class Jit:
 
     Arguments are arrays, numbers, or nested lists, tuples and dicts of them; `static` names arguments that are Python values and
     must be hashable: each value gets a program of its own. A program is made for each combination of dtypes, numbers of axes and axes of
-    size 1 (which broadcast); other sizes are free. A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64:
-    name axes, exponents and counts in `static`. Called with expressions, as inside another compiled function or under `grad` and `vmap`, it
+    size 1 (which broadcast); other sizes are free, and likely to be what they are in the first call. A Python float takes the dtype of the
+    floating arrays beside it if they agree, an integer is int64: name axes, exponents and counts in `static`.
+    Called with expressions, as inside another compiled function or under `grad` and `vmap`, it
     is the function that it was made from. A method names its `self` in `static`.
     """
 
@@ -75,12 +77,12 @@ class Jit:
             wrong = ", ".join(name for name, kind, _ in static if kind.__hash__ is None) or ", ".join(name for name, _, _ in static)
             raise KindError(f"static arguments of {self.definition.__name__} must be hashable, which {wrong} is not; pass tuples, not lists") from None
         if program is None:
-            program = self.programs[key] = self._trace(structure, types, static)
+            program = self.programs[key] = self._trace(structure, types, static, leaves)
         return leaves, program
 
-    def _trace(self, structure: Mapping, types: tuple, static: tuple) -> Function:
+    def _trace(self, structure: Mapping, types: tuple, static: tuple, leaves: list[Any]) -> Function:
         names = [path for name, item in zip(structure.keys, structure.items) for path in paths(item, name)]
-        inputs = [new_input(_type(kind, ones, name), name) for (kind, ones), name in zip(types, names)]
+        inputs = [new_input(_type(kind, ones, name, np.shape(leaf)), name) for (kind, ones), name, leaf in zip(types, names, leaves)]
         arguments = {**unflatten(structure, inputs), **{name: value for name, _, value in static}}
         bound = inspect.BoundArguments(self.signature, {name: arguments[name] for name in self.signature.parameters if name in arguments})  # type: ignore[arg-type]
         outputs = self.definition(*bound.args, **bound.kwargs)
@@ -110,8 +112,8 @@ def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str]
 
     Arguments are arrays, numbers, or nested lists, tuples and dicts of them; results are NumPy arrays in the structure that the function returns. The function
     is called with expressions, once for each combination of dtypes, numbers of axes and axes of size 1 (which broadcast); other sizes are free, and a new
-    size compiles nothing. `static` names arguments that are Python values (axes, exponents, counts, `self` of a method); they must be hashable, and each
-    value gets a program of its own. A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
+    size compiles nothing: the program is made with sizes like those of the first call in mind, and right for all. `static` names arguments that are Python
+    values (axes, exponents, counts, `self` of a method); they must be hashable, and each value gets a program of its own. A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
 
     `step.function_for(params, x, y)` is the compiled function that a call with these arguments uses: it has `explain()`, `flops`, `memory_peak` and `profile`.
     """
@@ -120,8 +122,18 @@ def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str]
     return Jit(definition, static)
 
 
-def _type(kind: DType, ones: tuple[bool, ...], name: str) -> TensorType:
-    return TensorType(kind, tuple([1 if one else unused_symbol(f"{name}.{axis}") for axis, one in enumerate(ones)]))
+def _type(kind: DType, ones: tuple[bool, ...], name: str, shape: tuple[int, ...]) -> TensorType:
+    """The type of an argument; sizes are free, and are likely to be what they are in the first call."""
+    return TensorType(kind, tuple([1 if one else unused_symbol(f"{name}.{axis}", _likely(shape[axis])) for axis, one in enumerate(ones)]))
+
+
+def _likely(extent: int) -> int:
+    """About an extent, so that calls of similar sizes have one program in the cache: the nearest power of two, and small ones as they are."""
+    return max(extent, 1) if extent <= SMALL else 1 << round(math.log2(extent))
+
+
+SMALL = 8
+"""Extents up to this (of windows, of coordinates) are hints as they are."""
 
 
 def _number_dtype(leaves: list[Any]) -> DType:

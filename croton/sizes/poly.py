@@ -235,9 +235,9 @@ def product(sizes: Iterable[Size]) -> Size:
     return total
 
 
-def unused_symbol(name: str) -> Poly:
+def unused_symbol(name: str, hint: int | None = None) -> Poly:
     """An unknown size of this name, or with a number behind it where another size has the name."""
-    return fresh_symbol(f"{name}_") if name in _symbols else symbol(name)
+    return fresh_symbol(f"{name}_", hint) if name in _symbols else symbol(name, hint)
 
 
 def quotient(numerator: Size, denominator: Size) -> Size:

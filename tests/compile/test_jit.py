@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.compile.fingerprint import fingerprint
+from croton.compile.jit import _likely
+from croton.sizes import unused_symbol
 from croton.util.errors import KindError
 
 
@@ -173,3 +176,38 @@ def test_results_are_arrays_of_their_own() -> None:
     v = np.ones(3)
     f(v)[0] = 5
     np.testing.assert_array_equal(v, 1)
+
+
+def test_sizes_of_the_first_call_are_likely() -> None:
+    """Windows are small, which decides how a convolution is computed; they are free all the same."""
+
+    def cost(kernel: cr.Expr, second: cr.Expr, x: cr.Expr) -> cr.Expr:
+        return (cr.relu(cr.conv(cr.relu(cr.conv(x, kernel, padding=1)), second, padding=1)) ** 2).sum()
+
+    rng = np.random.default_rng(0)
+    arguments = rng.standard_normal((4, 2, 3, 3)), rng.standard_normal((3, 4, 3, 3)), rng.standard_normal((2, 2, 10, 12))
+    open_ = cr.jit(lambda *args: cr.value_and_grad(cost, (0, 1))(*args))
+    inputs = [cr.tensor(name, array.shape) for name, array in zip("kwx", arguments)]
+    known = cr.function(inputs, cr.value_and_grad(cost, (0, 1))(*inputs))
+    (one, slopes), (other, others) = open_(*arguments), known(*arguments)
+    np.testing.assert_allclose(one, other)
+    for found, wanted in zip(slopes, others):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    assert open_.function_for(*arguments).flops(*arguments) <= 2 * known.flops()
+    wider = rng.standard_normal((4, 2, 5, 3)), rng.standard_normal((3, 4, 3, 1)), rng.standard_normal((1, 2, 7, 8))
+    value, _ = open_(*wider)
+    check = [cr.tensor(name, array.shape) for name, array in zip("kwx", wider)]
+    np.testing.assert_allclose(value, cr.function(check, cost(*check))(*wider))
+    assert len(open_.programs) == 2
+
+
+def test_likely_sizes_are_part_of_what_a_stored_program_is_known_by() -> None:
+    def keyed(hint: int) -> str:
+        x = cr.tensor("x", (unused_symbol("x.0", hint),))
+        return fingerprint([x], [x * 2], []).key
+
+    assert keyed(3) == keyed(3) != keyed(1000)
+
+
+def test_hints_of_similar_sizes_are_equal() -> None:
+    assert [_likely(n) for n in (0, 1, 3, 8, 9, 28, 100, 1000)] == [1, 1, 3, 8, 8, 32, 128, 1024]
