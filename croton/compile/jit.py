@@ -113,7 +113,8 @@ def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str]
     Arguments are arrays, numbers, or nested lists, tuples and dicts of them; results are NumPy arrays in the structure that the function returns. The function
     is called with expressions, once for each combination of dtypes, numbers of axes and axes of size 1 (which broadcast); other sizes are free, and a new
     size compiles nothing: the program is made with sizes like those of the first call in mind, and right for all. `static` names arguments that are Python
-    values (axes, exponents, counts, `self` of a method); they must be hashable, and each value gets a program of its own. A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
+    values (axes, exponents, counts, `self` of a method); they must be hashable, and each value gets a program of its own.
+    A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
 
     `step.function_for(params, x, y)` is the compiled function that a call with these arguments uses: it has `explain()`, `flops`, `memory_peak` and `profile`.
     """
