@@ -215,7 +215,9 @@ def _delays(core: Core, wanted: Mapping[Part, Node]) -> dict[int, int]:
     found: dict[int, int] = {}
     for place, (node, positions) in enumerate(core.results):
         source = places.get(node, place)
-        if source != place and positions == tuple(range(len(positions))) and source not in found.values() and ("states", place) not in kinds:
+        # One that is the same along an axis of its own is larger than the other.
+        same = positions == tuple(range(len(core.carries[place].dims)))
+        if source != place and same and source not in found.values() and ("states", place) not in kinds:
             found[place] = source
     # Those that only hand values round have nobody who makes one.
     for place in list(found):

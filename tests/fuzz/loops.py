@@ -92,9 +92,10 @@ def fitted(value: Expr, shape: tuple[int, ...]) -> Expr:
 
 
 class RandomLoop:
-    """A loop over a random body: with taps, perhaps from the last element, truncated, ending early, or mapped over a batch."""
+    """A loop over a random body: with taps, perhaps from the last element, truncated, ending early, or mapped over a batch; in `segments` if there are any."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, segments: int | str | None = None) -> None:
+        self.segments = segments
         rng = np.random.default_rng(seed)
         self.body = body = RandomBody(rng)
         self.steps, self.reverse, self.mapped = int(rng.integers(1, 5)), bool(rng.integers(0, 2)), bool(rng.random() < 0.25)
@@ -128,7 +129,8 @@ class RandomLoop:
                 return (news, y) if self.body.bound is None else (news, y, cr.until(ends))
 
             begin = [c[0] if lag == 1 else cr.taps(c, (-1, -lag)) for c, lag in zip(init, self.body.lags)]
-            last, ys, *count = cr.scan(step, begin, (cr.taps(x, (-1, 0, 1)), s, i), reverse=self.reverse, truncate=self.truncate)
+            sequences = cr.taps(x, (-1, 0, 1)), s, i
+            last, ys, *count = cr.scan(step, begin, sequences, reverse=self.reverse, truncate=self.truncate, checkpoint=self.segments)
             return [*last, ys, *count]
 
         arguments = (self.x, self.s, self.i, *self.init)
@@ -160,9 +162,9 @@ class RandomLoop:
         return [*last, ys] if self.body.bound is None else [*last, ys, cr.asarray(len(rows))]
 
 
-def check_loop(seed: int) -> None:
+def check_loop(seed: int, segments: int | str | None = None) -> None:
     """Raise where a loop, its gradients, or a derivative of these differ from those of the loop written out, or from differences."""
-    loop = RandomLoop(seed)
+    loop = RandomLoop(seed, segments)
     spelled = [loop.spelled(), loop.looped()]
     outputs, costs = [], []
     for results in spelled:
@@ -224,6 +226,8 @@ def trial(seed: int) -> str:
         check_loop(seed)
         if seed % 2 == 0:
             check_products(seed)
+        if seed % 3 == 0:
+            check_loop(seed, 2 if seed % 2 else "sqrt")
     except Exception as error:
         return f"seed {seed}: {''.join(traceback.format_exception(error)[-3:])}"
     return ""

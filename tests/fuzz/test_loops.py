@@ -18,6 +18,13 @@ def test_random_loops(first: int) -> None:
             check_loop(seed)
 
 
+@pytest.mark.parametrize("first", [50, 60])
+def test_random_loops_in_segments(first: int) -> None:
+    with quick_code():
+        for seed in range(first, first + 10):
+            check_loop(seed, 2 if seed % 2 else "sqrt")
+
+
 @pytest.mark.parametrize("first", [0, 10])
 def test_products_with_jacobians(first: int) -> None:
     with quick_code():

@@ -58,6 +58,27 @@ def test_mapped_over_a_batch() -> None:
     check([found, *cr.grad((found**2).sum(), [past, x, weight])], [wanted, *cr.grad((wanted**2).sum(), [past, x, weight])], values)
 
 
+def test_loops_in_loops_that_are_mapped_over() -> None:
+    """The inner loop begins with what the outer one hands on, which for one of the carries is the same along an axis of the other."""
+    past, x = cr.tensor("p", (2, 2, D)), cr.tensor("x", (2, T, D))
+    values = {past: RNG.standard_normal((2, 2, D)), x: RNG.standard_normal((2, T, D))}
+
+    def inner(pair: tuple[Expr, Expr], x: Expr) -> tuple[Expr, Expr]:
+        return cr.scan(lambda s, v: ((cr.tanh(s[0] * 0.5 + s[1] * v), s[0]), None), pair, x)[0]
+
+    def one(past: Expr, x: Expr) -> Expr:
+        return cr.stack(list(cr.scan(lambda pair, x: (inner(pair, x), None), (past[0], past[1]), cr.stack((x, x)))[0]))
+
+    def spelled(past: Expr, x: Expr) -> Expr:
+        a, b = past[0], past[1]
+        for t in [*range(T), *range(T)]:
+            a, b = cr.tanh(a * 0.5 + b * x[t]), a
+        return stacked([a, b])
+
+    found, wanted = cr.vmap(one)(past, x), stacked([spelled(past[k], x[k]) for k in range(2)])
+    check([found, *cr.grad((found**2).sum(), [past, x])], [wanted, *cr.grad((wanted**2).sum(), [past, x])], values)
+
+
 def test_one_offset_beside_other_carries() -> None:
     past, x = cr.vector("p"), cr.vector("x")
     values = {past: RNG.standard_normal(2), x: RNG.standard_normal(T)}
