@@ -337,7 +337,8 @@ class Attempt:
     ) -> list[Predicate] | None:
         """The guards that are not proved; None if one never holds."""
         # A digit has a value only where its row is in range, which is what may have to be proved here.
-        known = rows.facts({label: size for label, size in bound.items() if not isinstance(self.defined.get(label), Digit)})
+        having = {label: size for label, size in bound.items() if not isinstance(self.defined.get(label), Digit)}
+        known = rows.facts(having)
         limits = [(row, self.sizes[label]) for label, row in self.affine.items()]
         limits += [(self._resolved(row), total) for row, total in self.ranges]
         # What safety needs comes first: the same row may also be what the problem says, of which one factor is enough to know.
@@ -352,7 +353,13 @@ class Attempt:
         found: list[Predicate] = []
         seen: list[tuple[Row, bool]] = []
         for row, at_least, for_safety in claims:
-            if at_least and rows.never_negative(row, bound, known):
+            labels = self._labels(row, reach)
+            able = [place for place in range(len(factors)) if labels <= terms[place]]
+            hosts = [place for place in able if for_safety and place in indirect]
+            # A factor is read where the loops over labels of others are not, so that these may be empty.
+            inside = frozenset.intersection(*[terms[place] for place in hosts]) if hosts else None
+            sure = known if inside is None or inside.issuperset(having) else rows.facts({label: size for label, size in having.items() if label in inside})
+            if at_least and rows.never_negative(row, bound, sure):
                 continue
             if not at_least and not row[0] and isinstance(row[1], int) and row[1] == 0:
                 continue
@@ -361,9 +368,6 @@ class Attempt:
             if (row, at_least) in seen:
                 continue
             seen.append((row, at_least))
-            labels = self._labels(row, reach)
-            able = [place for place in range(len(factors)) if labels <= terms[place]]
-            hosts = [place for place in able if for_safety and place in indirect]
             if not any(factors[place].power > 0 for place in hosts):
                 hosts += [place for place in able if factors[place].power > 0 and place not in hosts][:1]
             term = not any(factors[place].power > 0 for place in hosts)
