@@ -127,7 +127,9 @@ class Function:
             self.loop(statement, *self.bounds(statement))  # type: ignore[arg-type]
 
     def loop(self, loop: For | Lanes, low: str, high: str) -> None:
-        """A loop of the language over [low, high)."""
+        """A loop of the language over [low, high); one over nothing is left out, since places in arrays without elements are all the same."""
+        if loop.extent == 0:
+            return
         if isinstance(loop, Lanes):
             self.emit_lanes(self, loop, low, high)
         elif not self.emit_rows(self, loop, low, high):

@@ -74,3 +74,11 @@ def test_rows_of_no_elements_are_sorted():
     ordered = cr.sort(none, axis=1)
     f = cr.function([x, y], [none, ordered])
     assert [value.shape for value in f(np.zeros((3, 3)), 0.0)] == [(0, 3), (0, 3)]
+
+
+def test_products_of_nothing_with_a_lane_across_them() -> None:
+    """Rows of an array without elements all begin at one place, which is no reason to add them up there."""
+    x = cr.tensor("x", (0, 5, 5))
+    spread = cr.logsumexp(x @ cr.swapaxes(x, -1, -2), axis=-1, keepdims=True)
+    product, found = cr.function([x], [x @ x, spread])(np.ones((0, 5, 5)))
+    assert product.shape == (0, 5, 5) and found.shape == (0, 5, 1)
