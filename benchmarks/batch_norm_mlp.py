@@ -10,6 +10,7 @@ from benchmarks.batch_norm_model import build_croton, data
 from benchmarks.measure import Result, alternate, note
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -56,7 +57,7 @@ def compile_seconds(layers: int, cache: str) -> tuple[float, float]:
         f"import time; t = time.perf_counter(); import croton; u = time.perf_counter(); from benchmarks.batch_norm_model import build_croton, data\n"
         f"d = data({layers}); v = time.perf_counter(); f, a = build_croton({layers}, d); f(*a); w = time.perf_counter(); print(w - v, w - v + u - t)"
     )
-    environment = {**__import__("os").environ, "CROTON_CACHE_DIRECTORY": cache}
+    environment = {**os.environ, "CROTON_CACHE_DIRECTORY": cache}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True).stdout
     seconds, with_import = out.split()
     return float(seconds), float(with_import)

@@ -94,11 +94,6 @@ def elements(sizes: Sequence[Size]) -> int:
     return math.prod([extent(size) for size in sizes])
 
 
-def forget_hints() -> None:
-    """Hints have changed: prices are worked out again."""
-    _likely.cache_clear()
-
-
 def pairs_of(tree: Tree | None, count: int) -> list[tuple[int, int]]:
     """A tree of pairs as a list: positions of the terms, each result taking the next one."""
     pairs: list[tuple[int, int]] = []

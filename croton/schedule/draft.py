@@ -10,6 +10,7 @@ from croton.algebra.constant import scalar_value
 from croton.algebra.direction import index_is_safe
 from croton.algebra.node import Coef, Node, Operand
 from croton.dtypes import DType, bool_, int32, int64
+from croton.schedule.shared_sums import Argument
 from croton.schedule.step import Body, BodyBuilder, Inline, Operands, Source, Step, Value
 from croton.sizes import Size
 
@@ -54,7 +55,7 @@ class Draft:
     """
 
     def __init__(
-        self, rules: Rules, outputs: Sequence[Operand], uses: dict[Node, int], donated: Mapping[Hashable, int], sums: Mapping[Node, tuple[tuple, ...]]
+        self, rules: Rules, outputs: Sequence[Operand], uses: dict[Node, int], donated: Mapping[Hashable, int], sums: Mapping[Node, tuple[Argument, ...]]
     ) -> None:
         self.rules = rules
         self.uses = uses

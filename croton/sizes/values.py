@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from croton.sizes.poly import Least, Size, Symbol, quotient, smaller
@@ -10,44 +11,45 @@ from croton.sizes.poly import Least, Size, Symbol, quotient, smaller
 
 def evaluate(size: Size, env: Mapping[Any, int]) -> int:
     """The value of a size where `env` gives each symbol's; its keys are symbols, their names, or what `symbol` returned."""
-    if isinstance(size, int):
-        return size
-    total = 0
-    for monomial, coefficient in size.terms:
-        value = coefficient
-        for atom in monomial:
-            if isinstance(atom, Symbol):
-                value *= _look_up(atom, env)
-            elif isinstance(atom, Least):
-                value *= min(evaluate(atom.left, env), evaluate(atom.right, env))
-            else:
-                value *= evaluate(atom.numerator, env) // evaluate(atom.denominator, env)
-        total += value
-    return total
+    return _with(size, lambda atom: _look_up(atom, env), min, operator.floordiv)
 
 
 def hint(size: Size, hints: Mapping[Any, int] | None = None, default: int = 64) -> int:
     """A likely value: symbols count as `hints` says, else as their own hint, else `default`. At least 0; never an error."""
     if isinstance(size, int):
         return size
-    return max(0, _likely(size, hints or {}, default))
+
+    def likely(atom: Symbol) -> int:
+        found = _find(atom, hints or {})
+        return found if found is not None else default if atom.hint is None else atom.hint
+
+    return max(0, _with(size, likely, min, lambda numerator, denominator: numerator // max(1, denominator)))
 
 
 def substitute(size: Size, mapping: Mapping[Any, Size]) -> Size:
     """The size with symbols replaced by sizes; the keys are as for `evaluate`, a symbol that is not there stays."""
+
+    def replaced(atom: Symbol) -> Size:
+        found = _find(atom, mapping)
+        return atom.size if found is None else found
+
+    return _with(size, replaced, smaller, quotient)
+
+
+def _with(size: Size, symbol: Callable[[Symbol], Any], least: Callable[[Any, Any], Any], divide: Callable[[Any, Any], Any]) -> Any:
+    """A size with a value for each of its symbols, by arithmetic of such values."""
     if isinstance(size, int):
         return size
-    total: Size = 0
+    total: Any = 0
     for monomial, coefficient in size.terms:
-        value: Size = coefficient
+        value: Any = coefficient
         for atom in monomial:
             if isinstance(atom, Symbol):
-                found = _find(atom, mapping)
-                value = value * (atom.size if found is None else found)
+                value = value * symbol(atom)
             elif isinstance(atom, Least):
-                value = value * smaller(substitute(atom.left, mapping), substitute(atom.right, mapping))
+                value = value * least(_with(atom.left, symbol, least, divide), _with(atom.right, symbol, least, divide))
             else:
-                value = value * quotient(substitute(atom.numerator, mapping), substitute(atom.denominator, mapping))
+                value = value * divide(_with(atom.numerator, symbol, least, divide), _with(atom.denominator, symbol, least, divide))
         total = total + value
     return total
 
@@ -81,23 +83,3 @@ def _find(atom: Symbol, mapping: Mapping[Any, Any]) -> Any:
         if found is not None:
             return found
     return None
-
-
-def _likely(size: Size, hints: Mapping[Any, int], default: int) -> int:
-    if isinstance(size, int):
-        return size
-    total = 0
-    for monomial, coefficient in size.terms:
-        value = coefficient
-        for atom in monomial:
-            if isinstance(atom, Symbol):
-                found = _find(atom, hints)
-                if found is None:
-                    found = default if atom.hint is None else atom.hint
-                value *= found
-            elif isinstance(atom, Least):
-                value *= min(_likely(atom.left, hints, default), _likely(atom.right, hints, default))
-            else:
-                value *= _likely(atom.numerator, hints, default) // max(1, _likely(atom.denominator, hints, default))
-        total += value
-    return total

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from croton.algebra import Label, affine, at_least_zero, contract, input_, scalar
-from croton.algebra.cost import LEAST_PRODUCT, Order, _Search, elements, extent, forget_hints, search
+from croton.algebra.cost import LEAST_PRODUCT, Order, _Search, elements, extent, search
 from croton.algebra.plan import Plan, cost, plan, prefix_of
 from croton.dtypes import float64
 from croton.sizes import symbol
@@ -109,13 +109,11 @@ def test_the_order_depends_on_the_sizes() -> None:
     assert chain(10, 1000, 10, 1000).flops == 2 * 10 * 1000 * 10 + 2 * 10 * 10 * 1000
 
 
-def test_hints_decide_and_are_read_again_when_forgotten() -> None:
-    size = symbol("plan_size", 10)
-    assert extent(size) == 10 and elements([size, size, 3]) == 300
-    symbol("plan_size", 20)
-    forget_hints()
-    assert extent(size) == 20
-    assert chain(size, 5, size).flops == 2 * 20 * 5 * 20
+def test_hints_decide() -> None:
+    for name, likely in (("plan_size", 10), ("other_plan_size", 20)):
+        size = symbol(name, likely)
+        assert extent(size) == likely and elements([size, size, 3]) == 3 * likely**2
+        assert chain(size, 5, size).flops == 2 * likely * 5 * likely
 
 
 def test_powers_are_counted() -> None:

@@ -93,3 +93,14 @@ def test_residual_networks_have_the_values_and_slopes_of_numpy() -> None:
     moved = [cost([weight + step * d for weight, d in zip(wide, direction)]) for step in (1e-5, -1e-5)]
     along = sum(float((slope * d).sum()) for slope, d in zip(slopes, direction))
     np.testing.assert_allclose((moved[0] - moved[1]) / 2e-5, along, rtol=1e-4)
+
+
+def test_sums_within_sums_have_the_values_of_numpy() -> None:
+    """As they are, transposed, and subtracted."""
+    a, b, c, d = [cr.tensor(name, shape=(4, 4)) for name in "abcd"]
+    part = a + b - c
+    function = cr.function([a, b, c, d], [cr.exp(part), cr.sin(part) @ part, part + d, part.T + d, d - part, part + part.T + d])
+    w, x, y, z = np.random.default_rng(0).standard_normal((4, 4, 4))
+    p = w + x - y
+    for found, wanted in zip(function(w, x, y, z), [np.exp(p), np.sin(p) @ p, p + z, p.T + z, z - p, p + p.T + z]):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
