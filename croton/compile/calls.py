@@ -148,13 +148,12 @@ class _Calls:
         going = going_size = -1
         if call.stop >= 0:
             going = moves.entries["input", Slot("carry", call.stop)]
-            (first,) = [entry[1] for entry in (*call.stacked, *call.rotating) if entry[0] == call.stop]
-            going_size = self.bytes(first)
+            going_size = self.bytes(call.carried.firsts[call.stop])
         limit = bound = -1
         if call.limit >= 0:
             limit, bound = self.pointer(call.limit), self.sizes.fresh()
         steps = -1 if call.steps < 0 else self.pointer(call.steps)
-        ends = tuple([End(self.pointer(last), moves.entries["input", Slot("carry", place)], self.bytes(last)) for place, last in call.ends])
+        ends = tuple([End(self.pointer(last), moves.entries["input", Slot("carry", place)], self.bytes(last)) for place, last in call.carried.copied.items()])
         pause, _ = self.sizes.fresh(), self.sizes.fresh()
         return Loop(
             weight=self.sizes.index(call.body.flops),

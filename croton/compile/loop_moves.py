@@ -15,7 +15,7 @@ from croton.sizes import Size
 class Moves:
     """The entries of `P` for everything that the step of a loop reads and writes, and how they go on from step to step.
 
-    `plan` is the plan that the loop is in, and `pointer` gives the entries of its memory. A kind of carry is one method; `LoopCall` says what each is.
+    `plan` is the plan that the loop is in, and `pointer` gives the entries of its memory. A kind of carry is one method; `schedule.carried` says what each is.
     """
 
     def __init__(self, call: LoopCall, plan: Plan, tables: Tables, pointer: Callable[[Home], int]) -> None:
@@ -67,44 +67,43 @@ class Moves:
 
     def _stacked(self) -> None:
         length, may_end_early = self.call.length, self.call.stop >= 0 or self.call.limit >= 0
-        for place, first, rows in self.call.stacked:
+        for place, first, rows in self.call.carried.stacked:
             self.entries["input", Slot("carry", place)] = before = self._advance(rows, 0, length)
             self.entries["output", place] = self._advance(rows, 1, length - 1, may_end_early)
             self.begins.append(Begin(before, self.pointer(first), self.bytes(first)))
 
     def _trailing(self) -> None:
-        for place, first, rows in self.call.trailing:
+        for place, first, rows in self.call.carried.trailing:
             self.entries["input", Slot("carry", place)] = before = self.tables.view(self.pointer(first))
             self.entries["output", place] = after = self._advance(rows, 0, self.call.length - 1)
             self.follows.append(Follow(before, after, self.pointer(first)))
 
     def _rotating(self) -> None:
-        for place, first, last, other in self.call.rotating:
+        for place, first, last, other in self.call.carried.rotating:
             begin, end, scratch = [self.pointer(value) for value in (first, last, other)]
             self.entries["input", Slot("carry", place)] = before = self.tables.view(begin)
             self.entries["output", place] = after = self.tables.view(end)
             self.rotates.append(Rotate(before, after, begin, end, scratch, self.bytes(first)))
 
     def _rings(self) -> None:
-        for root, first, _, arrays in self.call.rings:
+        for root, first, _, arrays in self.call.carried.rings:
             self.entries["output", root], self.entries["input", Slot("carry", root)] = [self.tables.view(self.pointer(array)) for array in arrays[:2]]
             self.begins.append(Begin(self.entries["input", Slot("carry", root)], self.pointer(first), self.bytes(first)))
 
     def _delayed(self) -> None:
         """Carries that lie where others lay a step before: chains of addresses that follow one another, around in a ring where there is one."""
-        call, entries = self.call, self.entries
-        followers = {source: (place, first) for place, source, first, _ in call.delayed}
-        rings = {ring[0]: [self.pointer(array) for array in ring[3]] for ring in call.rings}
+        carried, entries = self.call.carried, self.entries
+        followers = {carry.source: carry for carry in carried.delayed}
+        rings = {ring.place: [self.pointer(array) for array in ring.arrays] for ring in carried.rings}
         found: list[Follow] = []
-        roots = [place for place, _, _ in (*call.stacked, *call.trailing)] + [place for place, _, _, _ in call.rings]
-        for root in roots:
+        for root in [carry.place for kind in (carried.stacked, carried.trailing, carried.rings) for carry in kind]:
             ring, links, member = rings.get(root), [], root
             entry = entries["input", Slot("carry", root)]
             if ring is not None:
                 links.append(Follow(entry, entries["output", root], ring[1]))
             while member in followers:
-                source = entry
-                member, first = followers[member]
+                source, first = entry, followers[member].first
+                member = followers[member].place
                 begun = self.pointer(first) if ring is None else ring[len(links) + 1]
                 entry = entries["input", Slot("carry", member)] = self.tables.view(begun)
                 links.append(Follow(entry, source, begun))

@@ -203,24 +203,20 @@ class _Assembly:
         slots = tuple(range(len(self.slots), len(self.slots) + len(body.slots)))
         self.slots += shifted(body.slots, begin)
         return LoopCall(
-            detail.core.length,
-            detail.core.reverse,
-            body,
-            tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.stacked]),
-            tuple([(carry.place, number(carry.first), number(carry.rows)) for carry in detail.trailing]),
-            tuple([(carry.place, number(carry.first), number(carry.last), number(carry.other)) for carry in detail.rotating]),
-            tuple([(place, source, number(first), -1 if last is None else number(last)) for place, source, first, last in detail.delayed]),
-            tuple([(place, number(first), -1 if last is None else number(last), tuple(map(number, arrays))) for place, first, last, arrays in detail.rings]),
-            tuple([(place, number(value)) for place, value in detail.elements]),
-            tuple([(place, number(value)) for place, value in detail.fixed]),
-            tuple([(place, number(value)) for place, value in detail.taps]),
-            slots,
-            -1 if detail.core.stop is None else detail.core.stop,
-            -1 if detail.limit is None else number(detail.limit),
-            detail.core.late,
-            -1 if detail.steps is None else number(detail.steps),
-            origins,
-            detail.core.seldom,
+            length=detail.core.length,
+            reverse=detail.core.reverse,
+            body=body,
+            carried=detail.carried.mapped(number),
+            elements=tuple([(place, number(value)) for place, value in detail.elements]),
+            fixed=tuple([(place, number(value)) for place, value in detail.fixed]),
+            taps=tuple([(place, number(value)) for place, value in detail.taps]),
+            slots=slots,
+            stop=-1 if detail.core.stop is None else detail.core.stop,
+            limit=-1 if detail.limit is None else number(detail.limit),
+            late=detail.core.late,
+            steps=-1 if detail.steps is None else number(detail.steps),
+            origins=origins,
+            seldom=detail.core.seldom,
         )
 
     def _library_call(self, step: Step, origins: tuple) -> Call:

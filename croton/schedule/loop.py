@@ -13,9 +13,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from croton.algebra.loop import Core, Part, Slot, loop_key, open_loop, part_of, results_of
 from croton.algebra.node import Label, Node, Operand, Use
+from croton.schedule.carried import Carried, Delayed, Ring, Rotating, Stacked, Trailing
 from croton.schedule.draft import Draft
 from croton.schedule.layout import Order, choose_layouts
-from croton.schedule.loop_detail import Body, Delayed, LoopDetail, Ring, Rotating, Stacked, Trailing
+from croton.schedule.loop_detail import Body, LoopDetail
 from croton.schedule.loop_inputs import Given, in_rows
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
@@ -56,11 +57,11 @@ class _Lowering:
         }
         self.body = _body(draft, outputs, self.given, self.sources_of)
         self.sources: dict[Node, Source] = {}
-        self.stacked: list[Stacked] = []
-        self.trailing: list[Trailing] = []
-        self.rotating: list[Rotating] = []
-        self.delayed: list[Delayed] = []
-        self.rings: list[Ring] = []
+        self.stacked: list[Stacked[Value]] = []
+        self.trailing: list[Trailing[Value]] = []
+        self.rotating: list[Rotating[Value]] = []
+        self.delayed: list[Delayed[Value]] = []
+        self.rings: list[Ring[Value]] = []
 
     def carry(self, place: int) -> None:
         """Say where a carry lies, by what is wanted of it."""
@@ -146,8 +147,8 @@ class _Lowering:
             if core.limit not in fixed:
                 fixed[core.limit] = self.given["fixed"][core.limit].array(draft, ())
             limit = fixed[core.limit]
-        carried = tuple(self.stacked), tuple(self.trailing), tuple(self.rotating), tuple(self.delayed), tuple(self.rings)
-        detail = LoopDetail(core, body, *carried, tuple(elements.items()), tuple(fixed.items()), tuple(taps), limit, steps)
+        carried = Carried(tuple(self.stacked), tuple(self.trailing), tuple(self.rotating), tuple(self.delayed), tuple(self.rings))
+        detail = LoopDetail(core, body, carried, tuple(elements.items()), tuple(fixed.items()), tuple(taps), limit, steps)
         made = detail.makes()
         step = Step(made[0], "loop", (), None, (), detail, draft.origin)
         draft.add(step)

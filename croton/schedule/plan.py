@@ -14,6 +14,7 @@ from croton.algebra.node import Coef
 from croton.dtypes import DType
 from croton.kernel.language import Kernel
 from croton.schedule.arena import Arena, Slot
+from croton.schedule.carried import Carried
 from croton.schedule.product import Shape
 from croton.sizes import Size
 
@@ -106,11 +107,7 @@ class LoopCall:
     The inputs of the body have the keys Slot(role, number); its outputs are the next carries, then what is tapped. Values are those of the plan around
     it: kernels too, and the slots of the body are slots of it.
 
-    stacked    carry, its first value, all its values: the row after a step is written where the row before it is read
-    trailing   carry, its first value, its values after the steps: what a step reads is what the step before has written
-    rotating   carry, its first value, its last value, and memory as large: the two in turn, so that the last step writes the last value
-    delayed    carry, the carry that it is a step later, its first value, and its last value or -1
-    rings      carry, its first value, its last value or -1, and arrays for it, for what it is next and for those that are delayed behind it
+    carried    where the carries lie
     elements   number of an element, and its array: a row a step
     fixed      number of a fixed value, and the value
     taps       number of an output of the body, and its array: a row a step
@@ -124,11 +121,7 @@ class LoopCall:
     length: Size
     reverse: bool
     body: Plan
-    stacked: tuple[tuple[int, int, int], ...]
-    trailing: tuple[tuple[int, int, int], ...]
-    rotating: tuple[tuple[int, int, int, int], ...]
-    delayed: tuple[tuple[int, int, int, int], ...]
-    rings: tuple[tuple[int, int, int, tuple[int, ...]], ...]
+    carried: Carried[int]
     elements: tuple[tuple[int, int], ...]
     fixed: tuple[tuple[int, int], ...]
     taps: tuple[tuple[int, int], ...]
@@ -141,16 +134,9 @@ class LoopCall:
     seldom: bool = False
 
     @property
-    def ends(self) -> list[tuple[int, int]]:
-        """Carries, and the copies of their last values."""
-        return [(place, last) for place, _, _, last in self.delayed if last >= 0] + [(place, last) for place, _, last, _ in self.rings if last >= 0]
-
-    @property
     def made(self) -> list[int]:
         """The values that it writes, with memory that it works on."""
-        kept = [entry[-1] for entry in (*self.stacked, *self.trailing, *self.taps)]
-        working = [value for entry in self.rotating for value in entry[2:]] + [value for entry in self.rings for value in entry[3]]
-        return [*kept, *working, *[last for _, last in self.ends], *([] if self.steps < 0 else [self.steps])]
+        return [*self.carried.made, *[value for _, value in self.taps], *([] if self.steps < 0 else [self.steps])]
 
     @property
     def flops(self) -> Size:

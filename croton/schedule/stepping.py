@@ -30,7 +30,7 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
         return body
     if not all(isinstance(size, int) and size <= MOST_WORK for call in calls for size in (call.flops, call.bytes)):
         return body
-    passed = {carry.place for carry in detail.delayed}
+    passed = {carry.place for carry in detail.carried.delayed}
     if any(body.values[number].home != ("output", place) for place, number in enumerate(body.outputs) if place not in passed):
         return body
     kernel = joined([body.kernels[call.kernel] for call in calls]) if len(calls) > 1 else body.kernels[calls[0].kernel]
@@ -50,7 +50,7 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
             row = product(body.values[number].shape)
             moves.append((name, _named(-row if core.reverse else row, sizes)))
     follows = []
-    for place, *_ in detail.trailing:
+    for place, *_ in detail.carried.trailing:
         rows = homes.get(("output", place))
         if rows is None:
             return body
@@ -58,7 +58,7 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     for one, other in links:
         follows += [(name, homes[other][0][0]) for name, _ in homes[one]]
     exchanges = []
-    for carry in detail.rotating:
+    for carry in detail.carried.rotating:
         before, after = (tuple([name for name, _ in homes.get(home, ())]) for home in (("input", Slot("carry", carry.place)), ("output", carry.place)))
         if not before or not after:
             return body
@@ -71,9 +71,9 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
 
 def _links(detail: LoopDetail) -> list[tuple[tuple, tuple]]:
     """Where the values live that lie where others lay, and these."""
-    followers = {carry.source: carry.place for carry in detail.delayed}
-    found: list[tuple[tuple, tuple]] = [(("input", Slot("carry", carry.place)), ("input", Slot("carry", carry.source))) for carry in detail.delayed]
-    for place, *_ in detail.rings:
+    followers = {carry.source: carry.place for carry in detail.carried.delayed}
+    found: list[tuple[tuple, tuple]] = [(("input", Slot("carry", carry.place)), ("input", Slot("carry", carry.source))) for carry in detail.carried.delayed]
+    for place, *_ in detail.carried.rings:
         furthest = place
         while furthest in followers:
             furthest = followers[furthest]
@@ -108,9 +108,9 @@ def _with_all(
 
 def _moving(detail: LoopDetail) -> list[tuple]:
     """Where the values live that are rows of arrays."""
-    stacked = [home for carry in detail.stacked for home in (("input", Slot("carry", carry.place)), ("output", carry.place))]
+    stacked = [home for carry in detail.carried.stacked for home in (("input", Slot("carry", carry.place)), ("output", carry.place))]
     elements = [("input", Slot("element", place)) for place, _ in detail.elements]
-    trailing = [("output", carry.place) for carry in detail.trailing]
+    trailing = [("output", carry.place) for carry in detail.carried.trailing]
     return [*stacked, *trailing, *elements, *[("output", place) for place, _ in detail.taps]]
 
 

@@ -89,34 +89,27 @@ class Execution:
     def loop(self, call: LoopCall) -> None:
         """Step by step: the body on rows of the arrays."""
         kernels = replace(call.body, kernels=self.plan.kernels)
-        carries = {}
-        for place, first, rows in call.stacked:
-            carries[place] = self.arrays[first]
+        carried = call.carried
+        carries = {place: self.arrays[first] for place, first in carried.firsts.items()}
+        for place, first, rows in carried.stacked:
             self.arrays[rows][-1 if call.reverse else 0] = self.arrays[first]
-        for place, first, *_ in (*call.trailing, *call.rotating):
-            carries[place] = self.arrays[first]
-        for place, *_, first, _ in call.delayed:
-            carries[place] = self.arrays[first]
-        for place, first, *_ in call.rings:
-            carries[place] = self.arrays[first]
         fixed = {Slot("fixed", number): self.arrays[value] for number, value in call.fixed}
         for step in range(self.size(call.length))[:: -1 if call.reverse else 1]:
             if call.stop >= 0 and not carries[call.stop].any():
-                for place, _, rows in call.stacked:
+                for place, _, rows in carried.stacked:
                     self.arrays[rows][step + 1 :] = carries[place]
                 break
             inputs = {**fixed, **{Slot("carry", place): array for place, array in carries.items()}}
             inputs |= {Slot("element", number): self.arrays[value][step] for number, value in call.elements}
             found = run(kernels, inputs, self.sizes)
             carries = {place: found[place] for place in carries}
-            for place, _, rows in call.stacked:
+            for place, _, rows in carried.stacked:
                 self.arrays[rows][step if call.reverse else step + 1] = found[place]
-            for place, _, rows in call.trailing:
+            for place, _, rows in carried.trailing:
                 self.arrays[rows][step] = found[place]
             for number, value in call.taps:
                 self.arrays[value][step] = found[number]
-        ends = [(place, last) for place, *_, last in call.delayed] + [(place, last) for place, _, last, _ in call.rings]
-        for place, last in [(place, last) for place, last in ends if last >= 0] + [(place, last) for place, _, last, _ in call.rotating]:
+        for place, last in [*carried.copied.items(), *[(carry.place, carry.last) for carry in carried.rotating]]:
             self.arrays[last][...] = carries[place]
 
     def routine(self, call: RoutineCall) -> None:

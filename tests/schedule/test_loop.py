@@ -58,7 +58,7 @@ def test_all_states_and_the_last_one(reverse: bool, turned: bool) -> None:
     every = Operand((net.step, *net.axes), net.found.lift(net.new))
     plan = net.check([Operand(net.axes, net.found.final(0)), every])
     (loop,) = [call for call in plan.calls if isinstance(call, LoopCall)]
-    assert len(loop.stacked) == 1 and not loop.rotating
+    assert len(loop.carried.stacked) == 1 and not loop.carried.rotating
     assert [type(call).__name__ for call in loop.body.calls] == ["ProductCall", "KernelCall"]
 
 
@@ -66,7 +66,7 @@ def test_states_that_nobody_wants_are_not_kept() -> None:
     net = Net()
     plan = net.check([Operand(net.axes, net.found.final(0))])
     (loop,) = plan.calls
-    assert isinstance(loop, LoopCall) and not loop.stacked and len(loop.rotating) == 1
+    assert isinstance(loop, LoopCall) and not loop.carried.stacked and len(loop.carried.rotating) == 1
     # Elements are read where the caller has them, and nothing as long as the loop is stored.
     assert plan.values[loop.elements[0][1]].home == ("input", "x")
     assert not any(name in symbols(slot.size) for slot in plan.slots for name in symbols(net.length))
