@@ -21,7 +21,7 @@ from croton.algebra.reduce import cumulate, reduce
 from croton.algebra.relation import at_least_zero, delta
 from croton.algebra.scalar import FLAT, FUNCTIONS
 from croton.algebra.term import Term
-from croton.derivatives.lanes import Lanes, first_parts
+from croton.derivatives.batch_axes import BatchAxes, first_parts
 from croton.derivatives.loop_derivative import Received, pull_back
 from croton.dtypes import DType
 from croton.util.errors import NotSupportedError
@@ -30,7 +30,7 @@ Derivative = tuple[Use, tuple[Label, ...]]
 
 
 def derive(
-    outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequence[Node], lanes: Collection[Label] = ()
+    outputs: Sequence[Use], cotangents: Sequence[Use | None], wrt: Sequence[Node], batch: Collection[Label] = ()
 ) -> list[Derivative | None]:
     """d sum(cotangent * output) / d node, for each node of `wrt`.
 
@@ -38,7 +38,7 @@ def derive(
     too. The result for a node is `(use, labels)`, with `labels` for the axes of the node, in order; None where no output depends on it.
     What an output does not depend on (a broadcast axis) is no label of its use: sum a cotangent over it beforehand.
 
-    `lanes` are labels of outputs over which nothing is summed up: the derivative at such a label is that of the output's element at this label. It is a seed;
+    `batch` are labels of outputs over which nothing is summed up: the derivative at such a label is that of the output's element at this label. It is a seed;
     an axis of the node at which only the same element counts is read at it too, and is that label among `labels`.
     """
     for node in wrt:
@@ -47,7 +47,7 @@ def derive(
     order = list(walk([output.node for output in outputs]))
     targets = set(wrt)
     reached = _reached(order, targets)
-    sweep = _Sweep(reached, Lanes(outputs, order, lanes, first_parts(order)))
+    sweep = _Sweep(reached, BatchAxes(outputs, order, batch, first_parts(order)))
     for output, cotangent in zip(outputs, cotangents):
         if cotangent is not None and output.node in reached:
             sweep.pull(output, [cotangent], ONE, output.labels)
@@ -81,11 +81,11 @@ def _is_flat(node: Node, place: int) -> bool:
 class _Sweep:
     """Adjoints on their way: what each node has received so far, at labels chosen for its axes."""
 
-    __slots__ = ("axes", "lanes", "parts", "reached", "received")
+    __slots__ = ("axes", "batch", "parts", "reached", "received")
 
-    def __init__(self, reached: set[Node], lanes: Lanes) -> None:
+    def __init__(self, reached: set[Node], batch: BatchAxes) -> None:
         self.reached = reached
-        self.lanes = lanes
+        self.batch = batch
         self.parts: dict[Node, list[Received]] = {}
         self.received: dict[Node, list[Use]] = {}
         self.axes: dict[Node, tuple[Label, ...]] = {}
@@ -102,8 +102,8 @@ class _Sweep:
         node, labels = child
         axes = self.axes.get(node)
         if axes is None:
-            axes = self.axes[node] = tuple([name or Label(size) for name, size in zip(self.lanes.of(node), node.dims)])
-        place: dict[Label, Label] = {lane: lane for lane in self.lanes.labels}
+            axes = self.axes[node] = tuple([name or Label(size) for name, size in zip(self.batch.of(node), node.dims)])
+        place: dict[Label, Label] = {label: label for label in self.batch.labels}
         product: list[tuple[Use, int]] = []
         for label, axis in zip(labels, axes):
             other = place.setdefault(label, axis)
@@ -146,15 +146,15 @@ class _Sweep:
 
     def together(self, node: Node, received: Received | None) -> list[Received]:
         """What the parts of one loop, or the results of one call, have received, when the first of them is reached: they go back together."""
-        first = self.lanes.firsts[node]
+        first = self.batch.firsts[node]
         if received is not None:
             self.parts.setdefault(first, []).append(received)
         return self.parts.pop(first, []) if node is first else []
 
 
 def _loop(sweep: _Sweep, node: Node, received: Received | None) -> None:
-    parts, lanes = sweep.together(node, received), sweep.lanes
-    for child, adjoint, frame in pull_back(parts, sweep.reached, derive, lanes.labels, lanes.slots.get(node, {})):
+    parts, batch = sweep.together(node, received), sweep.batch
+    for child, adjoint, frame in pull_back(parts, sweep.reached, derive, batch.labels, batch.slots.get(node, {})):
         sweep.pull(child, [adjoint], ONE, frame)
 
 

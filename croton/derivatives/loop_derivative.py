@@ -37,11 +37,11 @@ class Received(NamedTuple):
 
 
 def pull_back(
-    parts: Sequence[Received], reached: set[Node], derive: Derive, lanes: frozenset[Label], slots: Mapping[Node, Sequence[Label | None]]
+    parts: Sequence[Received], reached: set[Node], derive: Derive, batch: frozenset[Label], slots: Mapping[Node, Sequence[Label | None]]
 ) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
     """For each argument of a loop that a derivative goes to: its use, the adjoint, and the labels in which the two are read.
 
-    `slots` says which axes of what stands for a value in a step are lanes: there the adjoints are those of the same element.
+    `slots` says which axes of what stands for a value in a step are batch axes: there the adjoints are those of the same element.
     """
     if not parts:
         return
@@ -54,7 +54,7 @@ def pull_back(
             node.origin,
         )
     assert all(loop_key(part.node) == loop_key(node) for part in parts)
-    yield from _WayBack(parts, reached, derive, lanes, slots).adjoints()
+    yield from _WayBack(parts, reached, derive, batch, slots).adjoints()
 
 
 class _Argument(NamedTuple):
@@ -69,18 +69,18 @@ class _Argument(NamedTuple):
 class _WayBack:
     """The loop that goes the other way, for the adjoints of some parts of one.
 
-    loop            the loop at labels of its own for each axis, which its parts are made at; `named` at one label for each lane
+    loop            the loop at labels of its own for each axis, which its parts are made at; `named` at one label for each batch axis
     wanted          the arguments that a derivative goes to
     marks           what stands for the adjoint of each carry in `floats` before a step of the way back
     of_carries      what a step makes of the adjoints for each of these carries, and `of_arguments` for what is wanted; None where they do not depend on it
     """
 
     def __init__(
-        self, parts: Sequence[Received], reached: set[Node], derive: Derive, lanes: frozenset[Label], slots: Mapping[Node, Sequence[Label | None]]
+        self, parts: Sequence[Received], reached: set[Node], derive: Derive, batch: frozenset[Label], slots: Mapping[Node, Sequence[Label | None]]
     ) -> None:
         node = parts[0].node
         self.loop = loop = open_loop(node, [Label(size) for size in node.dims + node.sums])
-        self.named = named = _in_lanes(loop, slots)
+        self.named = named = _in_batch(loop, slots)
         self.core = core = loop.core
         self.reached = reached
         self.floats = [place for place, carry in enumerate(core.carries) if carry.dtype.is_float]
@@ -88,8 +88,8 @@ class _WayBack:
         self.arguments += [_Argument(*entry, False) for entry in zip(core.fixed, named.fixed_axes, named.fixed)]
         self.wanted = [argument for argument in self.arguments if argument.use.node in reached and argument.slot.dtype.is_float]
         self.marks = [mark(named.carry_axes[place], core.carries[place]) for place in self.floats]
-        self.taken = _Taken(parts, loop.step, named.carry_axes, core.reverse, lanes)
-        derivatives = self._derive_step(derive, lanes)
+        self.taken = _Taken(parts, loop.step, named.carry_axes, core.reverse, batch)
+        derivatives = self._derive_step(derive, batch)
         axes_of = [*[named.carry_axes[place] for place in self.floats], *[entry.axes for entry in self.wanted]]
         values = [None if found is None else _named(found, axes) for found, axes in zip(derivatives, axes_of)]
         self.of_carries, self.of_arguments = values[: len(self.floats)], values[len(self.floats) :]
@@ -97,7 +97,7 @@ class _WayBack:
         self.limit = _limit(loop)
         self.done = None if self.limit is None else _done(loop, self.limit)
 
-    def _derive_step(self, derive: Derive, lanes: frozenset[Label]) -> list[Any]:
+    def _derive_step(self, derive: Derive, batch: frozenset[Label]) -> list[Any]:
         """The derivative of a step: of its next carries and of what is tapped, with respect to its carries and to what is wanted."""
         outputs, cotangents = [], []
         results = results_of(self.named)
@@ -109,7 +109,7 @@ class _WayBack:
             outputs.append(use)
             cotangents.append(stand_in)
             self.taken.elements.append(Element(stand_in.node, use.labels, values))
-        return derive(outputs, cotangents, [*[self.core.carries[place] for place in self.floats], *[argument.slot for argument in self.wanted]], lanes)
+        return derive(outputs, cotangents, [*[self.core.carries[place] for place in self.floats], *[argument.slot for argument in self.wanted]], batch)
 
     def adjoints(self) -> Iterator[tuple[Use, Use, tuple[Label, ...]]]:
         """What `pull_back` gives."""
@@ -191,14 +191,14 @@ class _WayBack:
         return computed_again(nodes, masks)
 
 
-def _in_lanes(loop: Loop, slots: Mapping[Node, Sequence[Label | None]]) -> Loop:
-    """The loop with the labels of lanes for the axes that are lanes."""
+def _in_batch(loop: Loop, slots: Mapping[Node, Sequence[Label | None]]) -> Loop:
+    """The loop with the labels of batch axes for the axes that are batch axes."""
     groups = zip((*loop.core.carries, *loop.core.elements, *loop.core.fixed), (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes))
-    lane = {axis: name for slot, axes in groups for axis, name in zip(axes, slots.get(slot, ())) if name is not None}
-    if not lane:
+    label_of = {axis: name for slot, axes in groups for axis, name in zip(axes, slots.get(slot, ())) if name is not None}
+    if not label_of:
         return loop
-    axes_of = [tuple([tuple([lane.get(axis, axis) for axis in axes]) for axes in group]) for group in (loop.carry_axes, loop.element_axes, loop.fixed_axes)]
-    return Loop(loop.core, loop.step, axes_of[0], axes_of[1], axes_of[2], tuple([relabel(use, lane) for use in loop.arguments]))
+    axes_of = [tuple([tuple([label_of.get(axis, axis) for axis in axes]) for axes in group]) for group in (loop.carry_axes, loop.element_axes, loop.fixed_axes)]
+    return Loop(loop.core, loop.step, axes_of[0], axes_of[1], axes_of[2], tuple([relabel(use, label_of) for use in loop.arguments]))
 
 
 def _limit(loop: Loop) -> Use | None:
@@ -224,7 +224,7 @@ class _Taken:
     """The adjoints of the parts of a loop: for each carry those of all its rows and of its last value; for taps those of each step."""
 
     def __init__(
-        self, parts: Sequence[Received], step: Label, carry_axes: Sequence[tuple[Label, ...]], reverse: bool, lanes: frozenset[Label]
+        self, parts: Sequence[Received], step: Label, carry_axes: Sequence[tuple[Label, ...]], reverse: bool, batch: frozenset[Label]
     ) -> None:
         self.step = step
         self.reverse = reverse
@@ -236,7 +236,7 @@ class _Taken:
             part = part_of(node)
             if part.kind == "tap":
                 assert part.node is not None
-                own = tuple([axis if axis in lanes else Label(axis.size) for axis in axes[1:]])
+                own = tuple([axis if axis in batch else Label(axis.size) for axis in axes[1:]])
                 place = dict(zip(axes, (step, *own)))
                 self.taps.append((Use(part.node, own), relabel(adjoint, place)))
             elif part.kind == "final":

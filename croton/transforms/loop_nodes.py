@@ -16,7 +16,7 @@ from croton.expr.expr import Expr
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.sizes import Size
-from croton.transforms.vmap import COLLECT, LANE
+from croton.transforms.vmap import COLLECT, MAPPED
 from croton.util.errors import KindError, ShapeError
 
 
@@ -96,7 +96,7 @@ def surroundings(order: Iterable[Expr]) -> dict[Expr, frozenset]:
         around = frozenset().union(*[found[x] for x in node.inputs if x in found])
         if node.op is CARRY or node.op is ELEMENT:
             around |= {node.id}
-        elif node.op is LANE:
+        elif node.op is MAPPED:
             around |= {node.params[1:]}
         elif node.op is COLLECT:
             around -= {node.params[1:]}
@@ -119,7 +119,7 @@ def inner_values(roots: Sequence[Expr], order: Sequence[Expr]) -> set[Expr]:
 
 def check_closed(roots: Sequence[Expr], order: Sequence[Expr]) -> None:
     """Raise KindError where a root is a value of the inside of a loop or of a vectorised function."""
-    if not any(node.op in LOOPS or node.op is LANE for node in order):
+    if not any(node.op in LOOPS or node.op is MAPPED for node in order):
         return
     around = surroundings(order)
     for root in roots:

@@ -29,7 +29,7 @@ from croton.transforms.recurrence import Loops
 from croton.transforms.release import Spread, release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.transforms.unify import Check, unify
-from croton.transforms.vmap import COLLECT, LANE
+from croton.transforms.vmap import COLLECT, MAPPED
 from croton.transforms.waiting import without_waiting
 
 
@@ -112,8 +112,8 @@ class _Lowering:
                 REQUESTS[node.op](self, self.requests[_key(node)])
             elif node.op in LOOPS:
                 self.operands[node] = self.loops.lower(node, self.lower)
-            elif node.op is LANE or node.op is COLLECT:
-                self.operands[node] = self.lane(node) if node.op is LANE else self.collect(node)
+            elif node.op is MAPPED or node.op is COLLECT:
+                self.operands[node] = self.element(node) if node.op is MAPPED else self.collect(node)
             else:
                 inputs = [self.operands[x] for x in node.inputs]
                 operand = node.op.meaning(inputs, self.params(node.params))
@@ -147,7 +147,7 @@ class _Lowering:
             label = self.mapped[depth, size] = Label(size, ambient=True)
         return label
 
-    def lane(self, node: Expr) -> Operand:
+    def element(self, node: Expr) -> Operand:
         axis, depth, size = self.params(node.params)
         operand = self.operands[node.inputs[0]]
         axes = operand.axes
@@ -271,8 +271,8 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
 
 def _derive(outputs: Sequence[Operand], cotangents: Sequence[Use], wrt: Sequence[Node]) -> list[tuple[Use, tuple[Label, ...]] | None]:
     """`derive` for values that may have labels around them: each element of what is around is an output of its own."""
-    lanes = {label for output in outputs for label in output.use.labels if label.ambient}
-    return derive([output.use for output in outputs], cotangents, wrt, lanes)
+    batch = {label for output in outputs for label in output.use.labels if label.ambient}
+    return derive([output.use for output in outputs], cotangents, wrt, batch)
 
 
 def _of_variable(variable: Operand, found: tuple[Use, tuple[Label, ...]] | None, dtype: DType) -> Operand:

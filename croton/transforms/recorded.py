@@ -77,6 +77,6 @@ def _steps(shape: Shape, inputs: Sequence[Expr], around: frozenset) -> Expr:
     done = apply(CARRY, (asarray(0),), (going.params[0], count))
     after = where(going, add(done, 1), done)
     steps: Expr = apply(FINAL, (*first, asarray(0), *carries, done, *news, after), Shape(count + 1, 0, UNLIMITED, False, shape.stop, count))
-    for depth, size in sorted(around, key=lambda lane: lane[0]):
+    for depth, size in sorted(around, key=lambda entry: entry[0]):
         steps = apply(COLLECT, (steps,), (0, depth, size))
     return greatest(concatenate([asarray([0]), ravel(steps)])) if around else steps

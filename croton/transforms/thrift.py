@@ -19,7 +19,7 @@ from croton.transforms.recorded import differentiated
 from croton.transforms.recurrence import key_of_loop
 from croton.transforms.scan import plain_scan
 from croton.transforms.segments import in_segments
-from croton.transforms.vmap import LANE, deeper
+from croton.transforms.vmap import MAPPED, deeper
 from croton.util.provenance import Line
 
 FEWEST = 8
@@ -43,7 +43,7 @@ def loops_in_segments(roots: Sequence[Expr]) -> tuple[list[Expr], list[Segmented
     begin = len(roots)
     with ExitStack() as stack:
         # What stands for carries and elements differs from all that does in the graph.
-        for _ in range(1 + max([node.params[node.op is LANE] for node in order if node.op in (CARRY, ELEMENT, LANE)])):
+        for _ in range(1 + max([node.params[node.op is MAPPED] for node in order if node.op in (CARRY, ELEMENT, MAPPED)])):
             stack.enter_context(deeper())
         for results in loops:
             # The results as they are with the loops before this one in segments.

@@ -1,6 +1,6 @@
 """Vectorisation: a function of one element becomes a function of all of them, by one more label.
 
-`LANE` takes an axis away from an array and leaves its label on the value; whatever is computed from it then keeps the label; `COLLECT` makes it an axis again.
+`MAPPED` takes an axis away from an array and leaves its label on the value; what is computed from it keeps the label; `COLLECT` makes it an axis again.
 No operation needs a rule for this, and nothing is traced twice. Mapping over the same axis in two places is the same label, so equal work is found to be equal.
 """
 
@@ -21,7 +21,7 @@ from croton.util.errors import ArgumentError, KindError, ShapeError
 from croton.util.structure import Structure, flatten, map_structure, unflatten
 
 
-def _lane_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+def _mapped_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
     axis, _, size = params
     (x,) = types
     shape = x.shape[:axis] + x.shape[axis + 1 :]
@@ -47,7 +47,7 @@ def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
     return _resolved()
 
 
-LANE = Op("lane", _lane_type, _resolved, _reference, parameters=("axis", "depth", "size"))
+MAPPED = Op("mapped", _mapped_type, _resolved, _reference, parameters=("axis", "depth", "size"))
 """(x): the element of x along an axis that a vectorised function at this depth looks at."""
 
 COLLECT = Op("collect", _collect_type, _resolved, _reference, parameters=("axis", "depth", "size"))
@@ -71,14 +71,14 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         if len(axes) != len(args):
             raise ArgumentError(f"in_axes has {len(axes)} entries for {len(args)} arguments; give one for each, or one number for all")
         with deeper() as depth:
-            found = [_lanes(argument, axis) for argument, axis in zip(args, axes)]
-            sizes = [size for _, _, lanes in found for _, _, size in lanes]
+            found = [_mapped(argument, axis) for argument, axis in zip(args, axes)]
+            sizes = [size for _, _, places in found for _, _, size in places]
             if not sizes:
                 raise ArgumentError("vmap needs an argument to map over; in_axes is None for all of them")
             size = next((size for size in sizes if isinstance(size, int)), sizes[0])
             inside = [
-                unflatten(structure, [leaf if axis is None else apply(LANE, (leaf,), (axis, depth, size)) for leaf, axis, _ in _each(leaves, lanes)])
-                for structure, leaves, lanes in found
+                unflatten(structure, [leaf if axis is None else apply(MAPPED, (leaf,), (axis, depth, size)) for leaf, axis, _ in _each(leaves, places)])
+                for structure, leaves, places in found
             ]
             results = function(*inside)
         return _collected(results, out_axes, depth, size)
@@ -94,11 +94,11 @@ def map(function: Callable[..., Any], *xs: Any) -> Any:
     return vmap(function)(*xs)
 
 
-def _lanes(argument: Any, axes: Any) -> tuple[Structure, list[Expr], list[tuple[int, int, Size]]]:
+def _mapped(argument: Any, axes: Any) -> tuple[Structure, list[Expr], list[tuple[int, int, Size]]]:
     """An argument's structure and leaves, and (position, axis, size) of the leaves that are mapped."""
     leaves, structure = flatten(map_structure(asarray, argument))
     wanted = [axes] * len(leaves) if axes is None or isinstance(axes, int) else _flat_axes(axes, len(leaves))
-    lanes = []
+    places = []
     for position, (leaf, axis) in enumerate(zip(leaves, wanted)):
         if axis is None:
             continue
@@ -106,12 +106,12 @@ def _lanes(argument: Any, axes: Any) -> tuple[Structure, list[Expr], list[tuple[
             raise KindError(f"an axis is an integer or None, got {axis!r}")
         if not -leaf.ndim <= axis < leaf.ndim:
             raise ShapeError(f"vmap: axis {axis} of {leaf!r}, which has {leaf.ndim} axes; use None for an argument that is shared")
-        lanes.append((position, axis % leaf.ndim, leaf.shape[axis]))
-    return structure, leaves, lanes
+        places.append((position, axis % leaf.ndim, leaf.shape[axis]))
+    return structure, leaves, places
 
 
-def _each(leaves: Sequence[Expr], lanes: Sequence[tuple[int, int, Size]]) -> list[tuple[Expr, int | None, Size]]:
-    mapped = {position: (axis, size) for position, axis, size in lanes}
+def _each(leaves: Sequence[Expr], places: Sequence[tuple[int, int, Size]]) -> list[tuple[Expr, int | None, Size]]:
+    mapped = {position: (axis, size) for position, axis, size in places}
     return [(leaf, *mapped.get(position, (None, 1))) for position, leaf in enumerate(leaves)]  # type: ignore[misc]
 
 

@@ -76,7 +76,7 @@ def test_rows_of_no_elements_are_sorted():
     assert [value.shape for value in f(np.zeros((3, 3)), 0.0)] == [(0, 3), (0, 3)]
 
 
-def test_products_of_nothing_with_a_lane_across_them() -> None:
+def test_products_of_nothing_with_a_batch_across_them() -> None:
     """Rows of an array without elements all begin at one place, which is no reason to add them up there."""
     x = cr.tensor("x", (0, 5, 5))
     spread = cr.logsumexp(x @ cr.swapaxes(x, -1, -2), axis=-1, keepdims=True)

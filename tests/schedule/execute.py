@@ -91,7 +91,7 @@ class Execution:
         kernels = replace(call.body, kernels=self.plan.kernels)
         carried = call.carried
         carries = {place: self.arrays[first] for place, first in carried.firsts.items()}
-        for place, first, rows in carried.stacked:
+        for _, first, rows in carried.stacked:
             self.arrays[rows][-1 if call.reverse else 0] = self.arrays[first]
         fixed = {Slot("fixed", number): self.arrays[value] for number, value in call.fixed}
         for step in range(self.size(call.length))[:: -1 if call.reverse else 1]:

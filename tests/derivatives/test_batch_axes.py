@@ -62,11 +62,11 @@ def test_tangents_of_loops_are_linear_too() -> None:
     np.testing.assert_allclose(f(at, along), (slopes * along).sum(1), rtol=1e-9)
 
 
-def agrees(lanes: Callable, plain: Callable, shape: tuple[int, ...]) -> None:
-    """What `lanes` makes of an array is what `plain` makes of each of its entries in turn, given the entry's number."""
+def agrees(mapped: Callable, plain: Callable, shape: tuple[int, ...]) -> None:
+    """What `mapped` makes of an array is what `plain` makes of each of its entries in turn, given the entry's number."""
     x, i = cr.tensor("x", (None,) * len(shape)), cr.scalar("i", dtype="int64")
     value = rng.standard_normal(shape)
-    whole, one = cr.function([x], lanes(x)), cr.function([x, i], plain(x, i))
+    whole, one = cr.function([x], mapped(x)), cr.function([x, i], plain(x, i))
     np.testing.assert_allclose(whole(value), [one(value, k) for k in range(shape[0])], rtol=1e-9, atol=1e-12)
 
 
@@ -105,7 +105,7 @@ def test_one_carry_is_the_elements_and_another_one_their_sum() -> None:
     agrees(lambda x: cr.map(lambda i: grads(x, i), cr.arange(x.shape[0])), grads, (4,))
 
 
-def test_steps_of_a_loop_that_are_lanes() -> None:
+def test_steps_of_a_loop_that_are_a_batch() -> None:
     def grads(x: cr.Expr, i: cr.Expr) -> cr.Expr:
         _, states = cr.scan(lambda h, e: (cr.tanh(h * e), h), cr.asarray(0.5), x)
         return cr.grad(states[i], x)
@@ -135,7 +135,7 @@ def test_a_derivative_of_the_users_own() -> None:
     np.testing.assert_allclose(of_w, 4 * xs**2 * ws)
 
 
-def test_loops_that_end_early_in_each_lane() -> None:
+def test_loops_that_end_early_in_each_element() -> None:
     def grads(start: cr.Expr, factor: cr.Expr) -> tuple:
         def grown(start: cr.Expr, factor: cr.Expr) -> cr.Expr:
             return cr.while_loop(lambda v: v < 10, lambda v: v * factor, start, max_steps=50)

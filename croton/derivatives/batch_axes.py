@@ -1,8 +1,8 @@
-"""Lanes: labels of outputs along which nothing meets on the way down, so that a label names the same element everywhere.
+"""Batch axes: labels of outputs along which nothing meets on the way down, so that a label names the same element everywhere.
 
 `vmap` leaves the label of its elements on every value inside. The derivative of each element's output is wanted for that element: if all that
-is between reads an axis at the lane's label only, adjoints are read at it too, and no pairs of elements are ever formed, of which the diagonal
-would be read. Through a loop a lane is an axis of its carries.
+is between reads an axis at that label only, adjoints are read at it too, and no pairs of elements are ever formed, of which the diagonal
+would be read. Through a loop a batch axis is an axis of its carries.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from croton.algebra.node import Label, Node, Use
 from croton.algebra.stand_in import open_nodes
 
 Names = tuple[Label | None, ...]
-"""For each axis of a node the lane that it always is, or None."""
+"""For each axis of a node the label of the batch that it always is, or None."""
 
 
-class Lanes:
-    """What is known of lanes below some uses.
+class BatchAxes:
+    """What is known of batch axes below some uses.
 
-    names   of the nodes that have lanes
-    slots   for the first part of each loop with lanes, the names of what stands for its carries, elements and fixed values in a step
+    names   of the nodes that have batch axes
+    slots   for the first part of each loop with batch axes, the names of what stands for its carries, elements and fixed values in a step
     """
 
     __slots__ = ("firsts", "labels", "names", "parts", "slots")
@@ -52,7 +52,7 @@ class Lanes:
         """One more reader, to which the axes of a node are these."""
         known = self.names.get(node)
         if known is None:
-            # Of a diagonal that is read one axis is the lane.
+            # Of a diagonal that is read one axis is the batch axis.
             self.names[node] = tuple([name if name is not None and name not in names[:place] else None for place, name in enumerate(names)])
         else:
             self.names[node] = tuple([name if name is other else None for name, other in zip(known, names)])
@@ -75,14 +75,14 @@ class Lanes:
         if first.param[0] is AGAIN:
             arguments = arguments[:1]  # the others only say when
         shared = set(labels).intersection(*[argument.use.labels for argument in arguments if argument.use.node.dtype.is_float])
-        lane: dict[Label, Label | None] = {}
+        label_of: dict[Label, Label | None] = {}
         for node in results:
             for label, name in zip(values[node.param[1]].use.labels, self.of(node)):
-                lane[label] = name if label in shared and lane.get(label, name) is name else None
+                label_of[label] = name if label in shared and label_of.get(label, name) is name else None
         for node in results:
-            self.names[node] = tuple([lane[label] for label in values[node.param[1]].use.labels])
+            self.names[node] = tuple([label_of[label] for label in values[node.param[1]].use.labels])
         for argument in arguments:
-            self.meet(argument.use.node, [lane.get(label) for label in argument.use.labels])
+            self.meet(argument.use.node, [label_of.get(label) for label in argument.use.labels])
 
     def _loop(self, parts: Sequence[Node]) -> None:
         first, core = parts[-1], core_of(parts[-1])
@@ -100,11 +100,11 @@ class Lanes:
         loop = open_loop(first, [Label(size) for size in first.dims + first.sums])
         groups = zip((*core.carries, *core.elements, *core.fixed), (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes), loop.arguments)
         for slot, axes, use in groups:
-            lane = dict(zip(axes, slots.get(slot, ())))
-            self.meet(use.node, [lane.get(label) for label in use.labels])
+            label_of = dict(zip(axes, slots.get(slot, ())))
+            self.meet(use.node, [label_of.get(label) for label in use.labels])
 
     def _through(self, core: Core, parts: Sequence[Node]) -> dict[Node, Names]:
-        """The names in a step, of slots and of what is tapped, if the parts keep theirs: where one carry leads to another, the lanes of that follow."""
+        """The names in a step, of slots and of what is tapped, if the parts keep theirs: where one carry leads to another, the batch axes of that follow."""
         taps = [(part_of(node).node, self.of(node)[1:]) for node in parts if part_of(node).kind == "tap"]
         carried: dict[Node, Names] = {}
         for node in parts:
@@ -116,7 +116,7 @@ class Lanes:
             uses = [_named(node, names) for node, names in taps if node is not None]
             uses += [_named(core.results[place][0], [carried[core.carries[place]][axis] for axis in core.results[place][1]]) for place in known]
             order = list(open_nodes([use.node for use in uses]))
-            inside = Lanes(uses, order, self.labels, first_parts(order))
+            inside = BatchAxes(uses, order, self.labels, first_parts(order))
             before = dict(carried)
             for carry in core.carries:
                 if carry in inside.names:
