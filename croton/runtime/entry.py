@@ -372,5 +372,5 @@ class _Entry:
 
 
 def text() -> str:
-    """The interpreter as LLVM IR; the texts of the products and the pool have to be in the same module."""
+    """The interpreter as LLVM IR; the text of the products has to be in the same module."""
     return "\n".join((DECLARATIONS, rounding.declarations(), kernel_part(), _Entry().text()))

@@ -23,7 +23,7 @@ class Frame:
     """What the sections of the interpreter share. The fields are names of values and of stack slots."""
 
     def __init__(self) -> None:
-        a = self.a = Assembler("ptr @croton_entry(ptr %self, ptr %args, i64 %flagged, ptr %keywords)")
+        a = self.a = Assembler("ptr @croton_interpret(ptr %self, ptr %args, i64 %flagged, ptr %keywords)")
         self.finish = a.label()
         self.status = [a.variable("i64", 0) for _ in range(4)]
         self.thread = a.variable("ptr", "null")

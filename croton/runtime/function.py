@@ -13,7 +13,7 @@ from croton.runtime import layout
 from croton.runtime.check import check
 from croton.runtime.choice import Choice
 from croton.runtime.header import HEADER_WORDS
-from croton.runtime.native import native, own
+from croton.runtime.native import native, own, selecting
 from croton.runtime.portable import PortableChoice, PortableFunction
 from croton.runtime.program import Program
 from croton.runtime.status import Refused, Status
@@ -83,6 +83,7 @@ def load(
     function = callable_.make(address, _refuse if fallback is None else fallback, owner)
     function._direct = callable_.make(address, _refuse, owner)
     function._loaded = owner
+    native().interpreter.improve()
     return function
 
 
@@ -106,9 +107,9 @@ def choose(functions: Sequence[Any], choice: Choice) -> Any:
     if layout.WHY_NOT is not None:
         return PortableChoice(functions, choice)
     owner = _Chosen(tuple(functions), choice)
-    function = callable_.make(owner.stream.ctypes.data, _refuse, owner, native().select)
+    function = callable_.make(owner.stream.ctypes.data, _refuse, owner, selecting())
     direct = _Chosen(tuple([each._direct for each in functions]), choice)
-    function._direct = callable_.make(direct.stream.ctypes.data, _refuse, direct, native().select)
+    function._direct = callable_.make(direct.stream.ctypes.data, _refuse, direct, selecting())
     function._loaded = owner
     return function
 

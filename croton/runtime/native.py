@@ -1,5 +1,5 @@
-"""The machine code that compiled functions share, compiled once and kept in the object cache: entry, products, pool and object slots, which
-every function needs, and the routines of rarer products, which are made when the first program has one."""
+"""The machine code that compiled functions share, compiled once and kept in the object cache: interpreter, products, pool and object slots, which
+every function needs, and what is rarer, which is made when the first function has to do with it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import NamedTuple
 
-from croton.runtime import blas, engine, entry, few_rows, layout, objectcache, packed, pool, product, select, slots, symmetric
+from croton.runtime import blas, engine, entry, few_rows, interpreter, layout, objectcache, packed, pool, product, select, slots, symmetric
 from croton.runtime.once import once
 
 
 class Native(NamedTuple):
-    """Addresses of the shared machine code."""
+    """Addresses of the shared machine code, and what runs behind `entry`."""
 
     entry: int
-    select: int
     traverse: int
     clear: int
     deallocate: int
+    interpreter: interpreter.Interpreter
 
 
 def text() -> str:
-    """What every function needs as LLVM IR."""
-    return "\n".join((entry.text(), select.text(), slots.text(), product.text(), pool.text()))
+    """What every function needs beside the interpreter, as LLVM IR."""
+    return "\n".join((interpreter.ENTRY, slots.text(), pool.text()))
 
 
 def _add_symbols() -> None:
@@ -40,9 +40,13 @@ def _add_symbols() -> None:
     engine.add_symbol("croton_none", id(None))
 
 
-def _load(text: str) -> engine.Code:
+def _compiled(text: str) -> engine.Code:
+    return _load(objectcache.object_code(text, variables=True))
+
+
+def _load(data: bytes) -> engine.Code:
     """Code that is never unloaded, not even at exit: threads stand in it and objects are freed by it."""
-    code = engine.load_object(objectcache.object_code(text, variables=True))
+    code = engine.load_object(data)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
     return code
 
@@ -52,12 +56,13 @@ def native() -> Native:
     """The loaded machine code. Call it only where `layout.WHY_NOT` is None."""
     assert layout.WHY_NOT is None, layout.WHY_NOT
     _add_symbols()
-    code = _load(text())
+    code = _compiled(text())
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
-    for name in ("croton_parallel", "croton_gemm_piece", "croton_library_part"):
+    for name in ("croton_parallel", "croton_threads", "croton_entry"):
         engine.add_symbol(name, code.address(name))
-    names = ("croton_entry", "croton_select", "croton_traverse", "croton_clear", "croton_deallocate")
-    return Native(*(code.address(name) for name in names))
+    running = interpreter.Interpreter(code.address("croton_interpreter"), _load)
+    called, traverse, clear, deallocate = (code.address("croton_" + name) for name in ("entry", "traverse", "clear", "deallocate"))
+    return Native(called, traverse, clear, deallocate, running)
 
 
 @contextmanager
@@ -85,22 +90,29 @@ def _try_native() -> None:
 
 
 @once
+def selecting() -> int:
+    """The address of the entry of functions that have several programs."""
+    native()
+    return _compiled(select.text()).address("croton_select")
+
+
+@once
 def _symmetric() -> int:
     native()
-    return _load(symmetric.text()).address("croton_symmetric_part")
+    return _compiled(symmetric.text()).address("croton_symmetric_part")
 
 
 @once
 def _packed() -> int:
     native()
-    return _load(packed.text()).address("croton_packed")
+    return _compiled(packed.text()).address("croton_packed")
 
 
 def _few(kind: str) -> Callable[[], int]:
     @once
     def address() -> int:
         native()
-        return _load(few_rows.text(kind)).address("croton_few_part") if few_rows.suits() else 0
+        return _compiled(few_rows.text(kind)).address("croton_few_part") if few_rows.suits() else 0
 
     return address
 

@@ -152,11 +152,19 @@ def prune(limit: int | None = None) -> None:
             return
 
 
+def kept(text: str, level: int = 2, variables: bool = False) -> bytes | None:
+    """Object code of LLVM IR text, if it is in the cache."""
+    return get("object", _object_key(text, level, variables))
+
+
 def object_code(text: str, level: int = 2, variables: bool = False) -> bytes:
     """Object code of LLVM IR text: from the cache, or compiled and stored there."""
-    key = f"{level} {variables}\n{text}"
-    data = get("object", key)
+    data = kept(text, level, variables)
     if data is None:
         data = engine.compile_object(text, level, variables)
-        put("object", key, data)
+        put("object", _object_key(text, level, variables), data)
     return data
+
+
+def _object_key(text: str, level: int, variables: bool) -> str:
+    return f"{level} {variables}\n{text}"

@@ -47,6 +47,12 @@ declare i32 @pthread_sigmask(i32, ptr, ptr)
 declare i32 @sigfillset(ptr)
 """
 
+DECLARATIONS = """
+@croton_threads = external global i32
+declare void @croton_parallel(ptr, ptr, i64)
+"""
+"""What others have of the pool."""
+
 _SERIAL = """
 @croton_threads = global i32 1
 define void @croton_parallel(ptr %task, ptr %context, i64 %each) {
@@ -247,7 +253,7 @@ def text() -> str:
     """The pool as LLVM IR."""
     if not has_threads():
         return _SERIAL
-    return "\n".join((_GLOBALS, _pause()[0], _take_parts(), _worker(), _start(), _parallel(), _reset()))
+    return "\n".join((_GLOBALS, rounding.declarations(), _pause()[0], _take_parts(), _worker(), _start(), _parallel(), _reset()))
 
 
 class Pool:

@@ -216,6 +216,6 @@ def _gemm() -> str:
 
 
 def text() -> str:
-    """The products as LLVM IR; the pool's text has to be in the same module."""
+    """The products as LLVM IR; what it calls of the pool is declared elsewhere."""
     block = "i64 %row, i64 %row_end, i64 %column, i64 %column_end"
     return "\n".join((DECLARATIONS, piece("gemm", block), _library_part(), _part(), _inside_part(), _place(), _batch_part(), _gemm()))

@@ -11,6 +11,8 @@ from croton.runtime.choice import FUNCTIONS
 from croton.runtime.frame import STREAM_WORD, object_word
 
 DECLARATIONS = """
+@croton_array_type = external global i8
+declare ptr @croton_entry(ptr, ptr, i64, ptr)
 declare double @llvm.floor.f64(double)
 declare double @llvm.maxnum.f64(double, double)
 declare double @llvm.minnum.f64(double, double)
@@ -96,5 +98,5 @@ class _Select:
 
 
 def text() -> str:
-    """The function; the entry's text has to be in the same module."""
+    """The function."""
     return "\n".join((DECLARATIONS, _Select().text()))

@@ -9,6 +9,7 @@ from croton.runtime.frame import FALLBACK_WORD, OWNER_WORD, object_word
 PYTHON_FUNCTIONS = ("PyObject_GC_UnTrack", "PyObject_GC_Del", "PyObject_ClearWeakRefs")
 
 DECLARATIONS = """
+declare void @croton_Py_DecRef(ptr)
 declare void @croton_PyObject_GC_UnTrack(ptr)
 declare void @croton_PyObject_GC_Del(ptr)
 declare void @croton_PyObject_ClearWeakRefs(ptr)
@@ -63,5 +64,5 @@ def _deallocate() -> str:
 
 
 def text() -> str:
-    """The three functions; the entry's text has to be in the same module."""
+    """The three functions."""
     return "\n".join((DECLARATIONS, _traverse(), _clear(), _deallocate()))
