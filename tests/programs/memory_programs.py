@@ -15,6 +15,7 @@ import numpy as np
 
 import croton as cr
 from croton.runtime.function import release_arena
+from croton.runtime.native import native
 
 RNG = np.random.default_rng(0)
 Made = tuple[Any, list[np.ndarray]]
@@ -111,6 +112,7 @@ def _resident(field: str) -> int:
 def grown(f: Any, arguments: list[np.ndarray]) -> int:
     """How much larger the process is at most during a call; libraries and threads have what they keep for ever from a call before."""
     f(*arguments)
+    native().interpreter.wait()  # the compiler takes memory too
     release_arena(f)
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
