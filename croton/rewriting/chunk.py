@@ -23,7 +23,7 @@ from croton.loops.history import read_at
 from croton.sizes import Size, hint, product
 
 SLICED = frozenset({"contract", "add", "map", "reduce", "arg", "cumulate", "select"})
-"""Kinds whose value at a chunk follows from their arguments at the chunk."""
+"""Kinds whose value at a chunk follows from their arguments at the chunk, along the axes where `_is_apart` holds."""
 
 
 class Region(NamedTuple):
@@ -79,6 +79,15 @@ def _readers(order: Sequence[Node]) -> dict[Node, list[Node]]:
     return readers
 
 
+def _is_apart(node: Node, axis: int) -> bool:
+    """Whether a node is at a part of an axis what it is there for all of the axis: not where something runs along it, is put in order or counts places."""
+    if node.kind == "cumulate":
+        return bool(node.param[1] != axis)
+    if node.kind == "arg":
+        return node.param != "argsort" or axis < len(node.dims) - 1
+    return node.kind != "select" or axis > 0
+
+
 class _Growth:
     """A region that grows from an axis of a node."""
 
@@ -94,6 +103,7 @@ class _Growth:
 
     def region(self) -> Region | None:
         """The region, None where there is none."""
+        self.possible = _is_apart(self.seed, self.axes[self.seed])
         if not isinstance(self.size, int) or self.size > 1:
             while self.pending and self.possible:
                 node = self.pending.pop()
@@ -115,14 +125,13 @@ class _Growth:
     def _take(self, node: Node, axis: int) -> bool:
         if node in self.whole:
             return False
-        known = self.axes.get(node)
-        if known is None:
-            self.axes[node] = axis
-            self.pending.append(node)
-        elif known != axis:
-            # What is needed along two of its axes at once has to be there.
+        if self.axes.get(node, axis) != axis or not _is_apart(node, axis):
+            # What is needed along two of its axes at once, or where elements along one meet, has to be there.
             self._keep_whole(node)
             return False
+        if node not in self.axes:
+            self.axes[node] = axis
+            self.pending.append(node)
         return True
 
     def _keep_whole(self, node: Node) -> None:
@@ -149,21 +158,21 @@ class _Growth:
                 continue
             (label,) = labels
             if label < len(reader.dims):
-                if reader.kind != "cumulate" or reader.param[1] != label:
+                if _is_apart(reader, label):
                     self._take(reader, label)
             elif reader.kind == "contract" and reader.dtype is not bool_ and self._take(reader, label):
                 self.totals[reader] = None
 
     def _of_one_stage(self) -> set[Node]:
-        """The nodes that the seed can be computed with in one loop: not those that wait for a sum over the whole axis, nor those that such a sum is made of
-        and the seed is not."""
+        """The nodes that the seed can be computed with in one loop: not those that wait for a sum over the whole axis, or for what they read at elements
+        besides those of the chunk, nor those that these are made of and the seed is not."""
         stage: dict[Node, int] = {}
         for node in self.order:
             inside = node in self.axes
             level = 0
             for argument in node.args:
                 child = argument[0]
-                after = (child in self.totals) or (not inside and child in self.axes)
+                after = child in self.axes and not (inside and child not in self.totals and argument[1][self.axes[child]] == self.axes[node])
                 level = max(level, stage[child] + after)
             stage[node] = level
         return {node for node in self.axes if stage[node] == stage[self.seed]}

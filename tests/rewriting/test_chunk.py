@@ -46,11 +46,49 @@ def against_itself(x: Any, w: Any) -> list[Any]:
     return [cr.tanh(x @ x.T).sum(), (cr.exp(-((x[:, None] - x[None]) ** 2).sum(axis=2)) @ x).sum(axis=0)]
 
 
+def pairs(x: Any, w: Any) -> list[Any]:
+    """Both axes of a table are the axis of one value that is computed: the others are needed besides those of the chunk."""
+    h = cr.tanh(x @ w)
+    return [cr.tanh(h @ h.T) @ h, (cr.exp(-((h[:, None] - h[None]) ** 2).sum(axis=2)) @ h).sum(axis=0)]
+
+
+def chosen_pairs(x: Any, w: Any) -> list[Any]:
+    y = cr.take(x, [-3, 2, -3, 1, 0], axis=0)
+    return [y @ y.T, cr.tanh(y @ y.T) @ cr.tanh(y)]
+
+
 def shifted(x: Any, w: Any) -> list[Any]:
     return [cr.tanh(x[1:] - x[:-1]).sum(axis=0), cr.cumsum(cr.tanh(x @ w), axis=0).sum()]
 
 
-PROGRAMS: tuple[Callable[[Any, Any], list[Any]], ...] = (per_example, gradient, normalised, looked_up, against_itself, shifted)
+def running(x: Any, w: Any) -> list[Any]:
+    """What runs along an axis is there for all of it."""
+    return [(cr.tanh(cr.cummax(x, axis=0) @ w) ** 2).sum(axis=0), cr.tanh(cr.tanh(cr.cumprod(x, axis=0) @ w) @ w).sum(axis=0)]
+
+
+def running_across(x: Any, w: Any) -> list[Any]:
+    """What runs along one axis is read at the other axis too."""
+    a = cr.cummin(x @ x.T, axis=0)
+    return [cr.tanh(cr.tanh(a) @ x).sum(axis=0), cr.tanh(cr.tanh(a).T @ x).sum(axis=0), cr.tanh(a + a.T).sum()]
+
+
+def in_order(x: Any, w: Any) -> list[Any]:
+    return [cr.tanh(cr.sort(x, axis=0) @ w).sum(axis=0), cr.tanh(cr.argsort(x, axis=0) * x).sum(axis=0), cr.tanh(cr.sort(x, axis=1) @ w).sum(axis=0)]
+
+
+PROGRAMS: tuple[Callable[[Any, Any], list[Any]], ...] = (
+    per_example,
+    gradient,
+    normalised,
+    looked_up,
+    against_itself,
+    pairs,
+    chosen_pairs,
+    shifted,
+    running,
+    running_across,
+    in_order,
+)
 
 
 @pytest.mark.parametrize("rows", [9, None], ids=["known", "open"])
