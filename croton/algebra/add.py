@@ -63,12 +63,11 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
         if coef.sizes:
             coef = among(coef, axes)
         key = (node, labels, coef.sizes)
-        found = collected.get(key)
-        if found is not None and found + coef.number == 0 and may_not_cancel(node):
+        while collected.get(key, 0) + coef.number == 0 and may_not_cancel(node):
             # x - x is NaN where x is not finite
-            apart = map_("kept", [Use(node, labels)], node.dtype)
-            key, found = (apart.node, apart.labels, coef.sizes), None
-        collected[key] = coef.number if found is None else found + coef.number
+            node, labels = map_("kept", [Use(node, labels)], node.dtype)
+            key = (node, labels, coef.sizes)
+        collected[key] = collected.get(key, 0) + coef.number
     if dtype.is_integer:
         collected = {key: wrapped(number, dtype) for key, number in collected.items()}  # type: ignore[arg-type]
     terms = [(node, labels, Coef(number, sizes)) for (node, labels, sizes), number in collected.items() if number != 0]

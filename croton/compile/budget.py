@@ -17,7 +17,7 @@ from croton.rewriting.chunk import Region, chunked, regions
 from croton.rewriting.remake import remade
 from croton.schedule.lives import Lives
 from croton.schedule.plan import KernelCall, LoopCall, Plan, ProductCall, RoutineCall
-from croton.sizes import Size, Symbol, evaluate, hint, product, symbols
+from croton.sizes import Size, Symbol, hint, product, symbols
 from croton.util.errors import MemoryBudgetError
 from croton.util.provenance import Line
 
@@ -97,9 +97,7 @@ class _Search:
         self.tried: list[tuple[int, Fitted]] = []
 
     def likely(self, size: Size) -> int:
-        if isinstance(size, int):
-            return size
-        return evaluate(size, {name: self.sizes.get(name, hint(name.size)) for name in symbols(size)})
+        return hint(size, self.sizes)
 
     def peak(self, plan: Plan) -> int:
         """What a call takes beyond its arguments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,9 +55,11 @@ def _bounded(left: Size) -> Size | None:
     """The size that `at_least_zero` made this of."""
     for monomial, coefficient in left.terms if isinstance(left, Poly) else ():
         atom = monomial[0] if len(monomial) == 1 and coefficient == 1 else None
-        if isinstance(atom, Quotient) and isinstance(atom.denominator, int) and atom.denominator % _BEYOND == 0:
+        if isinstance(atom, Quotient) and isinstance(atom.denominator, int) and atom.denominator > _BEYOND >> 16:
             rest = left - Poly(((monomial, 1),))  # type: ignore[operator]
-            return quotient(atom.numerator, atom.denominator // _BEYOND) + rest * _BEYOND
+            # What numerator and denominator had in common is gone.
+            times = _BEYOND // math.gcd(atom.denominator, _BEYOND)
+            return quotient(atom.numerator * times, atom.denominator * times // _BEYOND) + rest * _BEYOND
     return None
 
 

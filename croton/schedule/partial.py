@@ -24,7 +24,7 @@ from croton.kernel.language import Acc, Block, Const, For, Index, Lanes, Let, Lo
 from croton.kernel.parallelise import every_statement, loop_depth, not_only_read, stored_buffers
 from croton.schedule.names import Names
 from croton.schedule.step import Value
-from croton.sizes import Size, product
+from croton.sizes import Size, greatest, product
 
 PARTS = 16
 """The greatest number of parts, in blocks of whole rows."""
@@ -52,7 +52,8 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
     delicate = bool(columns & _float32_sums(loop, names))
     if isinstance(work, int) and work <= SMALL and not (delicate and isinstance(size, int) and size > 4 * LONGEST):
         return body, []
-    block = _block(loop, size, bool(columns), delicate)
+    # A size that the call refuses because it is negative is no reason to divide by 0 before.
+    block = _block(loop, greatest(size, 0), bool(columns), delicate)
     parts = (size + block - 1) // block
     if parts == 1 or parts == 0:
         return body, []

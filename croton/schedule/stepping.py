@@ -46,9 +46,9 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     kernel, body = whole
     moves: list[tuple[str, Extent]] = []
     for home in _moving(detail):
-        for name, number in homes.get(home, ()):
-            row = product(body.values[number].shape)
-            moves.append((name, _named(-row if core.reverse else row, sizes)))
+        # What is read as a part of a row moves by whole rows.
+        row = product(_row(home, detail, body))
+        moves += [(name, _named(-row if core.reverse else row, sizes)) for name, _ in homes.get(home, ())]
     follows = []
     for place, *_ in detail.carried.trailing:
         rows = homes.get(("output", place))
@@ -112,6 +112,14 @@ def _moving(detail: LoopDetail) -> list[tuple]:
     elements = [("input", Slot("element", place)) for place, _ in detail.elements]
     trailing = [("output", carry.place) for carry in detail.carried.trailing]
     return [*stacked, *trailing, *elements, *[("output", place) for place, _ in detail.taps]]
+
+
+def _row(home: tuple, detail: LoopDetail, body: Plan) -> tuple[Size, ...]:
+    """The sizes of what lives there."""
+    kind, where = home
+    if kind == "output":
+        return body.values[body.outputs[where]].shape
+    return (detail.core.carries if where.role == "carry" else detail.core.elements)[where.number].dims
 
 
 def _named(size: Size, sizes: dict[str, Size]) -> Extent:

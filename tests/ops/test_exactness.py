@@ -107,6 +107,8 @@ CANCELLING: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "x - x": (lambda x, y, m: x - x, lambda x, y, m: 0 * Y),
     "(x + y) - x": (lambda x, y, m: (x + y) - x, lambda x, y, m: y),
     "(2 x + y) - (y + x 2)": (lambda x, y, m: (2 * x + y) - (y + x * 2), lambda x, y, m: np.zeros(7)),
+    "(x - x) - (x - x)": (lambda x, y, m: (x - x) - (x - x), lambda x, y, m: np.zeros(7)),
+    "(x - x) + (x - x) + x": (lambda x, y, m: (x - x) + (x - x) + x, lambda x, y, m: x),
     "x / x": (lambda x, y, m: x / x, lambda x, y, m: np.ones(7)),
     "x y / y": (lambda x, y, m: (x * y) / y, lambda x, y, m: x),
     "x**3 / x**2": (lambda x, y, m: x**3 / x**2, lambda x, y, m: x),
@@ -141,6 +143,13 @@ def test_what_is_kept_apart_has_its_derivative() -> None:
         dx, dy = f(np.array([1.0, 2.0]), np.array([4.0, 8.0]))
     np.testing.assert_array_equal(dx, [1, 1])
     np.testing.assert_array_equal(dy, [0, 0])
+
+
+def test_a_logarithm_of_one_share_is_zero_in_every_policy() -> None:
+    x = cr.tensor("x", (1,))
+    for policy in ("strict", "default", "aggressive"):
+        with cr.config.use(algebra=policy):
+            np.testing.assert_array_equal(cr.function([x], cr.log_softmax(x))(np.array([-1.5])), [0])
 
 
 def test_a_choice_is_exact_in_every_policy() -> None:

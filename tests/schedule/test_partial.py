@@ -145,3 +145,15 @@ def test_sums_of_columns_among_other_work_are_accurate() -> None:
     static = cr.tensor("x", shape=(5000, 2), dtype="float32")
     found = cr.function([static], [static.sum(1), static.sum(0)])(given[:5000, :2])[1]
     np.testing.assert_allclose(found, 5000 * float(np.float32(0.1)), rtol=2e-6)
+
+
+def test_sizes_that_are_refused_are_not_divided_by() -> None:
+    """For a size below 0 a block would have no elements."""
+    x = cr.tensor("x", (None,))
+    f = cr.function([x], cr.exp(cr.concatenate([x, x])[-10:8:3]).sum())
+    np.testing.assert_allclose(f(np.ones(5)), 3 * np.e)
+    with pytest.raises(cr.ShapeError, match="too short, or too long"):
+        f(np.ones(11))
+    str(f.explain())
+    with pytest.raises(cr.MemoryBudgetError):
+        cr.function([x], cr.exp(cr.concatenate([x, x])[-10:8:3]).sum(), memory_budget=1)

@@ -133,3 +133,24 @@ def test_other_numbers_in_each_call() -> None:
         found = function(start, sequence)
         np.testing.assert_allclose(found[0], gradient, rtol=1e-8)
         np.testing.assert_allclose(found[1], wanted[::-1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_is_read_as_a_part_of_a_row_moves_by_whole_rows(reverse: bool) -> None:
+    """The way back reads the first row of each state by itself; so does a mask of elements."""
+    h, xs = cr.tensor("h", (4, 2)), cr.tensor("xs", ("steps", 4, 2))
+
+    def step(state: cr.Expr, x: cr.Expr) -> tuple[cr.Expr, tuple[cr.Expr, ...]]:
+        new = cr.tanh(state[::-1] + x * state[0])
+        less = x < state
+        return cr.where(less[0], new, 0.5 * new), (new[0], less)
+
+    last, (rows, masks) = cr.scan(step, h, xs, reverse=reverse)
+    outputs = [last, rows, masks, *cr.grad((last**2).sum() + (rows**3).sum(), [h, xs])]
+    function = cr.function([h, xs], outputs)
+    assert runs_many_steps(function)
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 5):
+        values = {h: rng.standard_normal((4, 2)), xs: rng.standard_normal((count, 4, 2))}
+        for mine, his in zip(function(*values.values()), cr.reference.evaluate(outputs, values)):
+            np.testing.assert_allclose(mine, his, rtol=1e-9, atol=1e-12)
