@@ -13,17 +13,20 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from croton.sizes.written import bracketed, natural, written
 from croton.util.errors import KindError
 
 
 class Symbol:
     """A named unknown size >= 0. There is one object for each name; `hint` is a likely value and never decides what is correct."""
 
-    __slots__ = ("__weakref__", "hint", "name", "size")
+    __slots__ = ("__weakref__", "hint", "name", "rank", "size")
+    divided: ClassVar[bool] = False
 
     def __init__(self, name: str, hint: int | None) -> None:
         self.name = name
         self.hint = hint
+        self.rank = natural(name)
         self.size: Poly = Poly((((self,), 1),))
 
     def __repr__(self) -> str:
@@ -40,12 +43,14 @@ class Symbol:
 class Quotient:
     """An atom: `numerator // denominator`, where neither is divisible further. Compared by what it says."""
 
-    __slots__ = ("_hash", "denominator", "key", "numerator")
+    __slots__ = ("_hash", "denominator", "key", "numerator", "rank")
+    divided: ClassVar[bool] = True
 
     def __init__(self, numerator: Poly, denominator: Size) -> None:
         self.numerator = numerator
         self.denominator = denominator
-        self.key = f"{_bracket(numerator)} // {_bracket(denominator)}"
+        self.key = f"{bracketed(str(numerator))} // {bracketed(str(denominator))}"
+        self.rank = natural(self.key)
         self._hash = hash((numerator, denominator))
 
     def __repr__(self) -> str:
@@ -66,12 +71,14 @@ class Quotient:
 class Least:
     """An atom: the smaller of two sizes, of which none is known to be that. Compared by what it says."""
 
-    __slots__ = ("_hash", "key", "left", "right")
+    __slots__ = ("_hash", "key", "left", "rank", "right")
+    divided: ClassVar[bool] = False
 
     def __init__(self, left: Size, right: Size) -> None:
         self.left = left
         self.right = right
         self.key = f"min({left}, {right})"
+        self.rank = natural(self.key)
         self._hash = hash((left, right, "least"))
 
     def __repr__(self) -> str:
@@ -117,18 +124,8 @@ class Poly:
 
     def __repr__(self) -> str:
         if self._text is None:
-            self._text = self._written()
+            self._text = written(self.terms)
         return self._text
-
-    def _written(self) -> str:
-        pieces = []
-        for position, (monomial, coefficient) in enumerate(self.terms):
-            sign = "-" if coefficient < 0 else "+"
-            factors = [] if abs(coefficient) == 1 and monomial else [str(abs(coefficient))]
-            factors += [f"{_wrap(atom, alone=len(monomial) == 1 and not factors)}{_exponent(power)}" for atom, power in _powers(monomial)]
-            text = "*".join(factors)
-            pieces.append(("-" if sign == "-" else "") + text if position == 0 else f" {sign} {text}")
-        return "".join(pieces)
 
     def __reduce__(self) -> tuple:
         return (_restore, (self.terms,))
@@ -291,7 +288,7 @@ def smaller(left: Size, right: Size) -> Size:
 
 def order_key(size: Size) -> tuple[int, int, str]:
     """A key that sorts sizes: ints first by value, then polynomials by their text. Equal sizes have equal keys, in every process."""
-    return (0, size, "") if isinstance(size, int) else (1, 0, repr(size))
+    return (0, size, "") if isinstance(size, int) else (1, 0, natural(repr(size)))
 
 
 def _symbol(name: str, hint: int | None) -> Symbol:
@@ -471,25 +468,8 @@ def _cofactor(monomial: Monomial, divisor: Monomial) -> Monomial | None:
 
 
 def _atom_key(atom: Atom) -> str:
-    return atom.key
+    return atom.rank
 
 
 def _term_key(term: tuple[Monomial, int]) -> tuple[int, tuple[str, ...]]:
-    return (-len(term[0]), tuple(atom.key for atom in term[0]))
-
-
-def _powers(monomial: Monomial) -> list[tuple[Atom, int]]:
-    return [(atom, len(list(group))) for atom, group in itertools.groupby(monomial)]
-
-
-def _exponent(power: int) -> str:
-    return "" if power == 1 else f"**{power}"
-
-
-def _wrap(atom: Atom, alone: bool) -> str:
-    return atom.key if isinstance(atom, Least) or alone or " " not in atom.key else f"({atom.key})"
-
-
-def _bracket(size: Size) -> str:
-    text = repr(size)
-    return f"({text})" if " " in text or "*" in text else text
+    return (-len(term[0]), tuple(atom.rank for atom in term[0]))
