@@ -84,6 +84,7 @@ from croton.ops.comparisons import (
     less_equal,
     not_equal,
 )
+from croton.ops.complex_parts import conj, imag, real
 from croton.ops.compressing import argwhere, compress, flatnonzero, nonzero
 from croton.ops.constants import e, inf, nan, newaxis, pi
 from croton.ops.creation import (

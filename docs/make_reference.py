@@ -25,7 +25,7 @@ SUBJECTS: tuple[tuple[str, str], ...] = (
     ("Derivatives", "transforms.grad transforms.custom"),
     ("Maps, loops, branches", "transforms.vmap transforms.scan transforms.associative transforms.while_loop transforms.cond transforms.body transforms.taps"),
     ("Memory, and code of your own", "transforms.checkpoint transforms.routine"),
-    ("Arithmetic", "ops.arithmetic"),
+    ("Arithmetic", "ops.arithmetic ops.complex_parts"),
     ("Elementary and special functions", "ops.transcendental"),
     ("Rounding and signs", "ops.rounding"),
     ("Comparisons", "ops.comparisons"),

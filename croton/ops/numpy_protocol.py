@@ -15,6 +15,7 @@ from croton.ops import (
     axes,
     casting,
     comparisons,
+    complex_parts,
     creation,
     cumulative,
     extremes,
@@ -53,6 +54,7 @@ _SAME_NAME: dict[Any, tuple[str, ...]] = {
 }  # fmt: skip
 _OTHER_NAME: dict[Any, Callable[..., Any]] = {
     np.absolute: arithmetic.abs,
+    np.conjugate: complex_parts.conj,
     np.rint: rounding.round,
     np.arcsin: transcendental.asin,
     np.arccos: transcendental.acos,
@@ -101,8 +103,8 @@ _OTHER_MEANING = (np.size, np.place, np.put_along_axis)
 
 
 _MODULES = (
-    arithmetic, arranging, at, axes, casting, comparisons, creation, cumulative, extremes, indexing, joining, linalg, logic, reductions, rounding,
-    selection, shape, sorting,
+    arithmetic, arranging, at, axes, casting, comparisons, complex_parts, creation, cumulative, extremes, indexing, joining, linalg, logic, reductions,
+    rounding, selection, shape, sorting,
 )  # fmt: skip
 _ARRAY_FUNCTIONS = _of_numpy()
 

@@ -17,6 +17,7 @@ from croton.ops import (
     axes,
     casting,
     comparisons,
+    complex_parts,
     cumulative,
     extremes,
     indexing,
@@ -216,6 +217,9 @@ def install_operators(namespace: Any = None) -> None:
         install(name, getattr(reductions, name))
     for name in ("argmax", "argmin"):
         install(name, getattr(extremes, name))
+    install("conj", complex_parts.conj)
+    install("real", property(complex_parts.real))
+    install("imag", property(complex_parts.imag))
     install("dot", linalg.dot)
     install("trace", linalg.trace)
     install("diagonal", linalg.diagonal)

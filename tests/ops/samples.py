@@ -56,7 +56,8 @@ UNARY: dict[str, tuple[Callable[..., Any], tuple[str, ...], float, float]] = {
     "sinh": (np.sinh, FEW, -2, 2), "cosh": (np.cosh, FEW, -2, 2), "tanh": (np.tanh, EVERY, -2, 2),
     "asinh": (np.arcsinh, FEW, -2, 2), "acosh": (np.arccosh, FEW, 1.5, 3), "atanh": (np.arctanh, FEW, -0.8, 0.8),
     "abs": (np.abs, EVERY, 0.5, 3), "sign": (np.sign, NUMBERS, 0.5, 3), "square": (np.square, EVERY, -2, 2),
-    "negative": (np.negative, NUMBERS, -2, 2), "positive": (np.positive, NUMBERS, -2, 2), "reciprocal": (np.reciprocal, FLOATS, 0.5, 2),
+    "negative": (np.negative, NUMBERS, -2, 2), "positive": (np.positive, NUMBERS, -2, 2),
+    "conj": (np.conj, NUMBERS, -2, 2), "real": (np.real, NUMBERS, -2, 2), "imag": (np.imag, NUMBERS, -2, 2), "reciprocal": (np.reciprocal, FLOATS, 0.5, 2),
     "floor": (np.floor, NUMBERS, 0.1, 0.8), "ceil": (np.ceil, NUMBERS, 0.1, 0.8), "trunc": (np.trunc, NUMBERS, 0.1, 0.8),
     "round": (np.round, NUMBERS, 0.6, 0.9), "deg2rad": (np.deg2rad, FLOATS, -2, 2), "rad2deg": (np.rad2deg, FLOATS, -2, 2),
 }  # fmt: skip
