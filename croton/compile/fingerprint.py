@@ -16,6 +16,7 @@ from croton.expr.expr import Constant, Expr, Input, SharedVariable
 from croton.expr.walk import walk
 from croton.sizes import Poly, Size, Symbol, substitute, symbol, symbols
 from croton.transforms.custom import Rule
+from croton.transforms.functions import Call
 from croton.transforms.routine import Foreign
 
 Function = Callable[..., Any]
@@ -33,14 +34,15 @@ class Fingerprint(NamedTuple):
 
 
 class _Names:
-    """Canonical names for sizes, and numbers for the user's routines."""
+    """Canonical names for sizes, and numbers for the user's routines and for calls of functions that are differentiated."""
 
-    __slots__ = ("foreign", "mapping", "texts")
+    __slots__ = ("calls", "foreign", "mapping", "texts")
 
     def __init__(self) -> None:
         self.mapping: dict[Symbol, Size] = {}
         self.texts: dict[Size, str] = {}
         self.foreign: dict[Function, int] = {}
+        self.calls: dict[Call, int] = {}
 
     def text(self, size: Size) -> str:
         if isinstance(size, int):
@@ -66,6 +68,8 @@ class _Names:
             return f"{type(param).__name__}:{param!r}"
         if isinstance(param, Rule):
             return self.rule(param)
+        if isinstance(param, Call):
+            return f"call:{self.calls.setdefault(param, len(self.calls))}"
         raise Unkeyed(f"a param of type {type(param).__name__}")
 
     def rule(self, rule: Rule) -> str:

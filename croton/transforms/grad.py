@@ -15,7 +15,7 @@ from croton.expr.expr import Expr, apply
 from croton.expr.walk import walk
 from croton.ops.casting import asarray
 from croton.ops.creation import ones_like, zeros, zeros_like
-from croton.transforms.functions import argument, deeper, is_function, of_function
+from croton.transforms.functions import Call, argument, is_function, of_function, with_aux
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.util.errors import DTypeError, GradientError, KindError, ShapeError
 from croton.util.structure import flatten, unflatten
@@ -85,15 +85,30 @@ def _aux_beside_cost(function: Any) -> Any:
     return reordered
 
 
-def vjp(y: Any, wrt: Any, cotangents: Any, *, disconnected: str = "raise") -> Any:
+def vjp(y: Any, wrt: Any, *cotangents: Any, disconnected: str = "raise", has_aux: bool = False) -> Any:
     """The pullback: sum over outputs of cotangent times Jacobian, in the structure of `wrt`.
 
-    `y` and `cotangents` are an expression or the same structure of them, each cotangent of its output's shape.
+        dx, dw = cr.vjp(y, (x, w), cotangent)           # of expressions
+        y, pullback = cr.vjp(f, x, w)                   # of a function and its arguments
+        dx, dw = pullback(cotangent)
+
+    `y` and the cotangent are an expression or the same structure of them, each cotangent of its output's shape. Of a function, the result is its value
+    and a function that takes a cotangent and returns a tuple with an entry for each argument; with `has_aux` the function returns a pair
+    (value, anything), and the result is (value, pullback, anything). See `grad` for `disconnected`.
     """
     if is_function(y):
-        raise KindError("vjp takes expressions, not a function: y = f(x), then vjp(y, x, cotangent)")
+        call = Call()
+        arguments = tuple([argument(value, call, place, f"argument {place}") for place, value in enumerate((wrt, *cotangents))])
+        value, beside = with_aux(y(*arguments), has_aux)
+
+        def pullback(cotangent: Any) -> Any:
+            return vjp(value, arguments, cotangent, disconnected=disconnected)
+
+        return (value, pullback, beside) if has_aux else (value, pullback)
+    if len(cotangents) != 1:
+        raise KindError(f"of an expression, vjp(y, wrt, cotangent) takes one cotangent, or one structure of them, got {len(cotangents)}")
     outputs, structure = flatten(y)
-    given, other = flatten(cotangents)
+    given, other = flatten(cotangents[0])
     if structure != other:
         raise KindError("vjp wants cotangents in the structure of the outputs, one for each")
     outputs = [_output(output, "output") for output in outputs]
@@ -106,9 +121,9 @@ def jvp(y: Any, wrt: Any, tangents: Any, *, disconnected: str = "raise") -> Any:
     Of a function, `wrt` are its arguments, a tuple: `y, dy = cr.jvp(f, (x, w), (dx, dw))` gives its value there and the derivative.
     """
     if is_function(y):
-        with deeper() as depth:
-            arguments = [argument(value, depth, place, f"argument {place}") for place, value in enumerate(_arguments(wrt, tangents))]
-            result = y(*arguments)
+        call = Call()
+        arguments = [argument(value, call, place, f"argument {place}") for place, value in enumerate(_arguments(wrt, tangents))]
+        result = y(*arguments)
         return result, jvp(result, arguments, list(tangents), disconnected=disconnected)
     variables, structure = flatten(wrt)
     given, other = flatten(tangents)
@@ -129,29 +144,32 @@ def jvp(y: Any, wrt: Any, tangents: Any, *, disconnected: str = "raise") -> Any:
     return unflatten(shape_of_y, results)
 
 
-def jacobian(y: Any, wrt: Any = 0, *, disconnected: str = "raise") -> Any:
+def jacobian(y: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool = False) -> Any:
     """Every element of `y` differentiated: the axes of `y`, then those of the variable, for each variable of `wrt`.
 
-    The Jacobian is kept in factored form while it is used: `(J**2).sum()`, `J @ v` or a diagonal never build it. Of a function, `cr.jacobian(f)(x)`; see
-    `grad`.
+    The Jacobian is kept in factored form while it is used: `(J**2).sum()`, `J @ v` or a diagonal never build it. Of a structure of outputs it is that
+    structure, with one of `wrt` in each place. Of a function, `cr.jacobian(f)(x)`; see `grad`.
     """
     if is_function(y):
-        return of_function(y, wrt, False, lambda value, variables: jacobian(value, variables, disconnected=disconnected))
-    output = _output(y, "output")
+        return of_function(y, wrt, has_aux, lambda value, variables: jacobian(value, variables, disconnected=disconnected))
+    outputs, outer = flatten(y)
     variables, structure = flatten(wrt)
     variables = [_variable(w) for w in variables]
-    kept = _connected([output], variables, disconnected)
-    found = [apply(JACOBIAN, (output, w)) if k else zeros(output.shape + w.shape, dtype=w.dtype) for w, k in zip(variables, kept)]
-    return unflatten(structure, found)
+    rows = []
+    for output in [_output(output, "output") for output in outputs]:
+        kept = _connected([output], variables, disconnected)
+        found = [apply(JACOBIAN, (output, w)) if k else zeros(output.shape + w.shape, dtype=w.dtype) for w, k in zip(variables, kept)]
+        rows.append(unflatten(structure, found))
+    return unflatten(outer, rows)
 
 
-def hessian(cost: Any, wrt: Any = 0, *, disconnected: str = "raise") -> Any:
+def hessian(cost: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool = False) -> Any:
     """The second derivatives of a scalar cost: for one variable an expression of its axes twice; for a structure, a structure of structures.
 
     Of a function, `cr.hessian(f)(x)`; see `grad`.
     """
     if is_function(cost):
-        return of_function(cost, wrt, False, lambda value, variables: hessian(value, variables, disconnected=disconnected))
+        return of_function(cost, wrt, has_aux, lambda value, variables: hessian(value, variables, disconnected=disconnected))
     variables, structure = flatten(wrt)
     gradients, _ = flatten(grad(cost, variables, disconnected=disconnected))
     # A cost that is linear in a variable has a Hessian of zeros, whatever is wanted of variables that it does not depend on.

@@ -7,7 +7,8 @@ unstable formula cannot be repaired afterwards.
 A derivative with respect to an intermediate value needs that value to stay a node of its own. So what lies between the value and the output is lowered once
 more with the value anchored by `identity`, a function that nothing looks through; the anchor is taken away from the derivative as soon as it is there, and
 everything meets in one normal form. A value may be the same along an axis of its array (zeros, a broadcast); its elements are variables of their own all the
-same, so below the anchor zeros are added that do depend on the axis, `Spread`, which go with the anchor.
+same, so below the anchor zeros are added that do depend on the axis, `Spread`, which go with the anchor. Likewise where two variables have one value, as both
+arguments in `f(x, x)`: they differ by zeros.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class _Lowering:
         self.requests = _group(order)
         self.anchored: frozenset[Expr] = frozenset()
         self.spread: dict[Expr, Node] = {}
+        self.owners: dict[Node, Expr] = {}
         self.loops = Loops(self.operands, sizes, self.order)
 
     def within(self, outputs: Sequence[Expr], variables: Iterable[Expr]) -> _Lowering:
@@ -86,6 +88,7 @@ class _Lowering:
         order = list(walk(outputs))
         inner = _Lowering(order, self.sizes)
         inner.mapped = self.mapped
+        inner.owners = self.owners
         inner.anchored = self.anchored.union(variables)
         dependent = set(variables)
         for node in order:
@@ -122,10 +125,10 @@ class _Lowering:
                 self.operands[node] = self.anchor(node, self.operands[node])
 
     def anchor(self, node: Expr, operand: Operand) -> Operand:
-        """The value as a node of its own, with an element for each element of its array."""
+        """The value as a node of its own, which no other variable has, with an element for each element of its array."""
         use = operand.use
         same = [axis for axis in operand.axes if axis.size != 1 and axis not in use.labels]
-        if same:
+        if same or self.owners.setdefault(algebra.scalar("identity", use).node, node) is not node:
             zeros = algebra.input_(Spread(node.id), same, node.dtype)
             self.spread[node] = zeros.node
             use = algebra.add([(use, 1), (zeros, 1)])

@@ -15,7 +15,7 @@ MARKS = frozenset({"identity", "stop"})
 
 
 class Spread(NamedTuple):
-    """The key of zeros that make an anchored value depend on axes along which it is the same; `owner` is the id of the expression."""
+    """The key of zeros that make an anchored value one of its own, which depends on each of its axes; `owner` is the id of the expression."""
 
     owner: int
 

@@ -230,6 +230,20 @@ def test_open_sizes_of_another_graph_do_not_show() -> None:
     assert fs[0].flops(x=(3, 4)) == fs[1].flops(x=(3, 4)) == 48
 
 
+def of_functions(crossed: bool) -> cr.Function:
+    x = cr.vector("x")
+    (_, first), (_, second) = [cr.value_and_grad(lambda u: (u**3).sum())(x) for _ in range(2)]
+    known = second if crossed else first
+    return cr.function([x], cr.grad(lambda u: ((u * known) ** 2).sum())(x) + first)
+
+
+def test_calls_of_functions_that_are_differentiated_are_numbered() -> None:
+    """Each call has arguments of its own, and the graph built again has others."""
+    assert compiled(of_functions(False)) and not compiled(of_functions(False))
+    x = np.arange(3.0)
+    np.testing.assert_allclose(of_functions(True)(x), of_functions(False)(x))
+
+
 def marked(factor: float) -> cr.Function:
     x = cr.vector("x")
     f = cr.custom_vjp(lambda x: x * 1.5, lambda args, y, g: g * factor)

@@ -24,9 +24,9 @@ def by_hand(params, x):
 
 
 def same(found, wanted) -> None:
-    if isinstance(wanted, dict):
-        assert list(found) == list(wanted)
-        for key in wanted:
+    if isinstance(wanted, (dict, list, tuple)):
+        assert len(found) == len(wanted) and type(found) is type(wanted)
+        for key in wanted if isinstance(wanted, dict) else range(len(wanted)):
             same(found[key], wanted[key])
     else:
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
@@ -71,6 +71,72 @@ def test_only_the_argument_is_variable() -> None:
     same(cr.grad(lambda w: ((w - x) ** 2).sum())(cr.zeros(4)).eval({x: X}), -2 * X)
 
 
+@pytest.mark.parametrize("second", [lambda x: x, lambda x: x.T, lambda x: x[None, :, :]])
+def test_arguments_of_one_value_are_two_variables(second) -> None:
+    def cost(a, b):
+        return (a**2).sum() + 3 * (b**3).sum()
+
+    x = np.arange(6.0).reshape(2, 3) - 2
+    y = x if second(x) is x else second(x)
+    same(cr.jit(lambda x: cr.grad(cost, (0, 1))(x, second(x)))(x), (2 * x, 9 * y**2))
+    same(cr.jit(lambda x: cr.grad(lambda p: cost(*p))([second(x), x]))(x), [2 * y, 9 * x**2])
+    same(cr.jit(lambda x: cr.grad(lambda a: cost(a, second(x)))(x))(x), 2 * x)
+    same(cr.jit(lambda x: cr.jvp(cost, (x, second(x)), (x, second(0 * x)))[1])(x), 2 * (x**2).sum())
+    mixed = cr.jit(lambda x: cr.jacobian(cr.grad(lambda a, b: (a * b.sum()).sum()), 1)(x, second(x)))(x)
+    same(mixed, np.ones((*x.shape, *y.shape)))
+    rows = cr.jit(cr.vmap(lambda row: cr.grad(lambda a, b: (a * b**2).sum(), (0, 1))(row, row)))(x)
+    same(rows, (x**2, 2 * x**2))
+    # One inside of the other: the inner variable is not the outer one, which it has the value of.
+    nested = lambda x: cr.grad(lambda a: (cr.grad(lambda b: cost(a, second(b)))(x) * a).sum())(x)
+    same(cr.jit(nested)(x), 9 * x**2)
+
+
+def test_what_another_call_has_made_is_constant() -> None:
+    cube = lambda x: (x**3).sum()
+
+    def of_all(x):
+        value, slope = cr.value_and_grad(cube)(x)
+        (_, beside), _ = cr.value_and_grad(lambda x: (cube(x), x**2), has_aux=True)(x)
+        moved, speed = cr.jvp(lambda x: x**2, (x,), (x,))
+        return [cr.grad(lambda u, known=known: (u * known).sum())(x) for known in (value, slope, beside, moved, speed)]
+
+    same(cr.jit(of_all)(X), [np.full(4, (X**3).sum()), 3 * X**2, X**2, X**2, 2 * X**2])
+
+
+def test_pullbacks_of_functions() -> None:
+    def both(params, x):
+        return {"y": cr.tanh(params["w"] @ x), "n": (x**2).sum()}
+
+    def pulled(params, x, cotangents):
+        value, pullback = cr.vjp(both, params, x)
+        return value, pullback({"y": cotangents[0], "n": 1.0}), cr.vmap(lambda c: pullback({"y": c, "n": 0.0})[1])(cotangents)
+
+    params = {"w": PARAMS["w"]}
+    cotangents = RNG.standard_normal((2, 3))
+    value, (of_params, of_x), rows = cr.jit(pulled)(params, X, cotangents)
+    y = np.tanh(params["w"] @ X)
+    slopes = cotangents * (1 - y**2)
+    same(value, {"y": y, "n": (X**2).sum()})
+    same(of_params, {"w": np.outer(slopes[0], X)})
+    same(of_x, slopes[0] @ params["w"] + 2 * X)
+    same(rows, slopes @ params["w"])
+    value, pullback, beside = cr.vjp(lambda x: (x**2, "beside"), X, has_aux=True)
+    assert beside == "beside"
+    same(pullback(V)[0].eval(), 2 * X * V)
+
+
+def test_jacobians_of_structures() -> None:
+    found = cr.jit(cr.jacobian(lambda a, b: {"product": a * b, "sum": a.sum() + b.sum()}, (0, 1)))(X, V)
+    same(found["product"], (np.diag(V), np.diag(X)))
+    same(found["sum"], (np.ones(4), np.ones(4)))
+    matrix, beside = cr.jit(cr.jacobian(lambda a: (a**2, {"twice": 2 * a}), has_aux=True))(X)
+    same(matrix, np.diag(2 * X))
+    same(beside, {"twice": 2 * X})
+    matrix, beside = cr.jit(cr.hessian(lambda a: ((a**3).sum(), a), has_aux=True))(X)
+    same(matrix, np.diag(6 * X))
+    same(beside, X)
+
+
 def test_second_order_products_and_maps() -> None:
     of_x = lambda x: loss(PARAMS, x)
     wanted = np.array([[by_hand(PARAMS, X + 1e-6 * e)[2] - by_hand(PARAMS, X - 1e-6 * e)[2] for e in np.eye(4)]])[0] / 2e-6
@@ -106,7 +172,9 @@ def test_inside_and_around_a_loop() -> None:
         (lambda: cr.grad(lambda a: a.sum(), "a"), cr.KindError, "by their positions"),
         (lambda: cr.grad(cr.scalar("s")), cr.KindError, r"grad\(cost, x\)"),
         (lambda: cr.grad(lambda a: a.sum(), has_aux=True)(np.ones(3)), cr.KindError, "a pair"),
-        (lambda: cr.vjp(lambda a: a, 1.0, 2.0), cr.KindError, "vjp takes expressions"),
+        (lambda: cr.vjp(cr.scalar("s"), cr.scalar("s")), cr.KindError, "takes one cotangent"),
+        (lambda: cr.vjp(lambda a: a, np.ones(3))[1](1.0), cr.ShapeError, "a cotangent has the shape"),
+        (lambda: cr.vjp(lambda a: a, 1.0, has_aux=True), cr.KindError, "a pair"),
         (lambda: cr.jvp(lambda a: a, 1.0, 2.0), cr.KindError, r"jvp\(f, \(x,\), \(dx,\)\)"),
     ],
 )
