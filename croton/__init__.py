@@ -290,6 +290,7 @@ from croton.util.errors import (
     DTypeError,
     GradientError,
     KindError,
+    MatrixError,
     MemoryBudgetError,
     NotSupportedError,
     OutOfRangeError,

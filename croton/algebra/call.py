@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from croton.algebra.matrix_routine import MatrixRoutine
 from croton.algebra.node import Label, Node, Operand, Use, intern
 from croton.dtypes import DType
 from croton.util.errors import NotSupportedError
@@ -25,9 +26,10 @@ class Routine:
     around   how many axes it has around it, in front of its results: it is called for each place along them
     lift     (number, for each argument which axes around it has from now on, in front) -> the routine with so many axes more around it, which
              come before those that it has. Without it the routine cannot be called in a loop.
+    machine  what the scheduler has to know of a routine that is machine code; None for one that is Python
     """
 
-    __slots__ = ("around", "identity", "lift", "name", "numpy", "vjp")
+    __slots__ = ("around", "identity", "lift", "machine", "name", "numpy", "vjp")
 
     def __init__(
         self,
@@ -37,8 +39,10 @@ class Routine:
         identity: Hashable = None,
         lift: Lift | None = None,
         around: int = 0,
+        machine: MatrixRoutine | None = None,
     ) -> None:
         self.around = around
+        self.machine = machine
         self.name = name
         self.lift = lift
         self.numpy = numpy

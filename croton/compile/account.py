@@ -17,7 +17,7 @@ from croton.compile.interface import Interface
 from croton.compile.words import Rewrite, SizeNames, counted, rewrite
 from croton.kernel.print import to_text
 from croton.schedule.arena import Arena
-from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall, every_body
+from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall, every_body
 from croton.sizes import Size, Symbol, bind, evaluate, hint, symbols
 from croton.transforms.thrift import Segmented
 from croton.util.provenance import Line
@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     lines   the user's lines that are computed in it
     flow    the names of what it reads and writes
     does    what a kernel computes, as formulas in these names
+    error   what is said where it is refused, with {} for what number the matrix has
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Entry(NamedTuple):
     lines: tuple[Line, ...]
     flow: str = ""
     does: str = ""
+    error: str = ""
 
     def title(self, text: Callable[[Size], str]) -> str:
         """What it does, with its sizes as `text` has them."""
@@ -112,12 +114,21 @@ def _check(call: BoundsCheck) -> Entry:
     return Entry("check", what, sizes, -1, 0, 0, tuple(line for line in call.origins if line is not None))
 
 
+def _matrices(call: MatrixCall) -> Entry:
+    record, first = call.record, call.matrices[0]
+    sizes = (*call.stack, first.rows, first.columns)
+    what = f"{record.name} of " + "{} x " * len(call.stack) + "({}, {})"
+    return Entry("routine", what, sizes, -1, call.flops, call.bytes, tuple(line for line in call.origins if line is not None), error=record.failure)
+
+
 def _checks_of(loop: LoopCall) -> list[Entry]:
     """The checks in a loop and in loops in it, in the order of their calls. They come behind the calls, for their errors to name."""
     found: list[Entry] = []
     for call in loop.body.calls:
         if isinstance(call, BoundsCheck):
             found.append(_check(call))
+        elif isinstance(call, MatrixCall):
+            found.append(_matrices(call)._replace(kind="check", flops=0, bytes=0))
         elif isinstance(call, LoopCall):
             found += [_loop(call)._replace(kind="check", flops=0, bytes=0)] if call.stop >= 0 else []
             found += _checks_of(call)
@@ -161,6 +172,8 @@ def account(
             entries.append(Entry("product", what, sizes, -1, call.flops, call.bytes, lines))
         elif isinstance(call, RoutineCall):
             entries.append(Entry("routine", f"routine {_escaped(str(call.routine))}", (), -1, call.flops, call.bytes, lines))
+        elif isinstance(call, MatrixCall):
+            entries.append(_matrices(call))
         elif isinstance(call, LoopCall):
             entries.append(_loop(call))
             inside += _checks_of(call)

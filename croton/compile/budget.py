@@ -16,7 +16,7 @@ from croton.compile.words import amount
 from croton.rewriting.chunk import Region, chunked, regions
 from croton.rewriting.remake import remade
 from croton.schedule.lives import Lives
-from croton.schedule.plan import KernelCall, LoopCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, Symbol, hint, product, symbols
 from croton.util.errors import MemoryBudgetError
 from croton.util.provenance import Line
@@ -217,6 +217,9 @@ def _slots(plan: Plan, call: object) -> list[int]:
         values = [call.out]
     elif isinstance(call, RoutineCall):
         values = list(call.outputs)
+    elif isinstance(call, MatrixCall):
+        values = call.made
+        return [*[plan.values[value].home[1] for value in values if plan.values[value].home[0] == "slot"], *([] if call.work < 0 else [call.work])]
     elif isinstance(call, LoopCall):
         values = call.made
         return [*[plan.values[value].home[1] for value in values if plan.values[value].home[0] == "slot"], *call.slots]

@@ -15,9 +15,10 @@ from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
 from croton.runtime.calls.loop import End, Loop
+from croton.runtime.calls.matrices import Matrices, Stack
 from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.few_rows import FEWEST, MOST
-from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 from croton.schedule.product import Matrix
 from croton.sizes import Size, product
 
@@ -62,6 +63,8 @@ class _Calls:
             return self._product(call)
         if isinstance(call, LoopCall):
             return self._loop(call, next(checks) if call.stop >= 0 else -1)
+        if isinstance(call, MatrixCall):
+            return self._matrices(call, next(checks))
         if isinstance(call, BoundsCheck):
             return self._check(call, next(checks))
         return self._routine(call)
@@ -120,6 +123,26 @@ class _Calls:
         index, value = self.sizes.index, self.plan.values[call.value]
         bound = -1 if call.bound is None else index(call.bound)
         return Check(value.dtype.name, self.pointer(call.value), index(product(value.shape)), index(call.low), bound, error)
+
+    def _matrices(self, call: MatrixCall, error: int) -> Matrices:
+        index = self.sizes.index
+        values = (*call.inputs, *call.outputs)
+        names = [self.plan.values[value].dtype.name if value >= 0 else "float64" for value in values]
+        matrices = [
+            Stack(name, -1 if value < 0 else self.pointer(value), *map(index, (matrix.rows, matrix.columns, matrix.row, matrix.column)))
+            for name, value, matrix in zip(names, values, call.matrices)
+        ]
+        strides = [index(matrix.stack[axis]) for axis in range(len(call.stack)) for matrix in call.matrices]
+        return Matrices(
+            f"{call.record.name} {names[0]}",
+            tuple(matrices),
+            sum([bit << number for number, bit in enumerate(call.options)]),
+            tuple(map(index, call.stack)),
+            tuple(strides),
+            index(call.flops),
+            error,
+            *(() if call.work < 0 else (self.pointer_to(("slot", call.work)), index(call.work_bytes), index(call.parts))),
+        )
 
     def _routine(self, call: RoutineCall) -> Routine:
         routines = self.tables.routines

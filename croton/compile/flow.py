@@ -8,7 +8,7 @@ from croton.algebra.loop import Slot
 from croton.compile.gist import gist
 from croton.compile.interface import Interface
 from croton.schedule.memory import accesses
-from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, ProductCall
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, MatrixCall, Plan, ProductCall
 
 MOST_NAMES = 4
 """Names that are listed on one side of an arrow."""
@@ -49,7 +49,7 @@ class Flow:
         elif isinstance(call, ProductCall):
             read, written = [call.left, call.right], [call.out]
         else:
-            read, written = list(call.inputs), list(call.outputs)
+            read, written = list(call.inputs), call.made if isinstance(call, MatrixCall) else list(call.outputs)
         return f"{self._names(read)} -> {self._names(written)}" if read else f"-> {self._names(written)}"
 
     def does(self, call: Call) -> str:

@@ -14,7 +14,7 @@ from croton.expr.walk import walk
 from croton.runtime.status import Status
 from croton.sizes import Poly, Size, evaluate
 from croton.transforms.counts import Stage
-from croton.util.errors import ArgumentError, CrotonError, KindError, MemoryBudgetError, OutOfRangeError, ShapeError
+from croton.util.errors import ArgumentError, CrotonError, KindError, MatrixError, MemoryBudgetError, OutOfRangeError, ShapeError
 
 
 class Refusal:
@@ -43,6 +43,7 @@ class Refusal:
             "relation": self._relation_fails,
             "index": self._index_out_of_range,
             "steps": self._too_many_steps,
+            "matrix": self._no_answer,
             "argument": self._other_kind,
         }.get(self.status.reason)
         return CrotonError(f"the call was refused: {self.status}; {self._shapes()}") if meaning is None else meaning()
@@ -101,6 +102,11 @@ class Refusal:
             'clip or check the indices, or use take(..., mode="clip")',
             line,
         )
+
+    def _no_answer(self) -> Exception:
+        entry, member = self.account.entries[self.status.place], self.status.detail
+        which = f"number {member} of the stack " if len(entry.sizes) > 2 else ""
+        return MatrixError(entry.error.format(which), entry.lines[0] if entry.lines else None)
 
     def _too_many_steps(self) -> Exception:
         entry = self.account.entries[self.status.place]

@@ -1,10 +1,11 @@
-"""Linear algebra: decompositions and solvers, by NumPy's LAPACK when the compiled program runs, with their derivatives in expressions.
+"""Linear algebra: decompositions and solvers, by LAPACK in the compiled program, with their derivatives in expressions.
 
     L = cr.linalg.cholesky(K)
     alpha = cr.linalg.solve(K, y)
 
-All take stacks of matrices, (..., n, n). Derivatives are made of the same functions, so they have every order, under `vmap` and in loops. A matrix that has
-no answer raises `numpy.linalg.LinAlgError` in the call. Products are functions of croton itself; they are named here too, as in NumPy.
+All take stacks of matrices, (..., n, n). Derivatives are made of the same functions, so they have every order, under `vmap` and in loops. What is asked of
+one matrix takes one decomposition. A matrix that has no answer raises `MatrixError`, a `numpy.linalg.LinAlgError`, in the call. Products are functions of
+croton itself; they are named here too, as in NumPy.
 """
 
 from __future__ import annotations

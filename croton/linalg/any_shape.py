@@ -7,20 +7,19 @@ squares problems whose variables separate" (1973).
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from croton.expr.expr import Expr
 from croton.expr.types import show
-from croton.linalg.square import solve
+from croton.linalg.machine import QR, SVD
+from croton.linalg.square import solve_triangular
 from croton.ops.arithmetic import divide, multiply, negative, subtract
 from croton.ops.axes import expand_dims, matrix_transpose, squeeze
 from croton.ops.casting import asarray, floats, size
 from croton.ops.comparisons import equal, greater
-from croton.ops.creation import eye, tril, zeros
+from croton.ops.creation import arange, eye, tril
 from croton.ops.indexing import index
 from croton.ops.joining import concatenate
 from croton.ops.linalg import matmul, norm
@@ -29,7 +28,7 @@ from croton.ops.reductions import max as max_
 from croton.ops.reductions import min as min_
 from croton.ops.reductions import sum as sum_
 from croton.sizes import least
-from croton.transforms.routine import routine
+from croton.transforms.derived import derived
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -41,10 +40,7 @@ def svd(x: Any, full_matrices: bool = False) -> tuple[Expr, Expr, Expr]:
     if full_matrices:
         raise ArgumentError("svd: only the reduced form is there; pass full_matrices=False")
     x = _matrices(x, "svd")
-    rows, columns = x.shape[-2:]
-    both = _SVD(x)
-    left = matrix_transpose(index(both, (..., slice(None), slice(0, rows))))
-    return left, index(both, (..., slice(None), rows + columns)), index(both, (..., slice(None), slice(rows, rows + columns)))
+    return _svd(x)
 
 
 def svdvals(x: Any) -> Expr:
@@ -60,9 +56,7 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Expr, Expr]:
     if mode != "reduced":
         raise ArgumentError(f'qr: mode is "reduced", got {mode!r}')
     x = _matrices(x, "qr")
-    rows, columns = x.shape[-2:]
-    both = _QR(x)
-    return matrix_transpose(index(both, (..., slice(None), slice(0, rows)))), index(both, (..., slice(None), slice(rows, rows + columns)))
+    return _qr(x)
 
 
 def pinv(x: Any, rtol: float | None = None) -> Expr:
@@ -70,7 +64,8 @@ def pinv(x: Any, rtol: float | None = None) -> Expr:
 
     The derivative takes the rank to stay as it is.
     """
-    return _pinv(rtol)(_matrices(x, "pinv"))
+    x = _matrices(x, "pinv")
+    return _pinv(x, _tolerance(x, rtol))
 
 
 def matrix_rank(x: Any, rtol: float | None = None) -> Expr:
@@ -128,20 +123,18 @@ def _tolerance(x: Expr, rtol: float | None) -> Expr:
 # The routines and their derivatives
 
 
-def _packed_svd(x: np.ndarray) -> np.ndarray:
-    left, values, right = np.linalg.svd(x, full_matrices=False)
-    return np.concatenate([left.swapaxes(-1, -2), right, values[..., None]], axis=-1)
+def _pinv_value(x: Expr, tolerance: Expr) -> Expr:
+    left, values, right = SVD(x)
+    # The greatest is the first; there may be none.
+    first = where(equal(arange(values.shape[-1]), 0), values, asarray(0, x.dtype))
+    kept = greater(values, multiply(sum_(first, -1, None, True), tolerance))
+    inverse = where(kept, divide(1, where(kept, values, asarray(1, x.dtype))), asarray(0, x.dtype))
+    return matmul(multiply(matrix_transpose(right), expand_dims(inverse, -2)), matrix_transpose(left))
 
 
-def _packed_qr(x: np.ndarray) -> np.ndarray:
-    left, right = np.linalg.qr(x)
-    return np.concatenate([left.swapaxes(-1, -2), right], axis=-1)
-
-
-def _svd_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
-    (x,) = args
-    (u, s, vh), (du, ds, dvh) = _svd_parts(x, y), _svd_parts(x, slope)
-    v, dv, dtype = matrix_transpose(vh), matrix_transpose(dvh), y.dtype
+def _svd_vjp(args: tuple, y: tuple, slope: tuple) -> Expr:
+    (u, s, vh), (du, ds, dvh) = y, slope
+    v, dv, dtype = matrix_transpose(vh), matrix_transpose(dvh), s.dtype
     squares = multiply(s, s)
     gaps = subtract(expand_dims(squares, -2), expand_dims(squares, -1))
     between = _inverse(gaps)
@@ -158,63 +151,36 @@ def _svd_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
     return matmul(matmul(u, inner) + outside(u, du), vh) + matmul(u, matrix_transpose(outside(v, dv)))
 
 
-def _svd_parts(x: Expr, both: Expr) -> tuple[Expr, Expr, Expr]:
-    rows, columns = x.shape[-2:]
-    left = matrix_transpose(index(both, (..., slice(None), slice(0, rows))))
-    return left, index(both, (..., slice(None), rows + columns)), index(both, (..., slice(None), slice(rows, rows + columns)))
-
-
 def _inverse(x: Expr) -> Expr:
     """1 / x, and 0 where x is 0."""
     zero = equal(x, 0)
     return where(zero, asarray(0, x.dtype), divide(1, where(zero, asarray(1, x.dtype), x)))
 
 
-def _qr_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
+def _qr_vjp(args: tuple, y: tuple, slope: tuple) -> Expr:
     """Of the first columns, as many as there are rows of R, the decomposition is square; the others are products with Q."""
-    (x,) = args
+    (x,), (q, r), (dq, dr) = args, y, slope
     rows, columns = x.shape[-2:]
     count = least(rows, columns)
-    q, dq = [matrix_transpose(index(both, (..., slice(None), slice(0, rows)))) for both in (y, slope)]
-    r, dr = [index(both, (..., slice(None), slice(rows, rows + count))) for both in (y, slope)]
-    rest, d_rest = index(x, (..., slice(None), slice(count, columns))), index(slope, (..., slice(None), slice(rows + count, rows + columns)))
+    r, dr, d_rest = [*[index(both, (..., slice(None), slice(0, count))) for both in (r, dr)], index(dr, (..., slice(None), slice(count, columns)))]
+    rest = index(x, (..., slice(None), slice(count, columns)))
     dq = dq + matmul(rest, matrix_transpose(d_rest))
     m = subtract(matmul(r, matrix_transpose(dr)), matmul(matrix_transpose(dq), q))
-    lower = tril(m)
-    symmetric = lower + matrix_transpose(tril(m, -1))
-    of_first = matrix_transpose(solve(r, matrix_transpose(dq + matmul(q, symmetric))))
+    symmetric = tril(m) + matrix_transpose(tril(m, -1))
+    of_first = matrix_transpose(solve_triangular(r, matrix_transpose(dq + matmul(q, symmetric)), lower=False))
     return concatenate([of_first, matmul(q, d_rest)], -1)
 
 
-def _pinv_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
-    (x,) = args
+def _pinv_vjp(args: tuple, y: Expr, slope: Expr) -> tuple[Expr, None]:
+    x, _ = args
     turned, back = matrix_transpose(y), matrix_transpose(slope)
     rows, columns = x.shape[-2:]
     left = subtract(eye(rows, dtype=y.dtype), matmul(x, y))
     right = subtract(eye(columns, dtype=y.dtype), matmul(y, x))
     inside = negative(matmul(matmul(turned, slope), turned))
-    return inside + matmul(matmul(left, back), matmul(y, turned)) + matmul(matmul(turned, y), matmul(back, right))
+    return inside + matmul(matmul(left, back), matmul(y, turned)) + matmul(matmul(turned, y), matmul(back, right)), None
 
 
-@functools.cache
-def _pinv(rtol: float | None) -> Callable[[Expr], Expr]:
-    """Equal tolerances have one routine, so that equal calls are one."""
-
-    def value(x: np.ndarray) -> np.ndarray:
-        return np.linalg.pinv(x, rcond=max(x.shape[-2:]) * np.finfo(x.dtype).eps if rtol is None else rtol).astype(x.dtype)
-
-    return routine(value, matrix_transpose, vjp=_pinv_vjp, name="pinv", batched=True)
-
-
-def _like_svd(x: Expr) -> Expr:
-    rows, columns = x.shape[-2:]
-    return zeros((*x.shape[:-2], least(rows, columns), rows + columns + 1), dtype=x.dtype)
-
-
-def _like_qr(x: Expr) -> Expr:
-    rows, columns = x.shape[-2:]
-    return zeros((*x.shape[:-2], least(rows, columns), rows + columns), dtype=x.dtype)
-
-
-_SVD = routine(_packed_svd, _like_svd, vjp=_svd_vjp, name="svd", batched=True)
-_QR = routine(_packed_qr, _like_qr, vjp=_qr_vjp, name="qr", batched=True)
+_svd = derived("svd", SVD, _svd_vjp, results=3)
+_qr = derived("qr", QR, _qr_vjp, results=2)
+_pinv = derived("pinv", _pinv_value, _pinv_vjp, 2)

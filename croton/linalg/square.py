@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from croton.expr.expr import Expr
 from croton.expr.types import show
-from croton.ops.arithmetic import divide, multiply, negative, subtract
+from croton.linalg.machine import CHOLESKY, EIGH, LU, LU_INVERSE, LU_SOLVE, SOLVE_TRIANGULAR
+from croton.ops.arithmetic import abs as absolute
+from croton.ops.arithmetic import divide, multiply, negative, sign, subtract
 from croton.ops.axes import broadcast_to, expand_dims, matrix_transpose, squeeze
 from croton.ops.casting import asarray, floats
-from croton.ops.comparisons import equal
-from croton.ops.creation import eye, tril, triu
-from croton.ops.indexing import index
-from croton.ops.joining import concatenate, stack
-from croton.ops.linalg import matmul
+from croton.ops.comparisons import equal, not_equal
+from croton.ops.creation import arange, eye, tril, triu
+from croton.ops.linalg import diagonal, matmul
 from croton.ops.logic import where
+from croton.ops.reductions import prod
 from croton.ops.reductions import sum as sum_
-from croton.ops.shape import reshape
-from croton.transforms.routine import routine
+from croton.ops.transcendental import log
+from croton.transforms.derived import derived
 from croton.util.errors import ArgumentError, ShapeError
 
 
 def square(x: Any, what: str) -> Expr:
-    """The matrices as floating ones, which have as many rows as columns."""
+    """The matrices as floating ones, which have as many rows as columns; of unknown sizes the routines say that they are equal."""
     (x,) = floats(x)
     if x.ndim < 2:
         raise ShapeError(f"{what} takes a matrix or a stack of them, got shape {show(x.shape)}")
     n, m = x.shape[-2:]
-    if n == m:
-        return x
-    if isinstance(n, int) and isinstance(m, int):
+    if isinstance(n, int) and isinstance(m, int) and n != m:
         raise ShapeError(f"{what} takes square matrices, got shape {show(x.shape)}")
-    # Reshaping says, and checks at each call, that unknown sizes are equal.
-    size = n if isinstance(n, int) else m
-    return reshape(x, (*x.shape[:-2], size, size))
+    return x
 
 
 def inv(x: Any) -> Expr:
     """The inverse of square matrices."""
-    return _INV(square(x, "inv"))
+    return _inv(square(x, "inv"))
 
 
 def solve(a: Any, b: Any) -> Expr:
     """The x for which `a @ x` is b: a of shape (..., n, n), b a vector (n,) or matrices (..., n, k)."""
     a, b = floats(a, b)
-    return _solved("solve", _SOLVE, square(a, "solve"), b)
+    return _solved("solve", _solve(False), square(a, "solve"), b)
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = True) -> Expr:
     """The x for which `a @ x` is b, where only the lower triangle of a counts (the upper one unless `lower`)."""
     a, b = floats(a, b)
     a = square(a, "solve_triangular")
-    return _solved("solve_triangular", _SOLVE, tril(a) if lower else triu(a), b)
+    return _solved("solve_triangular", _solve_triangular(bool(lower), False), a, b)
 
 
 def _solved(what: str, function: Any, a: Expr, b: Expr) -> Expr:
@@ -73,19 +69,18 @@ def cholesky(x: Any, upper: bool = False) -> Expr:
 
     Only the lower triangle of x is read; its derivative is symmetric.
     """
-    found = _CHOLESKY(square(x, "cholesky"))
+    found = _cholesky(square(x, "cholesky"))
     return matrix_transpose(found) if upper else found
 
 
 def det(x: Any) -> Expr:
     """The determinant of square matrices."""
-    return index(_DET(square(x, "det")), (..., 0))
+    return _det(square(x, "det"))
 
 
 def slogdet(x: Any) -> tuple[Expr, Expr]:
     """The sign of the determinant, and the logarithm of its absolute value."""
-    both = _SLOGDET(square(x, "slogdet"))
-    return index(both, (..., 0)), index(both, (..., 1))
+    return _slogdet(square(x, "slogdet"))
 
 
 def eigh(x: Any) -> tuple[Expr, Expr]:
@@ -93,8 +88,7 @@ def eigh(x: Any) -> tuple[Expr, Expr]:
 
     The derivative of eigenvectors is not finite where eigenvalues are equal; there its parts between these are taken to be 0.
     """
-    both = _EIGH(square(x, "eigh"))
-    return index(both, (..., -1, slice(None))), index(both, (..., slice(None, -1), slice(None)))
+    return _eigh(square(x, "eigh"))
 
 
 def eigvalsh(x: Any) -> Expr:
@@ -124,19 +118,96 @@ def matrix_power(x: Any, n: int) -> Expr:
 # The routines and their derivatives
 
 
+def _lu_value(x: Expr) -> tuple[Expr, Expr]:
+    """The sign of the determinant and the diagonal whose product is its absolute value, with signs of its own."""
+    both, pivots = LU(x)
+    corners = diagonal(both, 0, -2, -1)
+    exchanged = not_equal(pivots, arange(1, x.shape[-1] + 1, dtype=pivots.dtype))
+    return prod(where(exchanged, asarray(-1, x.dtype), asarray(1, x.dtype)), -1), corners
+
+
+def _det_value(x: Expr) -> Expr:
+    turns, corners = _lu_value(x)
+    return multiply(turns, prod(corners, -1))
+
+
+def _slogdet_value(x: Expr) -> tuple[Expr, Expr]:
+    turns, corners = _lu_value(x)
+    return multiply(turns, prod(sign(corners), -1)), sum_(log(absolute(corners)), -1)
+
+
 def _inv_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
     turned = matrix_transpose(y)
     return negative(matmul(matmul(turned, slope), turned))
 
 
-def _solve_vjp(solver: Callable[[Expr, Expr], Expr]) -> Callable[..., tuple[Expr, Expr]]:
+def _det_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
+    (x,) = args
+    return multiply(expand_dims(expand_dims(multiply(slope, y), -1), -1), matrix_transpose(_inv(x)))
+
+
+def _slogdet_vjp(args: tuple, y: tuple, slope: tuple) -> Expr:
+    (x,) = args
+    return multiply(expand_dims(expand_dims(slope[1], -1), -1), matrix_transpose(_inv(x)))
+
+
+def _cholesky_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
+    turned = matrix_transpose(y)
+    n = y.shape[-1]
+    product = matmul(turned, slope)
+    half = subtract(tril(product), multiply(multiply(product, eye(n, dtype=y.dtype)), 0.5))
+    solve_turned = _solve_triangular(True, True)
+    left = solve_turned(y, half)
+    both = matrix_transpose(solve_turned(y, matrix_transpose(left)))
+    return multiply(both + matrix_transpose(both), 0.5)
+
+
+def _eigh_vjp(args: tuple, y: tuple, slope: tuple) -> Expr:
+    (values, vectors), (of_values, of_vectors) = y, slope
+    gaps = subtract(expand_dims(values, -2), expand_dims(values, -1))
+    equals = equal(gaps, 0)
+    between = where(equals, asarray(0, values.dtype), divide(1, where(equals, asarray(1, values.dtype), gaps)))
+    turned = matrix_transpose(vectors)
+    inside = multiply(between, matmul(turned, of_vectors)) + multiply(expand_dims(of_values, -2), eye(values.shape[-1], dtype=values.dtype))
+    found = matmul(matmul(vectors, inside), turned)
+    return multiply(found + matrix_transpose(found), 0.5)
+
+
+@functools.cache
+def _solve(transposed: bool) -> Callable[[Expr, Expr], Expr]:
+    """The solver with a matrix, or with its transpose: both by the same decomposition, which the determinant reads too."""
+
+    def value(a: Expr, b: Expr) -> Expr:
+        return LU_SOLVE(*LU(a), b, transposed=transposed)[0]
+
     def pullback(args: tuple, y: Expr, slope: Expr) -> tuple[Expr, Expr]:
         a, b = args
-        of_b = solver(matrix_transpose(a), slope)
-        of_a = negative(matmul(of_b, matrix_transpose(y)))
-        return _gathered(of_a, a), _gathered(of_b, b)
+        of_b = _solve(not transposed)(a, slope)
+        return _gathered(_of_matrix(of_b, y, transposed), a), _gathered(of_b, b)
 
-    return pullback
+    return derived("solve", value, pullback, 2)
+
+
+@functools.cache
+def _solve_triangular(lower: bool, transposed: bool) -> Callable[[Expr, Expr], Expr]:
+    """The solver with a triangle of a matrix, or with the transpose of that."""
+
+    def value(a: Expr, b: Expr) -> Expr:
+        return SOLVE_TRIANGULAR(a, b, lower=lower, transposed=transposed)[0]
+
+    def pullback(args: tuple, y: Expr, slope: Expr) -> tuple[Expr, Expr]:
+        a, b = args
+        of_b = _solve_triangular(lower, not transposed)(a, slope)
+        of_a = _of_matrix(of_b, y, transposed)
+        return _gathered(tril(of_a) if lower else triu(of_a), a), _gathered(of_b, b)
+
+    return derived("solve_triangular", value, pullback, 2)
+
+
+def _of_matrix(of_b: Expr, y: Expr, transposed: bool) -> Expr:
+    """The derivative of a solution by the matrix, of which the system may be the transpose's."""
+    left, right = (y, of_b) if transposed else (of_b, y)
+    return negative(matmul(left, matrix_transpose(right)))
 
 
 def _gathered(slope: Expr, x: Expr) -> Expr:
@@ -147,52 +218,8 @@ def _gathered(slope: Expr, x: Expr) -> Expr:
     return sum_(slope, ones, None, True) if ones else slope
 
 
-def _cholesky_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
-    turned = matrix_transpose(y)
-    n = y.shape[-1]
-    half = subtract(tril(matmul(turned, slope)), multiply(multiply(matmul(turned, slope), eye(n, dtype=y.dtype)), 0.5))
-    left = _SOLVE(turned, half)
-    both = matrix_transpose(_SOLVE(turned, matrix_transpose(left)))
-    return multiply(both + matrix_transpose(both), 0.5)
-
-
-def _det_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
-    (x,) = args
-    return multiply(expand_dims(multiply(slope, y), -1), matrix_transpose(_INV(x)))
-
-
-def _slogdet_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
-    (x,) = args
-    return multiply(expand_dims(expand_dims(index(slope, (..., 1)), -1), -1), matrix_transpose(_INV(x)))
-
-
-def _eigh_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
-    values, vectors = index(y, (..., -1, slice(None))), index(y, (..., slice(None, -1), slice(None)))
-    of_values, of_vectors = index(slope, (..., -1, slice(None))), index(slope, (..., slice(None, -1), slice(None)))
-    gaps = subtract(expand_dims(values, -2), expand_dims(values, -1))
-    equals = equal(gaps, 0)
-    between = where(equals, asarray(0, y.dtype), divide(1, where(equals, asarray(1, y.dtype), gaps)))
-    turned = matrix_transpose(vectors)
-    inside = multiply(between, matmul(turned, of_vectors)) + multiply(expand_dims(of_values, -2), eye(values.shape[-1], dtype=y.dtype))
-    found = matmul(matmul(vectors, inside), turned)
-    return multiply(found + matrix_transpose(found), 0.5)
-
-
-def _packed_slogdet(x: np.ndarray) -> np.ndarray:
-    return np.stack(np.linalg.slogdet(x), axis=-1).astype(x.dtype)
-
-
-def _packed_eigh(x: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(x)
-    return np.concatenate([vectors, values[..., None, :]], axis=-2)
-
-
-
-_INV = routine(np.linalg.inv, lambda x: x, vjp=_inv_vjp, name="inv", batched=True)
-# A pullback is written down with its routine, so that none can be its own: second derivatives solve once more, those beyond go by the inverse.
-_SOLVE_AGAIN = routine(np.linalg.solve, matmul, vjp=_solve_vjp(lambda a, b: matmul(_INV(a), b)), name="solve", batched=True)
-_SOLVE = routine(np.linalg.solve, matmul, vjp=_solve_vjp(_SOLVE_AGAIN), name="solve", batched=True)
-_CHOLESKY = routine(np.linalg.cholesky, lambda x: x, vjp=_cholesky_vjp, name="cholesky", batched=True)
-_DET = routine(lambda x: np.asarray(np.linalg.det(x))[..., None], lambda x: sum_(x, (-2, -1))[..., None], vjp=_det_vjp, name="det", batched=True)
-_SLOGDET = routine(_packed_slogdet, lambda x: stack([sum_(x, (-2, -1))] * 2, -1), vjp=_slogdet_vjp, name="slogdet", batched=True)
-_EIGH = routine(_packed_eigh, lambda x: concatenate([x, expand_dims(sum_(x, -2), -2)], -2), vjp=_eigh_vjp, name="eigh", batched=True)
+_cholesky = derived("cholesky", lambda x: CHOLESKY(x)[0], _cholesky_vjp)
+_inv = derived("inv", lambda x: LU_INVERSE(*LU(x))[0], _inv_vjp)
+_det = derived("det", _det_value, _det_vjp)
+_slogdet = derived("slogdet", _slogdet_value, _slogdet_vjp, results=2)
+_eigh = derived("eigh", EIGH, _eigh_vjp, results=2)

@@ -12,6 +12,7 @@ from contextvars import copy_context
 from typing import NamedTuple
 
 from croton.runtime import blas, engine, entry, few_rows, interpreter, layout, objectcache, packed, pool, product, select, slots, symmetric
+from croton.runtime.matrices import table as matrices
 from croton.runtime.once import once
 
 
@@ -117,9 +118,25 @@ def _few(kind: str) -> Callable[[], int]:
     return address
 
 
-_OWN: dict[str, Callable[[], int]] = {"few float32": _few("float"), "few float64": _few("double"), "symmetric": _symmetric, "packed": _packed}
+def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
+    @once
+    def address() -> int:
+        native()
+        text, symbols = matrices.text(name, dtype)
+        for symbol in symbols:
+            engine.add_symbol("croton_" + symbol, blas.address(symbol))
+        return _load(text).address("croton_stack")
+
+    return address
+
+
+_OWN: dict[str, Callable[[], int]] = {
+    "few float32": _few("float"), "few float64": _few("double"), "symmetric": _symmetric, "packed": _packed,
+    **{f"{name} {dtype}": _matrix_routine(name, dtype) for name in matrices.EMITTERS for dtype in matrices.REAL},
+}
 
 
 def own(name: str) -> int:
-    """The address of the routine for "few float32", "few float64", "symmetric" or "packed" products; 0 where the library is better on this processor."""
+    """The address of the routine for "few float32", "few float64", "symmetric" or "packed" products, 0 where the library is better on this processor; or
+    for a routine of linear algebra, "cholesky float64"."""
     return _OWN[name]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-REASONS = ("none", "arity", "argument", "size", "relation", "index", "division", "overflow", "too_large", "steps")
+REASONS = ("none", "arity", "argument", "size", "relation", "index", "division", "overflow", "too_large", "steps", "matrix")
 """The position of a reason is its code.
 
 arity       `value` positional arguments were given, or there were keyword arguments
@@ -16,6 +16,7 @@ index       index check with error `place`: the index at position `detail` is `v
 division    size operation `place` divides by 0
 overflow    size operation `place` exceeds 64 bits, or the arena does
 steps       the loop with error `place` is still going after `value` steps
+matrix      member `detail` of the stack of matrices with error `place` has no answer: it is singular, or not positive definite
 too_large   a matrix of a library product has a size or distance of rows `value` of 2**31 or more
 
 Arguments are counted through the inputs and then the shared variables.
@@ -60,6 +61,8 @@ class Status(NamedTuple):
                 return "a size exceeds 64 bits"
             case "steps":
                 return f"loop {place} is still going after {value} steps"
+            case "matrix":
+                return f"matrix {detail} of routine {place} is singular or not positive definite, or has no answer"
             case "too_large":
                 return f"a matrix product with a size of {value}: the library takes sizes below 2**31"
         return "no refusal"

@@ -44,7 +44,7 @@ def _fresh(name: str, sizes: tuple[int, ...]) -> list[int]:
 
 
 def _not_loaded(name: str) -> int:
-    raise ValueError(f"the program has {name} products; give the address of their routine")
+    raise ValueError(f"the program calls {name!r}; give the address of the routine")
 
 
 def encode(

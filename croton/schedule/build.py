@@ -18,8 +18,20 @@ from croton.schedule.layout import choose_layouts
 from croton.schedule.lives import Lives, lives
 from croton.schedule.loop_detail import LoopDetail
 from croton.schedule.lower import lower
+from croton.schedule.matrices import Routine, flops_of, matrix_of, memory_of_parts
 from croton.schedule.memory import CallUse, plan_memory
-from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, Plan, PlanValue, ProductCall, RoutineCall, with_kernels
+from croton.schedule.plan import (
+    BoundsCheck,
+    Call,
+    KernelCall,
+    LoopCall,
+    MatrixCall,
+    Plan,
+    PlanValue,
+    ProductCall,
+    RoutineCall,
+    with_kernels,
+)
 from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
@@ -112,6 +124,11 @@ class _Assembly:
                 self.uses.append(CallUse((*step.reads(), *step.makes()), (), None, -1))
                 self.parts.append((group, None))
                 continue
+            if group.kind == "matrices":
+                step = group.members[0].step
+                self.uses.append(CallUse((*step.reads(), *step.makes()), (), None, -1))
+                self.parts.append((group, None))
+                continue
             if group.kind in ("product", "routine"):
                 step = group.members[0].step
                 accumulate = step.detail.accumulate if step.kind == "product" else None
@@ -163,6 +180,8 @@ class _Assembly:
                 calls.append(KernelCall(number, values, emitted.sizes, origins, flops, traffic))
             elif group.kind == "loop":
                 calls.append(self._loop_call(group, origins, begin))
+            elif group.kind == "matrices":
+                calls.append(self._matrix_call(group.members[0].step, origins, begin))
             else:
                 calls.append(self._library_call(group.members[0].step, origins))
         checks = [BoundsCheck(self._number(value), bound, origins, low) for value, bound, origins, low in self.checks]
@@ -173,13 +192,13 @@ class _Assembly:
         return Plan(tuple(self.kernels), tuple(calls), tuple(self.values), tuple(self.slots), inputs, outputs, begins[-1], draft.again)
 
     def _settled(self) -> int:
-        """The position of the last call that may be refused: a routine, or the kernel that makes indices which are checked after it."""
+        """The position of the last call that may be refused: a routine, a loop, or the kernel that makes indices which are checked after it."""
         checked = {memory_of(check[0]) for check in self.checks}
         settled = -1
         for position, (use, (group, _)) in enumerate(zip(self.uses, self.parts)):
             made = [value for value in map(memory_of, use.values) if value in checked and value.home is None]
             checked.difference_update(made)
-            if made or group.kind in ("routine", "loop"):
+            if made or group.kind in ("routine", "matrices", "loop"):
                 settled = position
         return settled
 
@@ -218,6 +237,20 @@ class _Assembly:
             origins=origins,
             seldom=detail.core.seldom,
         )
+
+    def _matrix_call(self, step: Step, origins: tuple, position: int) -> MatrixCall:
+        detail: Routine = step.detail
+        inputs = tuple([self._number(value) for value in step.reads()])
+        outputs = tuple([-1 if result.value is None else self._number(result.value) for result in detail.results])
+        matrices = tuple([matrix_of(operand, detail) for operand in (*detail.arguments, *detail.results)])
+        stack = tuple([detail.sizes[label] for label in detail.stack])
+        each, parts = memory_of_parts(detail)
+        work = -1
+        if each != 0:
+            work = len(self.slots)
+            self.slots.append(Slot(each * parts, position, position))
+        traffic = self._traffic([*step.reads(), *step.makes()])
+        return MatrixCall(detail.record, detail.options, inputs, outputs, matrices, stack, origins, flops_of(detail), traffic, work, each, parts)
 
     def _library_call(self, step: Step, origins: tuple) -> Call:
         traffic = self._traffic([*step.reads(), step.out])
@@ -267,7 +300,7 @@ class _Assembly:
 
 def _made_by(call: Call) -> Sequence[int]:
     """The values that a call which is no kernel makes."""
-    if isinstance(call, LoopCall):
+    if isinstance(call, LoopCall | MatrixCall):
         return call.made
     return call.outputs if isinstance(call, RoutineCall) else ()
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from croton.algebra.loop import UNLIMITED
+from croton.algebra.matrix_routine import MatrixRoutine
 from croton.algebra.node import Coef
 from croton.dtypes import DType
 from croton.kernel.language import Kernel
 from croton.schedule.arena import Arena, Slot
 from croton.schedule.carried import Carried
+from croton.schedule.matrices import Matrix
 from croton.schedule.product import Shape
 from croton.sizes import Size
 
@@ -89,6 +91,34 @@ class RoutineCall:
 
 
 @dataclass(frozen=True)
+class MatrixCall:
+    """outputs = routine(*inputs, *options) for each member of a stack of matrices, by machine code. An output that nobody wants is -1.
+
+    matrices   where those of the inputs and then of the outputs lie
+    stack      the sizes of the stack's axes
+    work       a slot for working memory, -1 for none: so many bytes for each of so many parts
+    """
+
+    record: MatrixRoutine
+    options: tuple[bool, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    matrices: tuple[Matrix, ...]
+    stack: tuple[Size, ...]
+    origins: tuple[Any, ...]
+    flops: Size
+    bytes: Size
+    work: int = -1
+    work_bytes: Size = 0
+    parts: Size = 0
+
+    @property
+    def made(self) -> list[int]:
+        """The values that it writes."""
+        return [value for value in self.outputs if value >= 0]
+
+
+@dataclass(frozen=True)
 class BoundsCheck:
     """low <= every element of a value < bound, else the user's index is out of range; without a bound they are exponents of integers."""
 
@@ -154,7 +184,7 @@ class LoopCall:
         return 1 if self.length == UNLIMITED else self.length
 
 
-Call = KernelCall | ProductCall | RoutineCall | BoundsCheck | LoopCall
+Call = KernelCall | ProductCall | RoutineCall | MatrixCall | BoundsCheck | LoopCall
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from croton.algebra.cost import extent
 from croton.algebra.loop import Slot
+from croton.schedule.matrices import with_copies
 from croton.schedule.step import BodyBuilder, Operands, Step, Value
 from croton.sizes import Size, product
 
@@ -170,6 +171,9 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
                 step = _copying(step, copy)
         elif step.kind == "again":
             step.out.view = step.detail[0]
+        elif step.kind == "matrices":
+            result += with_copies(step, copies)
+            continue
         if step.kind != "product":
             result.append(step)
             continue

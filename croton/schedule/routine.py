@@ -9,6 +9,7 @@ import numpy as np
 from croton.algebra.call import AGAIN, Routine
 from croton.algebra.node import Node
 from croton.schedule.draft import Draft
+from croton.schedule.matrices import lower_matrices
 from croton.schedule.step import BodyBuilder, Source, Step, Value
 from croton.sizes import Size
 
@@ -17,6 +18,8 @@ def lower_call(draft: Draft, node: Node) -> Source:
     """A routine of a library or of the user, whose arguments are arrays."""
     if node.param[0] is AGAIN:
         return _again(draft, node)
+    if node.param[0].machine is not None:
+        return lower_matrices(draft, node)
     routine, place, layouts, _ = node.param
     sizes = node.dims + node.sums
     values, shapes = [], []

@@ -40,6 +40,9 @@ COSTS.update(add=1, sub=1, mul=1, fma=2, neg=1, div=4)
 SHARING = ("view", "again")
 """Kinds of steps that compute nothing: their value is the memory of another."""
 
+MANY = ("loop", "matrices")
+"""Kinds of steps that may make several values."""
+
 UNDECIDED: Any = (None,)
 """The order of a value whose layout is not chosen yet."""
 
@@ -146,12 +149,12 @@ class Operands(NamedTuple):
 class Step:
     """One value's making.
 
-    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", "loop", "view": other axes for the same memory,
+    kind     "map" (with `op` None, or the reduction), "product", "scan", "scatter", "routine", "matrices", "loop", "view": other axes for the same memory,
              "joined": values that lie side by side, or "again": the same memory, read once other values are there
     dims     sizes of its labels
     body     its instructions, the last being the result (of a scatter `detail` says which)
-    detail   Operands of a product, Scan, Scatter, (routine, values, params), LoopDetail, (source, step that copies, order) of a view, the pieces of
-             what is joined, or (source, other values) of "again"
+    detail   Operands of a product, Scan, Scatter, (routine, values, params), Routine of `matrices.py`, LoopDetail, (source, step that copies, order) of a
+             view, the pieces of what is joined, or (source, other values) of "again"
     last     it writes memory that others read, so it comes after everything else
     """
 
@@ -172,8 +175,8 @@ class Step:
         return len(self.out.dims)
 
     def makes(self) -> list[Value]:
-        """The values it makes: one, but for a loop."""
-        return self.detail.makes() if self.kind == "loop" else [self.out]
+        """The values it makes: one, but for a loop and a routine of linear algebra."""
+        return self.detail.makes() if self.kind in MANY else [self.out]
 
     def reads(self) -> list[Value]:
         """The values it reads, with repetition."""
@@ -184,7 +187,7 @@ class Step:
                 found.append(self.detail.accumulate)
         elif self.kind == "routine":
             found += self.detail[1]
-        elif self.kind == "loop":
+        elif self.kind in MANY:
             found += self.detail.reads()
         elif self.kind == "view":
             source, copy, _ = self.detail

@@ -247,8 +247,13 @@ def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
 
 
 def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
-    """The value, marked: a call that `release` replaces by its argument."""
     rule, place, sizes = params
+    return marked_value(operands, rule, place, sizes)
+
+
+def marked_value(operands: Sequence[Operand], rule: Any, place: int, sizes: tuple[Size, ...] = ()) -> Operand:
+    """One of the values, which come before the arguments, marked: a call that `release` replaces by its argument. The rule has been written down, or is
+    one that is when it is needed."""
     # Whatever a vectorised function is mapped over is an axis of the call, in front.
     around = tuple(dict.fromkeys([label for operand in operands for label in operand.use.labels if label.ambient]))
     mapped = tuple([tuple([i for i, label in enumerate(around) if label in operand.use.labels]) for operand in operands])
@@ -278,7 +283,13 @@ def _pullback(
     cotangents: list[Use | None],
 ) -> list[Use | None]:
     """The cotangents of the arguments: the graph of the rule, with what is here in place of its placeholders."""
-    rule, around = mark.rule, mark.around
+    rule, around, sizes = mark.rule, mark.around, mark.sizes
+    captured: Sequence[Expr] = ()
+    if not isinstance(rule, Rule):
+        rule = rule.written([TensorType(x.dtype, tuple([axis.size for axis in x.axes[len(has) :]])) for x, has in zip(arguments, mark.mapped)])
+        sizes = tuple([symbol.size for symbol in rule.symbols])
+        # What it reads from outside, such as an identity, depends on nothing.
+        captured = rule.captured
     front = results[0].axes[:around]
     seeds = [label for result, use in zip(results, cotangents) if use is not None for label in use.labels if label not in result.axes]
     outer = list(dict.fromkeys([*front, *seeds]))
@@ -292,10 +303,13 @@ def _pullback(
             use = cotangents[i]
             operands[leaf] = _inner(Operand(results[i].axes, algebra.constant(0, leaf.dtype) if use is None else use), around, inside)
     wanted = [gradient for gradient in rule.gradients if gradient is not None]
-    lowering = _Lowering(list(walk(wanted)), dict(zip(rule.symbols, mark.sizes)))
+    lowering = _Lowering(list(walk([*captured, *wanted])), dict(zip(rule.symbols, sizes)))
     lowering.operands.update(operands)
     line = origin.current
     try:
+        for leaf, value in zip(rule.placeholders[len(given) :], captured):
+            lowering.lower(walk([value]))
+            lowering.operands[leaf] = lowering.operands[value]
         lowering.run()
     finally:
         origin.current = line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from croton.util.provenance import Line, user_line
 
 
@@ -45,6 +47,10 @@ class GradientError(CrotonError, ValueError):
 
 class MemoryBudgetError(CrotonError, MemoryError):
     """A computation that takes more memory than it may."""
+
+
+class MatrixError(CrotonError, np.linalg.LinAlgError):
+    """A matrix that has no answer: singular, or not positive definite."""
 
 
 class NotSupportedError(CrotonError, NotImplementedError):

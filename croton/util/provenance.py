@@ -5,6 +5,9 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -25,8 +28,24 @@ class Line(NamedTuple):
         return linecache.getline(self.file, self.number).strip()
 
 
+_instead: ContextVar[Line | None] = ContextVar("croton_line", default=None)
+
+
+@contextmanager
+def on_behalf_of(line: Line | None) -> Iterator[None]:
+    """What is made inside belongs to this line, which asked for it earlier."""
+    token = _instead.set(line)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
+
+
 def user_line() -> Line | None:
-    """The innermost line outside the package, None where there is none."""
+    """The innermost line outside the package, None where there is none; or the line on whose behalf something is done."""
+    line = _instead.get()
+    if line is not None:
+        return line
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename

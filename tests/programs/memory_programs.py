@@ -101,7 +101,23 @@ def computed_again() -> Made:
     return cr.function([x], [cost, *cr.grad(cost, weights)], name="computed again", memory_budget="64MB"), [_array(8000, 64)]
 
 
-PROGRAMS: tuple[Callable[[], Made], ...] = (autoencoder_step, perceptron, recurrent, convolution, running_sums, chain_of_products, computed_again)
+def decompositions() -> Made:
+    x = cr.matrix("x")
+    values, vectors = cr.linalg.eigh(x + x.T)
+    cost = (vectors[:, -1] ** 2).sum() + cr.linalg.slogdet(x)[1] + (values**2).sum()
+    return cr.function([x], cost, name="decompositions"), [_array(700, 700)]
+
+
+PROGRAMS: tuple[Callable[[], Made], ...] = (
+    autoencoder_step,
+    perceptron,
+    recurrent,
+    convolution,
+    running_sums,
+    chain_of_products,
+    computed_again,
+    decompositions,
+)
 
 
 def _resident(field: str) -> int:

@@ -13,6 +13,7 @@ from croton.runtime.calls.field import Links
 from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
 from croton.runtime.calls.loop import Advance, Begin, Loop, Rotate
+from croton.runtime.calls.matrices import Matrices, Stack
 from croton.runtime.calls.record import Layout
 from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.calls.scope import MalformedProgram, Scope
@@ -24,6 +25,10 @@ GOOD: tuple[tuple, ...] = (
     Check("int32", POINTER, SIZE, SIZE, SIZE, 0),
     Copy(POINTER, POINTER, SIZE),
     Routine(0, (Lent(POINTER, "bool", (SIZE, SIZE)), Lent(POINTER, "int8", ()))),
+    Matrices(
+        *("lu_inverse float32", (Stack("float32", POINTER, *(SIZE,) * 4), Stack("int32", POINTER, *(SIZE,) * 4), Stack("float32", POINTER, *(SIZE,) * 4))),
+        *(0, (SIZE, SIZE), (SIZE,) * 6, SIZE, 0, POINTER, SIZE, SIZE),
+    ),
     Loop(
         *(SIZE, COUNTER, PAUSE, SIZE),
         (Advance(VIEW, POINTER, SIZE, SIZE, SIZE),),

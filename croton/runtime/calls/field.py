@@ -85,6 +85,10 @@ def _own(links: Links, value: str) -> int:
     return links.own(value) if value else 0
 
 
+def _width(links: Links, value: str) -> int:
+    return dtype(value).itemsize
+
+
 def _one_of(what: str, *names: str) -> Role:
     """The position of a dtype among those that a kind of call takes."""
 
@@ -115,6 +119,8 @@ Flag = Annotated[bool, Role(_anything, _same, _word)]
 Real = Annotated[float, Role(_anything, _bits, _word)]
 Transposed = Annotated[bool, Role(_anything, _transposed, _word)]
 DTypeName = Annotated[str, Role(Scope.dtype, lambda links, value: descriptor(value), _word)]
+# its word is the bytes of an element
+DTypeWidth = Annotated[str, Role(Scope.dtype, _width, _word)]
 RealName = Annotated[str, _one_of("a library product", "float32", "float64")]
 IndexName = Annotated[str, _one_of("a check", "int32", "int64")]
 # what is outside of the program

@@ -11,6 +11,7 @@ from croton.runtime.calls.gemm import GEMM
 from croton.runtime.calls.kernel import KERNEL
 from croton.runtime.calls.kind import Emission, Kind
 from croton.runtime.calls.loop import LOOP, LOOP_BACK, LOOP_LEFT
+from croton.runtime.calls.matrices import MATRICES_CALL
 from croton.runtime.calls.record import Record
 from croton.runtime.calls.routine import ROUTINE
 from croton.runtime.calls.run import Run
@@ -18,7 +19,7 @@ from croton.runtime.calls.scope import MalformedProgram
 from croton.runtime.frame import Frame
 from croton.runtime.interrupts import Interrupts
 
-KINDS: tuple[Kind, ...] = (KERNEL, GEMM, CHECK, COPY, ROUTINE, LOOP, LOOP_BACK, LOOP_LEFT)
+KINDS: tuple[Kind, ...] = (KERNEL, GEMM, CHECK, COPY, ROUTINE, LOOP, LOOP_BACK, LOOP_LEFT, MATRICES_CALL)
 """The position of a kind is its code in the stream."""
 
 _CODES = {kind.record: code for code, kind in enumerate(KINDS)}
