@@ -125,13 +125,16 @@ def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
         text, symbols = matrices.text(name, dtype)
         for symbol in symbols:
             engine.add_symbol("croton_" + symbol, blas.address(symbol))
-        return _load(text).address("croton_stack")
+        return _compiled(text).address("croton_stack")
 
     return address
 
 
 _OWN: dict[str, Callable[[], int]] = {
-    "few float32": _few("float"), "few float64": _few("double"), "symmetric": _symmetric, "packed": _packed,
+    "few float32": _few("float"),
+    "few float64": _few("double"),
+    "symmetric": _symmetric,
+    "packed": _packed,
     **{f"{name} {dtype}": _matrix_routine(name, dtype) for name in matrices.EMITTERS for dtype in matrices.REAL},
 }
 
