@@ -11,7 +11,7 @@ from croton.expr.types import show
 from croton.linalg.machine import CHOLESKY, EIGH, LU, LU_INVERSE, LU_SOLVE, SOLVE_TRIANGULAR
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import divide, multiply, negative, sign, subtract
-from croton.ops.axes import broadcast_to, expand_dims, matrix_transpose, squeeze
+from croton.ops.axes import PERMUTE, broadcast_to, expand_dims, matrix_transpose, squeeze
 from croton.ops.casting import asarray, floats
 from croton.ops.comparisons import equal, not_equal
 from croton.ops.creation import arange, eye, tril, triu
@@ -50,7 +50,19 @@ def solve_triangular(a: Any, b: Any, lower: bool = True) -> Expr:
     """The x for which `a @ x` is b, where only the lower triangle of a counts (the upper one unless `lower`)."""
     a, b = floats(a, b)
     a = square(a, "solve_triangular")
-    return _solved("solve_triangular", _solve_triangular(bool(lower), False), a, b)
+    factor, transposed = _factor_of(a, bool(lower))
+    if factor is not None:
+        return _solved("solve_triangular", _triangular_solve(True, transposed, True), factor, b)
+    return _solved("solve_triangular", _triangular_solve(bool(lower), False, False), a, b)
+
+
+def _factor_of(a: Expr, lower: bool) -> tuple[Expr | None, bool]:
+    """The Cholesky factor that a triangular matrix is, or is the transpose of."""
+    if lower and a.op is _cholesky.op:
+        return a, False
+    if not lower and a.op is PERMUTE and a.inputs[0].op is _cholesky.op and a.params[0] == (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2):
+        return a.inputs[0], True
+    return None, False
 
 
 def _solved(what: str, function: Any, a: Expr, b: Expr) -> Expr:
@@ -156,9 +168,8 @@ def _cholesky_vjp(args: tuple, y: Expr, slope: Expr) -> Expr:
     n = y.shape[-1]
     product = matmul(turned, slope)
     half = subtract(tril(product), multiply(multiply(product, eye(n, dtype=y.dtype)), 0.5))
-    solve_turned = _solve_triangular(True, True)
-    left = solve_turned(y, half)
-    both = matrix_transpose(solve_turned(y, matrix_transpose(left)))
+    inner = _triangular_solve(True, True, True, True)(y, matrix_transpose(half))
+    both = _triangular_solve(True, True, True)(y, matrix_transpose(inner))
     return multiply(both + matrix_transpose(both), 0.5)
 
 
@@ -189,17 +200,22 @@ def _solve(transposed: bool) -> Callable[[Expr, Expr], Expr]:
 
 
 @functools.cache
-def _solve_triangular(lower: bool, transposed: bool) -> Callable[[Expr, Expr], Expr]:
-    """The solver with a triangle of a matrix, or with the transpose of that."""
+def _triangular_solve(lower: bool, transposed: bool, factor: bool, alike: bool = False) -> Callable[[Expr, Expr], Expr]:
+    """The solver with a triangle of a matrix, or with the transpose of that.
+
+    Where the matrix is the `factor` of a Cholesky decomposition, whose derivative reads the lower triangle of what it is given only, a sum of outer products
+    stays one: most of a likelihood's gradient is a product with it. Where the right side is `alike`, square and triangular as the system is, most of the
+    solution is 0.
+    """
 
     def value(a: Expr, b: Expr) -> Expr:
-        return SOLVE_TRIANGULAR(a, b, lower=lower, transposed=transposed)[0]
+        return SOLVE_TRIANGULAR(a, b, lower=lower, transposed=transposed, alike=alike)[0]
 
     def pullback(args: tuple, y: Expr, slope: Expr) -> tuple[Expr, Expr]:
         a, b = args
-        of_b = _solve_triangular(lower, not transposed)(a, slope)
+        of_b = _triangular_solve(lower, not transposed, factor)(a, slope)
         of_a = _of_matrix(of_b, y, transposed)
-        return _gathered(tril(of_a) if lower else triu(of_a), a), _gathered(of_b, b)
+        return _gathered(of_a if factor else tril(of_a) if lower else triu(of_a), a), _gathered(of_b, b)
 
     return derived("solve_triangular", value, pullback, 2)
 

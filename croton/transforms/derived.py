@@ -7,7 +7,7 @@ whoever wants no derivative does not pay for one, and a rule may call the functi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +39,17 @@ class _Unwritten:
             return Rule(self.pullback, tuple(xs), ys, structure)
 
 
-def derived(name: str, function: Callable[..., Any], pullback: Callable[..., Any], arguments: int = 1, results: int = 1) -> Callable[..., Any]:
+class Derived(NamedTuple):
+    """A function with a rule: the operation that its results are, and what makes them."""
+
+    op: Op
+    function: Callable[..., Any]
+
+    def __call__(self, *xs: Expr) -> Any:
+        return self.function(*xs)
+
+
+def derived(name: str, function: Callable[..., Any], pullback: Callable[..., Any], arguments: int = 1, results: int = 1) -> Derived:
     """The function of so many arrays, which gives so many, with `pullback(args, y, cotangent)` for its derivative, as `custom_vjp` takes it."""
     rule = _Unwritten(pullback, results)
 
@@ -54,8 +64,7 @@ def derived(name: str, function: Callable[..., Any], pullback: Callable[..., Any
         values = tuple([apply(op, (*ys, *xs), (place,)) for place in range(results)])
         return values[0] if results == 1 else values
 
-    marked.__name__ = name
-    return marked
+    return Derived(op, marked)
 
 
 def _infer(types: Sequence[TensorType], params: tuple) -> TensorType:

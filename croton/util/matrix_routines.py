@@ -4,6 +4,8 @@ All take stacks of matrices, whose axes in front broadcast, and options, and ret
 
     lu          A = L U Q, L lower triangular, U upper triangular with ones on its diagonal, Q the columns' exchanges undone: both triangles in one
                 matrix, and for each column, counted from 1, the one that it changed places with
+
+A triangular system may say that its right side is `alike`: square, and triangular as the matrix of the system is, so that the solution is too.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ def _cholesky(x: np.ndarray) -> tuple[np.ndarray, ...]:
     return (np.linalg.cholesky(x),)
 
 
-def _solve_triangular(a: np.ndarray, b: np.ndarray, lower: bool, transposed: bool) -> tuple[np.ndarray, ...]:
+def _solve_triangular(a: np.ndarray, b: np.ndarray, lower: bool, transposed: bool, alike: bool) -> tuple[np.ndarray, ...]:
     a = np.tril(a) if lower else np.triu(a)
     return (np.linalg.solve(a.swapaxes(-1, -2) if transposed else a, b),)
 
@@ -96,7 +98,7 @@ def _qr(x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 MATRIX_ROUTINES = {
     "cholesky": MatrixMeaning(_cholesky, (2,), (2,)),
-    "solve_triangular": MatrixMeaning(_solve_triangular, (2, 2), (2,), 2),
+    "solve_triangular": MatrixMeaning(_solve_triangular, (2, 2), (2,), 3),
     "lu": MatrixMeaning(_lu, (2,), (2, 1)),
     "lu_solve": MatrixMeaning(_lu_solve, (2, 1, 2), (2,), 1),
     "lu_inverse": MatrixMeaning(_lu_inverse, (2, 1), (2,)),

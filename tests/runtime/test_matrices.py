@@ -18,18 +18,20 @@ from croton.runtime.stream import Limits
 from croton.util.matrix_routines import MATRIX_ROUTINES
 
 RNG = np.random.default_rng(0)
-SIZES = (0, 1, 2, 5, 12, 13, 16, 17, 40)
+SIZES = (0, 1, 2, 5, 12, 13, 16, 17, 40, 70)
 CASES = [(name, bits) for name, meaning in MATRIX_ROUTINES.items() for bits in range(2**meaning.options)]
 SHARED_OUT = Limits(0, 0, 1 << 60)
 
 
-def given(name: str, n: int, stack: int, dtype: str) -> list[np.ndarray]:
-    """Arguments of a routine: positive definite matrices, three right sides, tall matrices."""
+def given(name: str, n: int, stack: int, dtype: str, bits: int = 0) -> list[np.ndarray]:
+    """Arguments of a routine: positive definite matrices, three right sides, or such as are triangular as the system is, tall matrices."""
     square = RNG.standard_normal((stack, n, n))
     good = (square @ square.swapaxes(1, 2) + max(n, 1) * np.eye(n)).astype(dtype)
     if name in ("lu_solve", "lu_inverse"):
         factors = list(MATRIX_ROUTINES["lu"].function((square + n * np.eye(n)).astype(dtype)))
         return [*factors, RNG.standard_normal((stack, n, 3)).astype(dtype)] if name == "lu_solve" else factors
+    if name == "solve_triangular" and bits & 4:
+        return [good, (np.tril if bits & 1 ^ bits >> 1 & 1 else np.triu)(square).astype(dtype)]
     if name == "solve_triangular":
         return [good, RNG.standard_normal((stack, n, 3)).astype(dtype)]
     return [RNG.standard_normal((stack, n, max(n - 2, 0))).astype(dtype)] if name in ("svd", "qr") else [good]
@@ -106,8 +108,8 @@ def close(array: np.ndarray, wanted: np.ndarray, scale: float) -> None:
 @pytest.mark.parametrize(("name", "bits"), CASES)
 def test_stacks_of_all_sizes(loader: Callable[..., Any], name: str, bits: int, dtype: str, turned: bool) -> None:
     for n in SIZES:
-        found(loader, name, bits, given(name, n, 3, dtype), turned)
-    found(loader, name, bits, given(name, 4, 0, dtype), turned)
+        found(loader, name, bits, given(name, n, 3, dtype, bits), turned)
+    found(loader, name, bits, given(name, 4, 0, dtype, bits), turned)
 
 
 @pytest.mark.parametrize("name", MATRIX_ROUTINES)

@@ -16,6 +16,9 @@ from croton.runtime.assembler import Assembler
 MATRIX_WORDS = ("pointer", "rows", "columns", "row", "column", "width")
 """What is known of a matrix; a result that nobody wants has the pointer 0. `width` is the bytes of an element."""
 
+WIDTH = {"float": 4, "double": 8}
+FEW = 8
+"""Up to so many elements a loop takes less time than a call that copies."""
 LETTER = {"float": "s", "double": "d"}
 ROW_MAJOR, PLAIN, TRANSPOSED, UPPER, LOWER, LEFT, NOT_UNIT, UNIT = 101, 111, 112, 121, 122, 141, 131, 132
 """The numbers of the library's row-major interface."""
@@ -120,18 +123,34 @@ class Member:
     # Copies
 
     def copy(self, source: Matrix, target: Matrix) -> None:
-        """All elements; the inner loop is along the target's rows."""
-        with self.a.loop(target.rows) as row, self.a.loop(target.columns) as column:
-            self.set(target, row, column, self.get(source, row, column))
+        """All elements, a row of the target after the other."""
+        with self.a.loop(target.rows) as row:
+            self._copy_row(source, target, row, target.columns)
 
     def copy_lower(self, source: Matrix, target: Matrix) -> None:
         """The lower triangle, and zeros above it."""
         with self.a.loop(target.rows) as row:
             behind = self.a.add(row, 1)
-            with self.a.loop(behind) as column:
-                self.set(target, row, column, self.get(source, row, column))
+            self._copy_row(source, target, row, behind)
             with self.steps(behind, target.columns) as column:
                 self.set(target, row, column, "0.0")
+
+    def _copy_row(self, source: Matrix, target: Matrix, row: str, count: str) -> None:
+        """So many elements of a row: as memory if they lie next to each other, and there are some."""
+        a = self.a
+        together = a.value(f"and i1 {a.compare('eq', source.column, 1)}, {a.compare('eq', target.column, 1)}")
+        long = a.value(f"and i1 {together}, {a.compare('sgt', count, FEW)}")
+        memory, elements, after = a.label(), a.label(), a.label()
+        a.fork(long, memory, elements)
+        a.begin(memory)
+        size = a.multiply(count, WIDTH[self.real])
+        a.value(f"call ptr @memcpy(ptr {self.place(target, row, 0)}, ptr {self.place(source, row, 0)}, i64 {size})")
+        a.jump(after)
+        a.begin(elements)
+        with a.loop(count) as column:
+            self.set(target, row, column, self.get(source, row, column))
+        a.jump(after)
+        a.begin(after)
 
     # The library
 

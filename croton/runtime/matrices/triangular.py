@@ -7,8 +7,11 @@ from croton.runtime.matrices.member import LEFT, LOWER, NOT_UNIT, PLAIN, TRANSPO
 SMALL = 16
 """Up to so many rows plain loops take less time than a call of the library."""
 
-LOWER_BIT, TRANSPOSED_BIT = 0, 1
-"""The options: the lower triangle of a matrix is what counts; the system is that of its transpose."""
+LOWER_BIT, TRANSPOSED_BIT, ALIKE_BIT = 0, 1, 2
+"""The options: the lower triangle of a matrix is what counts; the system is that of its transpose; the right side is square, and triangular as the system is."""
+
+BLOCK = 64
+"""So many columns of a triangular right side are solved for at once; above, or below, them there is nothing to do."""
 
 
 def emit(m: Member) -> None:
@@ -21,6 +24,9 @@ def emit(m: Member) -> None:
     m.copy(right, out)
     m.done_if_empty(out.columns)
     with a.when(a.compare("sgt", matrix.rows, SMALL)):
+        with a.when(m.option(ALIKE_BIT)):
+            _by_blocks(m, matrix, out, lower, transposed)
+            m.done()
         by_library(m, matrix, out, lower, transposed, NOT_UNIT)
         m.done()
     turned = Matrix(
@@ -64,6 +70,19 @@ def by_library(m: Member, matrix: Matrix, out: Matrix, lower: str, transposed: s
     m.cblas("trsm", LEFT, uplo, turn, unit, matrix.rows, out.columns, scale, f"ptr {matrix.pointer}", distance, f"ptr {out.pointer}", out.row)
     a.jump(after)
     a.begin(after)
+
+
+def _by_blocks(m: Member, matrix: Matrix, out: Matrix, lower: str, transposed: str) -> None:
+    """Solve for some columns at a time, with the rows of the system that these need."""
+    a = m.a
+    down = a.value(f"xor i1 {lower}, {transposed}")
+    with a.loop(a.value(f"sdiv i64 {a.add(out.columns, BLOCK - 1)}, {BLOCK}")) as block:
+        first = a.multiply(block, BLOCK)
+        width = a.smaller(a.subtract(out.columns, first), BLOCK)
+        above = a.choose(down, first, 0)
+        rows = a.choose(down, a.subtract(matrix.rows, first), a.add(first, width))
+        part = Matrix(m.place(matrix, above, above), rows, rows, matrix.row, matrix.column)
+        by_library(m, part, Matrix(m.place(out, above, first), rows, width, out.row, out.column), lower, transposed, NOT_UNIT)
 
 
 def forwards(m: Member, matrix: Matrix, out: Matrix, unit: bool) -> None:
