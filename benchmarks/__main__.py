@@ -33,6 +33,7 @@ NAMES = (
     "layers",
     "jacobians",
     "loops",
+    "linear_algebra",
     "calls",
     "batch_sizes",
     "scaling",

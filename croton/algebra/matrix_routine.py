@@ -19,7 +19,7 @@ class MatrixRoutine(NamedTuple):
     """What the scheduler has to know of a routine besides its meaning.
 
     name       as in `util/matrix_routines.py`, which says what it gives
-    flops      operations for one matrix each, by the shapes of arguments and results
+    flops      operations for one matrix each, by the shapes of arguments and results, and options
     memory     elements of working memory for one matrix each, by these shapes and which results are made
     in_place   arguments that are read where they lie: elements next to each other along rows or along columns
     turned     results that lie in columns
@@ -28,7 +28,7 @@ class MatrixRoutine(NamedTuple):
     """
 
     name: str
-    flops: Callable[[Shapes], Size]
+    flops: Callable[[Shapes, tuple[bool, ...]], Size]
     memory: Callable[[Shapes, Sequence[bool]], Size] = _nothing
     in_place: tuple[int, ...] = ()
     turned: tuple[int, ...] = ()

@@ -95,7 +95,7 @@ class Machine:
 
 def _cubed(factor: int, divisor: int = 1) -> Any:
     """So many operations for each element of the first argument's matrix times its rows."""
-    return lambda shapes: factor * shapes[0][0] * shapes[0][0] * shapes[0][0] // divisor
+    return lambda shapes, options: factor * shapes[0][0] * shapes[0][0] * shapes[0][0] // divisor
 
 
 _SINGULAR = "solve: the matrix {}is singular; pinv, or adding a small multiple of eye(n), gives an answer"
@@ -111,14 +111,16 @@ CHOLESKY = Machine(
 SOLVE_TRIANGULAR = Machine(
     MatrixRoutine(
         "solve_triangular",
-        lambda shapes: shapes[0][0] * shapes[0][0] * shapes[1][1],
+        lambda shapes, options: shapes[0][0] * shapes[0][0] * shapes[1][1] // (3 if options[2] else 1),
         in_place=(0,),
         failure="solve_triangular: the matrix {}is singular, it has a 0 on its diagonal; check what it is made of",
     ),
     "nn,nk->nk",
 )
 LU = Machine(MatrixRoutine("lu", _cubed(2, 3)), "nn->nn,n:int32")
-LU_SOLVE = Machine(MatrixRoutine("lu_solve", lambda shapes: 2 * shapes[0][0] * shapes[0][0] * shapes[2][1], in_place=(0,), failure=_SINGULAR), "nn,n,nk->nk")
+LU_SOLVE = Machine(
+    MatrixRoutine("lu_solve", lambda shapes, options: 2 * shapes[0][0] * shapes[0][0] * shapes[2][1], in_place=(0,), failure=_SINGULAR), "nn,n,nk->nk"
+)
 LU_INVERSE = Machine(
     MatrixRoutine(
         "lu_inverse",
@@ -150,7 +152,7 @@ def _svd_memory(shapes: Sequence[tuple[Size, ...]], made: Sequence[bool]) -> Siz
 SVD = Machine(
     MatrixRoutine(
         "svd",
-        lambda shapes: 6 * shapes[0][0] * shapes[0][1] * shapes[2][0] + 16 * shapes[2][0] * shapes[2][0] * shapes[2][0],
+        lambda shapes, options: 6 * shapes[0][0] * shapes[0][1] * shapes[2][0] + 16 * shapes[2][0] * shapes[2][0] * shapes[2][0],
         _svd_memory,
         turned=(0, 2),
         optional=((0, 2),),
@@ -161,7 +163,7 @@ SVD = Machine(
 QR = Machine(
     MatrixRoutine(
         "qr",
-        lambda shapes: 4 * shapes[0][0] * shapes[0][1] * shapes[1][1],
+        lambda shapes, options: 4 * shapes[0][0] * shapes[0][1] * shapes[1][1],
         lambda shapes, made: shapes[0][0] * shapes[0][1] + shapes[1][1] + 64 * shapes[0][1],
         turned=(0,),
         optional=((0,), (1,)),

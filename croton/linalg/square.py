@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from croton.expr.expr import Expr
@@ -20,7 +19,7 @@ from croton.ops.logic import where
 from croton.ops.reductions import prod
 from croton.ops.reductions import sum as sum_
 from croton.ops.transcendental import log
-from croton.transforms.derived import derived
+from croton.transforms.derived import Derived, derived
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -185,7 +184,7 @@ def _eigh_vjp(args: tuple, y: tuple, slope: tuple) -> Expr:
 
 
 @functools.cache
-def _solve(transposed: bool) -> Callable[[Expr, Expr], Expr]:
+def _solve(transposed: bool) -> Derived:
     """The solver with a matrix, or with its transpose: both by the same decomposition, which the determinant reads too."""
 
     def value(a: Expr, b: Expr) -> Expr:
@@ -200,7 +199,7 @@ def _solve(transposed: bool) -> Callable[[Expr, Expr], Expr]:
 
 
 @functools.cache
-def _triangular_solve(lower: bool, transposed: bool, factor: bool, alike: bool = False) -> Callable[[Expr, Expr], Expr]:
+def _triangular_solve(lower: bool, transposed: bool, factor: bool, alike: bool = False) -> Derived:
     """The solver with a triangle of a matrix, or with the transpose of that.
 
     Where the matrix is the `factor` of a Cholesky decomposition, whose derivative reads the lower triangle of what it is given only, a sum of outer products

@@ -171,7 +171,7 @@ def matrix_of(operand: Operand, detail: Routine) -> Matrix:
 
 def flops_of(detail: Routine) -> Size:
     """Predicted operations."""
-    return detail.record.flops(detail.shapes()) * product([detail.sizes[label] for label in detail.stack])
+    return detail.record.flops(detail.shapes(), detail.options) * product([detail.sizes[label] for label in detail.stack])
 
 
 def memory_of_parts(detail: Routine) -> tuple[Size, Size]:

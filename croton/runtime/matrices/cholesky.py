@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from croton.runtime.matrices.member import Member
 
-SMALL = 16
+SMALL = 12
 """Up to so many rows plain loops take less time than a call of the library."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from croton.runtime.matrices.member import NOT_UNIT, UNIT, Matrix, Member
 from croton.runtime.matrices.triangular import backwards, by_library, forwards, refuse_singular
 
-SMALL = 12
+SMALL = 16
 """Up to so many rows plain loops take less time than a call of the library."""
 
 BLOCK = 64

@@ -56,14 +56,30 @@ def _part() -> str:
     low = a.smaller(a.multiply(each, "%part"), total)
     high = a.smaller(a.add(low, each), total)
     work = a.at(a.load("%context", WORD["work"], "ptr"), a.multiply("%part", a.load("%context", WORD["work_bytes"])), "i8")
+    axes, matrices = a.load("%context", WORD["axes"]), a.load("%context", WORD["matrices"])
+    along = a.compare("eq", axes, 1)
+    with a.when(a.compare("slt", low, high)):
+        a.do(f"call void @croton_place(ptr %context, i64 {low}, ptr {found})")
     with a.loop(a.subtract(high, low)) as index:
         member = a.add(low, index)
-        a.do(f"call void @croton_place(ptr %context, i64 {member}, ptr {found})")
         status = a.value(f"call i64 @croton_member(ptr {found}, ptr {work}, i64 {options})")
         with a.when(a.compare("ne", status, 0)):
             a.value(f"atomicrmw min ptr {a.at('%context', WORD['failed'])}, i64 {member} seq_cst")
             a.do("ret void")
             a.begin(a.label())
+        nearby, anywhere, after = a.label(), a.label(), a.label()
+        a.fork(along, nearby, anywhere)
+        a.begin(nearby)
+        with a.loop(matrices) as matrix:
+            step = a.load("%context", a.add(AXES + 1, matrix))
+            place = a.multiply(matrix, len(MATRIX_WORDS))
+            pointer, width = a.load(found, place), a.load(found, a.add(place, MATRIX_WORDS.index("width")))
+            a.store(a.choose(a.compare("eq", pointer, 0), 0, a.add(pointer, a.multiply(step, width))), found, place)
+        a.jump(after)
+        a.begin(anywhere)
+        a.do(f"call void @croton_place(ptr %context, i64 {a.add(member, 1)}, ptr {found})")
+        a.jump(after)
+        a.begin(after)
     a.do("ret void")
     return a.text()
 

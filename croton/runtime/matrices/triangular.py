@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from croton.runtime.matrices.member import LEFT, LOWER, NOT_UNIT, PLAIN, TRANSPOSED, UPPER, Matrix, Member
 
-SMALL = 16
+SMALL = 8
 """Up to so many rows plain loops take less time than a call of the library."""
 
 LOWER_BIT, TRANSPOSED_BIT, ALIKE_BIT = 0, 1, 2
-"""The options: the lower triangle of a matrix is what counts; the system is that of its transpose; the right side is square, and triangular as the system is."""
+"""The options: the lower triangle of a matrix is what counts; the system is that of its transpose; the right side is square, and triangular as that is."""
 
 BLOCK = 64
 """So many columns of a triangular right side are solved for at once; above, or below, them there is nothing to do."""
