@@ -94,6 +94,20 @@ def test_stacks_that_broadcast() -> None:
         assert slope.shape == matrices.shape
 
 
+def test_empty_stacks_where_there_is_working_memory() -> None:
+    x = cr.tensor("x", (None, 3, 2))
+    f = cr.function([x], [*cr.linalg.svd(x), *cr.linalg.qr(x), *cr.linalg.eigh(cr.matrix_transpose(x) @ x)])
+    assert [array.shape for array in f(np.zeros((0, 3, 2)))] == [(0, 3, 2), (0, 2), (0, 2, 2), (0, 3, 2), (0, 2, 2), (0, 2), (0, 2, 2)]
+
+
+def test_stacks_of_numbers() -> None:
+    x = cr.tensor("x", (3, 1, 1))
+    given = np.array([2.0, 4, 5]).reshape(3, 1, 1)
+    found = cr.function([x], [cr.linalg.inv(x), cr.linalg.cholesky(x), cr.linalg.solve(x, x), *cr.linalg.eigh(x), *cr.linalg.svd(x), *cr.linalg.qr(x)])(given)
+    for array, wanted in zip(found, (1 / given, np.sqrt(given), np.ones(3), given, np.ones(3), np.ones(3), given, np.ones(3), np.ones(3), given)):
+        np.testing.assert_allclose(abs(array).ravel(), np.ravel(wanted))
+
+
 def test_results_that_nobody_wants_are_not_computed() -> None:
     x = cr.matrix("x")
     f = cr.function([x], [cr.linalg.eigvalsh(x), cr.linalg.svdvals(x), cr.linalg.qr(x)[1]])

@@ -111,4 +111,5 @@ def emit_inverse(m: Member) -> None:
     m.done_if_empty(n)
     refuse_singular(m, both)
     m.copy(both, out)
-    m.done(m.lapack("getri", n, f"ptr {out.pointer}", out.row, f"ptr {pivots.pointer}", "ptr %work", a.multiply(n, BLOCK)))
+    # Of a single number nobody says how far apart its rows are.
+    m.done(m.lapack("getri", n, f"ptr {out.pointer}", a.larger(out.row, 1), f"ptr {pivots.pointer}", "ptr %work", a.multiply(n, BLOCK)))

@@ -51,7 +51,8 @@ def _part() -> str:
     a = Assembler("internal void @croton_stack_part(ptr %context, i64 %part, i64 %parts)")
     found = a.variable(f"[{MOST_MATRICES * len(MATRIX_WORDS)} x i64]")
     total, options = a.load("%context", WORD["total"]), a.load("%context", WORD["options"])
-    parts = a.smaller("%parts", a.load("%context", WORD["parts"]))
+    # Of an empty stack there may be none.
+    parts = a.larger(a.smaller("%parts", a.load("%context", WORD["parts"])), 1)
     each = a.value(f"sdiv i64 {a.add(total, a.subtract(parts, 1))}, {parts}")
     low = a.smaller(a.multiply(each, "%part"), total)
     high = a.smaller(a.add(low, each), total)
