@@ -30,6 +30,7 @@ NAMES = (
     "hessian",
     "lstm",
     "transformer",
+    "convolution_network",
     "layers",
     "jacobians",
     "loops",

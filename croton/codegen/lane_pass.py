@@ -96,6 +96,16 @@ class LanePass:
             self._prepare_instance()
         function.values, function.states = outer, outer_states
 
+    def narrower(self, lanes: int) -> LanePass:
+        """The same pass for fewer lanes, with what is known before the loop."""
+        other = LanePass(self.function, self.body, self.instances, lanes)
+        outer = self.function.values
+        for instance in self.instances:
+            self.function.values = instance.values
+            other._prepare_instance()
+        self.function.values = outer
+        return other
+
     def _prepare_instance(self) -> None:
         function, body = self.function, self.body
         splats: dict[str, str] = {}

@@ -21,6 +21,9 @@ from croton.kernel.language import Const, Lanes, Stmt, Store
 
 UNROLL = 4
 
+LEAST_HALVED = 8
+"""Lanes that a vector has at least of which the end is done in halves."""
+
 
 def emit_lanes(function: Function, loop: Lanes, low: str, high: str) -> None:
     """The loop over [low, high). What is little work beside the rest of the kernel is not worth a second body."""
@@ -127,6 +130,8 @@ class VectorLoop:
         middle = self._middle(step)
         if not self.totals or not self.body.in_any_order():
             state = self._stage(self.low, middle, unroll, False, state, True)
+            if not self.totals and self.extent is None and not self.body.deep and not any(self.run.reciprocals) and self.lanes >= LEAST_HALVED:
+                return self._rest_in_halves(middle)
             return self._stage(middle, self.high, 1, True, state, False, once=unroll == 1)
         inner = self._middle(self.lanes)
         first = [unit_text(self.run.vector(total), total.op, total.dtype) if self.wide[k] else state[k] for k, total in enumerate(self.totals)]
@@ -135,6 +140,22 @@ class VectorLoop:
             carried = [Carried(self.run.vector(total).type, value) for total, value in zip(self.totals, first)]
             first = counted_loop(self.sink, middle, inner, self.lanes, carried, lambda index, parts: self.run.emit(index, None, parts))
         return self._stage(self.low, middle, unroll, False, state, True, first)
+
+    def _rest_in_halves(self, middle: str) -> list[str]:
+        """What is left under a mask, one register at a time: rows that are shorter than that, of which there may be many, do not pay for two."""
+        whole, lanes = self.run, self.lanes
+        some = self.sink.emit(f"icmp slt i64 {middle}, {self.high}")
+
+        def rest() -> list[str]:
+            self.lanes = lanes // 2
+            self.run = whole.narrower(self.lanes)
+            end = self._middle(self.lanes)
+            self._stage(middle, end, 1, False, [], False, once=True)
+            return self._stage(end, self.high, 1, True, [], False, once=True)
+
+        found = region(self.sink, some, rest, [])
+        self.run, self.lanes = whole, lanes
+        return found
 
     def _where_less(self, low: str, high: str, body: Callable[[], list[str]], first: list[str]) -> list[str]:
         """`body()` where low < high, else what was first."""

@@ -22,6 +22,10 @@ BYTES = 1.0 / 8.0
 LAUNCH, LAUNCH_PRODUCT = 200.0, 1500.0
 """Operations of a loop that take as long as beginning a call does; as beginning a product of the library, each one of a batch."""
 
+CLEARLY = 1.25
+"""So many times what another program costs the first one may cost before the other is chosen: arrays of the first are stored as likely sizes want them,
+and prices know nothing of that."""
+
 
 def price_of(plan: Plan) -> Price:
     """What the calls of a plan take."""
@@ -85,7 +89,7 @@ def choice_of(costs: Sequence[Weighted], inputs: Sequence[Leaf]) -> Choice | Non
     """How a call finds what costs least; None where the arguments do not show all sizes that this takes."""
     first, *others = costs
     atoms = _Atoms(inputs)
-    found = [atoms.terms(combined([(other, 1.0), (first, -1.0)])) for other in others]
+    found = [atoms.terms(combined([(other, CLEARLY), (first, -1.0)])) for other in others]
     differences = [terms for terms in found if terms is not None]
     return atoms.choice(differences) if len(differences) == len(found) else None
 

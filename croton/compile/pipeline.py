@@ -20,8 +20,10 @@ from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.rewriting.batch_loop import one_at_a_time
+from croton.rewriting.optimise import STRICT
 from croton.rewriting.stabilise import stabilise
 from croton.rewriting.versions import versions
+from croton.rewriting.window_factors import compute_before_windows
 from croton.rewriting.windows import windows_in_chunks
 from croton.runtime.engine import compile_object
 from croton.schedule.build import build_plan, plan_with_lives
@@ -66,7 +68,10 @@ def stabilise_values(job: Job) -> None:
 def optimise_contractions(job: Job) -> None:
     """Sums of products are factored: what is left is worth computing as it stands. Where that depends on sizes nobody knows, there are a few programs."""
     operands = job.operands
-    first, *others = versions([operand.use for operand in operands], config.algebra, not job.budget)
+    uses = [operand.use for operand in operands]
+    if config.algebra != STRICT:
+        uses = compute_before_windows(uses)
+    first, *others = versions(uses, config.algebra, not job.budget)
     job.others = [copy(job) for _ in others]
     for one, (uses, decisions, regime) in zip(job.programs, (first, *others)):
         one.decisions, one.regime = decisions, regime

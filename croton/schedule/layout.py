@@ -6,11 +6,16 @@ fixed order and vote; a class without them follows the operands of its first wri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from croton.schedule.step import UNDECIDED, Instruction, Step, Value, behind, plain_labels
+from croton.algebra.cost import extent
+from croton.schedule.step import UNDECIDED, Instruction, Operands, Step, Value, behind, plain_labels
+from croton.sizes import product
 
 Order = tuple[int, ...]
+
+MANY = 1 << 20
+"""What an unknown weight of a digit is taken for."""
 
 FAR = 8
 """Steps that are looked back through for where a value's order comes from."""
@@ -31,15 +36,19 @@ def choose_layouts(
     election = _Election()
     for one, labels, other, other_labels in alike:
         election.classes.join(one, labels, other, other_labels)
-    roles: dict[Value, list[list[int]]] = {}
+    roles: dict[Value, tuple[Step, bool]] = {}
     for step in steps:
         if step.kind == "product":
-            _note_roles(step, roles)
+            roles.setdefault(step.detail.left, (step, True))
+            roles.setdefault(step.detail.right, (step, False))
         for group in _alike(step):
             first, labels = group[0]
             for other, other_labels in group[1:]:
                 election.classes.join(first, labels, other, other_labels)
     _vote(election, steps, leaves, hints)
+    for step in steps:
+        for value, axes in _walked_at_positions(step):
+            election.note_walked(value, axes)
     for step in steps:
         if step.out.order is UNDECIDED:
             _settle(election, step, roles)
@@ -74,7 +83,7 @@ def _vote(election: _Election, steps: Sequence[Step], leaves: Iterable[Value], h
         election.vote(value, order)
 
 
-def _settle(election: _Election, step: Step, roles: Mapping[Value, Sequence[list[int]]]) -> None:
+def _settle(election: _Election, step: Step, roles: Mapping[Value, tuple[Step, bool]]) -> None:
     """Choose the order of what a step makes."""
     value = step.out
     if step.kind == "again" and step.detail[0].order is not UNDECIDED:
@@ -82,7 +91,7 @@ def _settle(election: _Election, step: Step, roles: Mapping[Value, Sequence[list
     elif len(value.dims) < 2 or step.kind in ("routine", "scatter", "view"):
         value.order = _as_it_is(value)
     else:
-        value.order = election.order_of(value, lambda value: _gathered(_default(step), roles.get(value, ())))
+        value.order = election.order_of(value, lambda value: _gathered(_default(step, election.walked(value)), value, roles.get(value)))
 
 
 def likely_order(value: Value) -> Order:
@@ -121,6 +130,18 @@ class _Election:
         self.classes = _Classes()
         self._votes: dict[Value, dict[Order, int]] = {}
         self._chosen: dict[Value, Order] = {}
+        self._walked: dict[Value, set[int]] = {}
+
+    def note_walked(self, value: Value, axes: Iterable[int]) -> None:
+        """Say that a value is read along these axes in windows, or in strides. All classes are joined before."""
+        root, places = self.classes.find(value)
+        self._walked.setdefault(root, set()).update([places[axis] for axis in axes])
+
+    def walked(self, value: Value) -> list[int]:
+        """The axes along which somebody walks through a value of this class in windows."""
+        root, places = self.classes.find(value)
+        found = self._walked.get(root, ())
+        return [axis for axis, place in enumerate(places) if place in found]
 
     def vote(self, value: Value, order: Order, weight: int = 1) -> None:
         """Ask that a value's class is stored so that the value has this order. All classes are joined before the first vote."""
@@ -200,25 +221,30 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _note_roles(step: Step, roles: dict[Value, list[list[int]]]) -> None:
-    """The axes of each operand of a product by what they do: those of the batch, its own and the summed ones; each in the order of the result if it has one."""
-    detail = step.detail
-    wanted = () if step.out.order is UNDECIDED else step.out.order
-    for value, labels, others in ((detail.left, detail.left_labels, detail.right_labels), (detail.right, detail.right_labels, detail.left_labels)):
-        groups: list[list[int]] = [[], [], []]
-        for label in [*wanted, *[label for label in labels if label not in wanted]]:
-            if label in labels:
-                groups[2 if label >= step.rank else 0 if label in others else 1].append(labels.index(label))
-        roles.setdefault(value, groups if wanted else [sorted(group) for group in groups])
+def _gathered(order: Order, value: Value, role: tuple[Step, bool] | None) -> Order:
+    """The order with the axes of each side of the product that reads a value next to each other.
 
-
-def _gathered(order: Order, groups: Sequence[list[int]]) -> Order:
-    """The order with the axes of each group next to each other: the first group outermost, the one of the last axis innermost."""
-    if not groups:
+    The batch is outermost, the side of the last axis innermost. Within a side axes go as those of what is stored already if that is as large, else as
+    they did.
+    """
+    if role is None:
         return order
-    first, *others = groups
-    others.sort(key=lambda group: order[-1] in group)
-    return tuple([axis for group in (first, *others) for axis in group])
+    step, is_left = role
+    detail: Operands = step.detail
+    labels, others = (detail.left_labels, detail.right_labels) if is_left else (detail.right_labels, detail.left_labels)
+    other = detail.right if is_left else detail.left
+    # Where they differ the smaller one is copied.
+    around = ((step.out, range(step.rank)), (other, others))
+    size = extent(product(value.dims))
+    stored = [at[axis] for one, at in around if one.order is not UNDECIDED and extent(product(one.dims)) >= size for axis in one.order]
+    place = {label: number for number, label in enumerate(dict.fromkeys([*stored, *[labels[axis] for axis in order]]))}
+    groups: list[list[int]] = [[], [], []]
+    for axis in sorted(order, key=lambda axis: place[labels[axis]]):
+        label = labels[axis]
+        groups[2 if label >= step.rank else 0 if label in others else 1].append(axis)
+    batch, *sides = groups
+    sides.sort(key=lambda side: order[-1] in side)
+    return tuple([axis for side in (batch, *sides) for axis in side])
 
 
 def _added(step: Step) -> Iterable[tuple[Value, Order]]:
@@ -233,8 +259,17 @@ def _added(step: Step) -> Iterable[tuple[Value, Order]]:
             yield instruction[2], (*[axis for axis in range(len(instruction[3])) if axis != along], along)
 
 
-def _default(step: Step) -> Order:
-    """The order that suits the operands of a step."""
+def _walked_at_positions(step: Step) -> Iterable[tuple[Value, list[int]]]:
+    """The values that a step reads in windows, in strides or in parts, each with the axes along which it does, where there are others too."""
+    for instruction in step.body:
+        if instruction[0] == "load" and len(instruction[3]) > 1:
+            axes = [axis for axis, entry in enumerate(instruction[3]) if type(entry) is not int]
+            if 0 < len(axes) < len(instruction[3]):
+                yield instruction[2], axes
+
+
+def _default(step: Step, walked: Collection[int] = ()) -> Order:
+    """The order that suits the operands of a step, and readers that walk along some axes of its value in windows: these would rather not end it."""
     rank = len(step.out.dims)
     if step.kind == "product":
         left, right = step.detail.left, step.detail.right
@@ -244,7 +279,7 @@ def _default(step: Step) -> Order:
         mine = [label for label in rows if label < rank and label not in batch]
         others = [label for label in columns if label < rank and label not in batch]
         # the side that is contiguous in its operand ends
-        if columns[-1] not in others and rows[-1] in mine:
+        if (columns[-1] not in others and rows[-1] in mine) if mine[-1] not in walked else others[-1] in walked:
             return tuple(batch + others + mine)
         return tuple(batch + mine + others)
     best: list[int] = []
@@ -274,6 +309,7 @@ def _walked(instruction: Instruction, behind: Sequence[Sequence[int]]) -> list[i
         if type(entry) is int:
             found[entry] = None
             continue
-        for term, _ in entry.terms:
+        # A digit of greater weight moves more slowly.
+        for term, _ in sorted(entry.terms, key=lambda part: -part[1] if isinstance(part[1], int) else -MANY):
             found.update(dict.fromkeys([term] if term >= 0 else behind[~term]))
     return list(found)

@@ -50,16 +50,25 @@ class _Roles(NamedTuple):
 
 
 def _roles(step: Step) -> _Roles:
-    """The labels of a product by what they do, each list in storage order."""
+    """The labels of a product by what they do, each list in the storage order of the largest array that has it: what differs is copied, the smaller ones."""
     detail: Operands = step.detail
     out = list(step.out.order)
     left, right = set(detail.left_labels), set(detail.right_labels)
-    rows = [label for label in out if label in left and label not in right]
-    columns = [label for label in out if label in right and label not in left]
+    sides = [(_count(step.out), out)]
+    sides += [(_count(value), [at[axis] for axis in value.order]) for value, at in ((detail.left, detail.left_labels), (detail.right, detail.right_labels))]
+
+    def of(one: int, other: int) -> list[int]:
+        return sides[one if sides[one][0] >= sides[other][0] else other][1]
+
+    rows = [label for label in of(0, 1) if label in left and label not in right and label < len(out)]
+    columns = [label for label in of(0, 2) if label in right and label not in left and label < len(out)]
     batch = [label for label in out if label in left and label in right]
-    inner = [detail.left_labels[axis] for axis in detail.left.order]
-    inner = [label for label in inner if label >= len(out)]
+    inner = [label for label in of(1, 2) if label >= len(out)]
     return _Roles(rows, columns, inner, batch)
+
+
+def _count(value: Value) -> int:
+    return extent(product(value.dims))
 
 
 def _strides(value: Value, labels: Sequence[int]) -> dict[int, Size]:

@@ -179,7 +179,7 @@ class _Relation:
         factors = []
         for number, factor in enumerate(solved.factors):
             guards = [predicate for predicate in solved.predicates if number in predicate.hosts]
-            factors.append(self._factor(factor.argument, factor.at, factor.power, guards, place))
+            factors.append(self._factor(factor.argument, factor.at, factor.power, guards, place, bool(inner) or not solved.plain))
         for predicate in solved.predicates:
             if predicate.term:
                 factors.append(self._term(predicate, place))
@@ -201,13 +201,13 @@ class _Relation:
 
     # ---- reads --------------------------------------------------------------------------------------------------
 
-    def _factor(self, argument: int, at: Sequence[Row], power: int, guards: Sequence[Predicate], place: dict[int, int]) -> tuple:
-        """A data factor as a source over loop labels."""
+    def _factor(self, argument: int, at: Sequence[Row], power: int, guards: Sequence[Predicate], place: dict[int, int], summed: bool) -> tuple:
+        """A data factor as a source over loop labels. What is summed may go to a library, which reads no parts of axes but through a view."""
         source = self.draft.source(self.node.args[argument][0])
         plain = labels_of(at)
         if not guards and plain is not None and all(label in place for label in plain):
             return (source, tuple([place[label] for label in plain]), power)
-        if not guards and type(source) is Value:
+        if not guards and type(source) is Value and (summed or any(label in self.definitions for row in at for label in row[0])):
             order = self._axes_of_view(source, at)
             if order is not None:
                 return (self._view(source, at, order), tuple([place[label] for label in order]), power)
