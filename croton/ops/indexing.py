@@ -229,9 +229,10 @@ def plan(shape: Sequence[Size], index: Any) -> Plan:
             entries.append(None)
             found = index_of(item, "an index", n)
             steps = _progression(found)
-            if steps is not None and isinstance(n, int):
+            if steps is not None and (isinstance(n, int) or found.op is IOTA):
                 # Of an axis that is sliced first all is taken in turn: which entry meets which entry of the others is known.
                 entries[-1] = None if steps == (0, 1, n) else steps
+                conditions += [] if isinstance(n, int) else [n - steps[2]]
                 found = apply(IOTA, (), (steps[2],))
             elif isinstance(found, Constant) and found.value.size and not isinstance(n, int):
                 # known numbers say by themselves how long the axis must be
@@ -262,8 +263,10 @@ def _with_progressions(items: list[Any], shape: Sequence[Size]) -> list[Any]:
     return items if steps is None else [*items[:position], steps, *items[position + 1 :]]
 
 
-def _progression(index: Expr) -> tuple[int, int, int] | None:
-    """Start, step and length of a constant index that steps evenly; None for others."""
+def _progression(index: Expr) -> tuple[int, int, Size] | None:
+    """Start, step and length of a constant index that steps evenly, or of all places in turn; None for others."""
+    if index.op is IOTA:
+        return 0, 1, index.shape[0]
     if not isinstance(index, Constant) or index.ndim != 1 or index.value.size == 0 or index.value.min() < 0:
         return None
     values = index.value
