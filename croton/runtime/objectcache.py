@@ -20,12 +20,12 @@ from croton.util.config import config
 FORMAT = "1"
 """Changes when the layout of the directory or of its files does."""
 
-SIZE_LIMIT = 512 * 1024 * 1024
+SIZE_LIMIT = 1024 * 1024 * 1024
 """Bytes above which the entries that were not used for longest are removed, down to three quarters."""
 
 _CHECKSUM_BYTES = 32
-_WRITES_BETWEEN_PRUNES = 256
-_writes = 0
+FOLDERS = 256
+"""Where entries are, by the first two digits of their names."""
 
 
 def _digest(*parts: str | bytes) -> str:
@@ -120,33 +120,27 @@ def put(kind: str, key: str, data: bytes) -> None:
                 raise
     except OSError:
         return
-    _count_write()
+    prune(path.parent, SIZE_LIMIT // FOLDERS)
 
 
-def _count_write() -> None:
-    global _writes
-    if _writes % _WRITES_BETWEEN_PRUNES == 0:
-        prune()
-    _writes += 1
+def prune(folder: Path, limit: int) -> None:
+    """Remove the entries of a folder that were not used for longest if they exceed the limit in bytes, but for the last one.
 
-
-def prune(limit: int | None = None) -> None:
-    """Remove the entries that were not used for longest if all of them together exceed the limit in bytes."""
-    limit = SIZE_LIMIT if limit is None else limit
-    folder = directory()
-    if folder is None:
-        return
+    Whoever writes looks after the folder that is written to: names are digests, so that each folder comes to its share, and nobody has to look at
+    all of them, which takes a second where there are many.
+    """
     found = []
-    for path in folder.glob("*/*"):
-        with contextlib.suppress(OSError):
-            state = path.stat()
-            found.append((state.st_mtime_ns, state.st_size, path))
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                state = entry.stat()
+                found.append((state.st_mtime_ns, state.st_size, entry.path))
     total = sum(size for _, size, _ in found)
     if total <= limit:
         return
-    for _, size, path in sorted(found):
+    for _, size, path in sorted(found)[:-1]:
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         total -= size
         if total <= limit * 3 // 4:
             return

@@ -105,7 +105,7 @@ class Poly:
     a layer above installs.
     """
 
-    __slots__ = ("_hash", "_text", "terms")
+    __slots__ = ("_hash", "_rank", "_text", "terms")
 
     number: ClassVar[Callable[[Any], Any] | None] = None
 
@@ -113,6 +113,7 @@ class Poly:
         self.terms = terms
         self._hash = hash(terms)
         self._text: str | None = None
+        self._rank: str | None = None
 
     def __hash__(self) -> int:
         return self._hash
@@ -126,6 +127,13 @@ class Poly:
         if self._text is None:
             self._text = written(self.terms)
         return self._text
+
+    @property
+    def rank(self) -> str:
+        """What it is sorted by."""
+        if self._rank is None:
+            self._rank = natural(repr(self))
+        return self._rank
 
     def __reduce__(self) -> tuple:
         return (_restore, (self.terms,))
@@ -288,7 +296,7 @@ def smaller(left: Size, right: Size) -> Size:
 
 def order_key(size: Size) -> tuple[int, int, str]:
     """A key that sorts sizes: ints first by value, then polynomials by their text. Equal sizes have equal keys, in every process."""
-    return (0, size, "") if isinstance(size, int) else (1, 0, natural(repr(size)))
+    return (0, size, "") if isinstance(size, int) else (1, 0, size.rank)
 
 
 def _symbol(name: str, hint: int | None) -> Symbol:

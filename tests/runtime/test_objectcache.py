@@ -105,19 +105,28 @@ def test_directories_that_others_can_write_are_not_used(tmp_path: Path) -> None:
         assert objectcache.directory() is None
 
 
-def test_pruning_removes_what_was_not_used_for_longest(folder: Path) -> None:
-    for number in range(10):
-        objectcache.put("kind", str(number), bytes(1000))
-    ages = {path: 1_000_000 + index for index, path in enumerate(files(folder))}
-    for path, age in ages.items():
-        os.utime(path, (age, age))
-    assert objectcache.get("kind", "3") is not None  # used: now the youngest
-    objectcache.prune(limit=8000)
-    left = files(folder)
-    assert sum(path.stat().st_size for path in left) <= 6000
-    assert objectcache.get("kind", "3") is not None
-    objectcache.prune(limit=8000)
-    assert files(folder) == left
+def test_what_was_not_used_for_longest_is_removed_from_the_folder_that_is_written_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: dict[Path, list[str]] = {}
+    for number in range(2000):
+        key = str(number)
+        path = objectcache._path("kind", key)
+        assert path is not None
+        keys.setdefault(path.parent, []).append(key)
+    one, other = [group[:10] for group in keys.values() if len(group) >= 11][:2]
+    for age, key in enumerate([*one, *other]):
+        objectcache.put("kind", key, bytes(1000))
+        path = objectcache._path("kind", key)
+        assert path is not None
+        os.utime(path, (1_000_000 + age, 1_000_000 + age))
+    assert objectcache.get("kind", one[3]) is not None  # used: now the youngest
+    monkeypatch.setattr(objectcache, "SIZE_LIMIT", 8000 * objectcache.FOLDERS)
+    objectcache.put("kind", one[0], bytes(1000))
+    assert len(files(folder)) == 5 + 10
+    kept = [key for key in one if objectcache.get("kind", key) is not None]
+    assert kept == [one[0], one[3], *one[-3:]]
+    # What is larger than all that there is room for stays until the next one comes.
+    objectcache.put("kind", one[1], bytes(10_000))
+    assert [key for key in one if objectcache.get("kind", key) is not None] == [one[1]]
 
 
 def test_two_processes_at_once(folder: Path) -> None:
