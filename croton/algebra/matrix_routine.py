@@ -24,7 +24,7 @@ class MatrixRoutine(NamedTuple):
     in_place   arguments that are read where they lie: elements next to each other along rows or along columns
     turned     results that lie in columns
     optional   groups of results that are left out, and not computed, where nobody wants one of the group
-    failure    what is said where a matrix has no answer, with {} for which of the stack it is
+    failure    what is said where a matrix has no answer, with {} for which of the stack it is; "" if every matrix has one
     """
 
     name: str
@@ -33,7 +33,7 @@ class MatrixRoutine(NamedTuple):
     in_place: tuple[int, ...] = ()
     turned: tuple[int, ...] = ()
     optional: tuple[tuple[int, ...], ...] = ()
-    failure: str = "no answer for the matrix {}"
+    failure: str = ""
 
     @property
     def meaning(self) -> MatrixMeaning:

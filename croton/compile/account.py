@@ -127,8 +127,9 @@ def _checks_of(loop: LoopCall) -> list[Entry]:
     for call in loop.body.calls:
         if isinstance(call, BoundsCheck):
             found.append(_check(call))
-        elif isinstance(call, MatrixCall):
-            found.append(_matrices(call)._replace(kind="check", flops=0, bytes=0))
+        elif isinstance(call, MatrixCall) and call.record.failure:
+            entry = _matrices(call)
+            found.append(entry._replace(kind="check", what=f"check {entry.what}", flops=0, bytes=0))
         elif isinstance(call, LoopCall):
             found += [_loop(call)._replace(kind="check", flops=0, bytes=0)] if call.stop >= 0 else []
             found += _checks_of(call)

@@ -64,7 +64,7 @@ class _Calls:
         if isinstance(call, LoopCall):
             return self._loop(call, next(checks) if call.stop >= 0 else -1)
         if isinstance(call, MatrixCall):
-            return self._matrices(call, next(checks))
+            return self._matrices(call, next(checks) if call.record.failure else -1)
         if isinstance(call, BoundsCheck):
             return self._check(call, next(checks))
         return self._routine(call)
