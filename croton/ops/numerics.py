@@ -18,6 +18,7 @@ from croton.ops.arithmetic import add, divide, floor_divide, maximum, minimum, m
 from croton.ops.arranging import flip, pad
 from croton.ops.axes import broadcast_arrays, expand_dims, moveaxis, swapaxes
 from croton.ops.casting import asarray, astype, converted, floats, promoted
+from croton.ops.casting import size as size_value
 from croton.ops.comparisons import equal, isclose, isnan, less
 from croton.ops.creation import arange, zeros
 from croton.ops.indexing import index, take
@@ -35,7 +36,7 @@ from croton.ops.sorting import searchsorted
 from croton.ops.transcendental import log2, sin
 from croton.ops.windows import sliding_window_view
 from croton.sizes import Size, nonnegative
-from croton.util.errors import ArgumentError, ShapeError
+from croton.util.errors import ArgumentError, DTypeError, ShapeError
 
 # Elements
 
@@ -314,16 +315,21 @@ def ravel_multi_index(indices: Sequence[Any], shape: Sequence[Any]) -> Expr:
     return flat
 
 
-def bincount(x: Any, weights: Any = None, length: Any = None) -> Expr:
-    """How often each of 0 .. length-1 occurs among the integers of x, or the sum of the weights where it does. What is out of range raises.
-
-    `length` must be given, since it decides the shape.
-    """
+def bincount(x: Any, weights: Any = None, minlength: Any = 0, *, length: Any = None) -> Expr:
+    """How often each of 0 .. n-1 occurs among the integers of x, or the sum of the weights where it does. n is `length`, and what is out of range raises;
+    without it, n is one more than the greatest element and at least `minlength`, counted in the call."""
     x = asarray(x)
+    if not x.dtype.is_integer:
+        raise DTypeError(f"bincount counts integers, got dtype {x.dtype} of {x!r}; convert it with astype")
+    places = astype(x, int64)
     if length is None:
-        raise ArgumentError("bincount: say how many counts there are, bincount(x, length=n); the greatest element, which would decide it, is not known yet")
+        # x may have no elements, and then no greatest one.
+        least = subtract(asarray(minlength, int64), 1)
+        length = add(max_(concatenate([ravel(places), reshape(least, (1,))])), 1)
+    count = size_of(length, "bincount")
     values = converted(1, int64) if weights is None else floats(weights)[0]
-    return zeros(size_of(length, "bincount"), values.dtype).at[x].add(values)
+    # A negative number does not count from the end.
+    return zeros(count, values.dtype).at[where(less(places, 0), size_value(count), places)].add(values)
 
 
 def segment_sum(x: Any, segments: Any, count: Any) -> Expr:

@@ -94,7 +94,8 @@ def axis_samples() -> Iterator[Sample]:
     counted = np.array([1, 1, 5, 0])
     yield Sample("bincount", lambda a: cr.bincount(a, length=7), lambda a: np.bincount(a, minlength=7), (counted,))
     weighed = (counted, values("float64", (4,)))
-    yield Sample("bincount weights", lambda a, w: cr.bincount(a, w, 7), lambda a, w: np.bincount(a, w, 7), weighed)
+    yield Sample("bincount weights", lambda a, w: cr.bincount(a, w, length=7), lambda a, w: np.bincount(a, w, 7), weighed)
+    yield Sample("bincount of small numbers", lambda a: cr.bincount(a, length=7), lambda a: np.bincount(a, minlength=7), (counted.astype("uint8"),))
     sums = lambda a, s: np.stack([a[s == i].sum(0) for i in range(6)])
     yield Sample("segment_sum", lambda a, s: cr.segment_sum(a, s, 6), sums, (MATRIX, counted))
 

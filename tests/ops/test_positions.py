@@ -108,3 +108,23 @@ def test_derivatives() -> None:
     np.testing.assert_array_equal(hessian.reshape(6, 6), np.diag(np.where(array > 0, 6 * array, 0).ravel()))
     tangent = cr.matrix("tangent")
     np.testing.assert_array_equal(cr.function([X, tangent], cr.jvp(positive**2, X, tangent))(array, 2 * array), 4 * array[array > 0] ** 2)
+
+
+def test_counts_as_many_as_the_greatest_number_says() -> None:
+    x, w = cr.vector("x", dtype="int64"), cr.vector("w")
+    f = cr.function([x, w], [cr.bincount(x), cr.bincount(x, w, minlength=5), cr.grad((cr.bincount(x, w) ** 2).sum(), w)])
+    for numbers in ([1, 1, 5, 0], [7], [0], []):
+        places, weights = np.array(numbers, "int64"), np.arange(len(numbers)) + 0.5
+        plain, weighed, slope = f(places, weights)
+        np.testing.assert_array_equal(plain, np.bincount(places))
+        np.testing.assert_allclose(weighed, np.bincount(places, weights, 5))
+        np.testing.assert_allclose(slope, 2 * np.bincount(places, weights)[places])
+
+
+@pytest.mark.parametrize("numbers", [[-1], [4]])
+def test_what_bincount_has_no_place_for(numbers: list[int]) -> None:
+    x = cr.vector("x", dtype="int64")
+    with pytest.raises(cr.OutOfRangeError):
+        cr.function([x], cr.bincount(x, length=4))(np.array(numbers))
+    with pytest.raises(cr.DTypeError, match="bincount counts integers"):
+        cr.bincount(x * 1.0, length=4)
