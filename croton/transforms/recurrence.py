@@ -12,7 +12,7 @@ from croton.expr.expr import Expr
 from croton.loops.course import Steps
 from croton.loops.recurrence import Carry, Element, Recurrence
 from croton.sizes import substitute
-from croton.transforms.loop_nodes import CARRY, ELEMENT, STACKED, Shape
+from croton.transforms.loop_nodes import CARRY, ELEMENT, FINAL, STACKED, Shape
 from croton.util.order import children_first
 
 
@@ -24,7 +24,7 @@ class Loops:
         self.sizes = sizes
         self.known: dict[tuple, tuple[Recurrence, Label]] = {}
         self.order = order
-        self.stacked: dict[tuple, list[Expr]] | None = None
+        self.stages: dict[tuple, dict[Expr, int]] | None = None
 
     def lower(self, node: Expr, lower_all: Callable[[Iterable[Expr]], None]) -> Operand:
         """The value of an operation of a loop; `lower_all` lowers what all results of a loop are made of, inputs first."""
@@ -57,11 +57,13 @@ class Loops:
         shape = Shape(*node.params)
         count, also = shape.carries, shape.sequences
         inputs = node.inputs[: 3 * count + 2 * also]
-        key = key_of_loop(node)
+        stages = self._stages(key_of_loop(node))
+        stage = stages[node]
+        key = key_of_loop(node), stage
         found = self.known.get(key)
         if found is not None:
             return found
-        ys = self._stacked(key)
+        ys = [other.inputs[-1] for other, own in stages.items() if own == stage and other.op is STACKED]
         lower_all(children_first(ys, lambda x: () if x in self.operands else x.inputs))
         length = substitute(shape.length, self.sizes)
         step = Label(length, ambient=True)
@@ -83,14 +85,26 @@ class Loops:
         found = self.known[key] = (Recurrence(steps, carries, elements, wanted=wanted), step)
         return found
 
-    def _stacked(self, key: tuple) -> list[Expr]:
-        """What is wanted of a loop in all steps."""
-        if self.stacked is None:
-            self.stacked = {}
+    def _stages(self, key: tuple) -> dict[Expr, int]:
+        """The results of a loop. One that gives what is made of a result of an equal loop is of a later stage: it goes through the steps once more."""
+        if self.stages is None:
+            self.stages = {}
             for node in self.order:
-                if node.op is STACKED:
-                    self.stacked.setdefault(key_of_loop(node), []).append(node.inputs[-1])
-        return self.stacked.get(key, [])
+                if node.op is STACKED or node.op is FINAL:
+                    self.stages.setdefault(key_of_loop(node), {})[node] = 0
+            for results in self.stages.values():
+                _put_in_stages(results)
+        return self.stages[key]
+
+
+def _put_in_stages(results: dict[Expr, int]) -> None:
+    """Find the stages of the results of a loop, which come in the order of a walk."""
+    first = min([node.id for node in results])
+    for node in results:
+        if node.op is STACKED and node.inputs[-1].id > first:
+            # What is older than the first result is not made of any.
+            below = children_first([node.inputs[-1]], lambda x: [child for child in x.inputs if child.id >= first])
+            results[node] = max([results[x] + 1 for x in below if x in results], default=0)
 
 
 def key_of_loop(node: Expr) -> tuple:

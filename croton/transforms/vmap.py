@@ -1,7 +1,7 @@
 """Vectorisation: a function of one element becomes a function of all of them, by one more label.
 
 `MAPPED` takes an axis away from an array and leaves its label on the value; what is computed from it keeps the label; `COLLECT` makes it an axis again.
-No operation needs a rule for this, and nothing is traced twice. Mapping over the same axis in two places is the same label, so equal work is found to be equal.
+No operation needs a rule for this, and nothing is traced twice. What is collected knows nothing of its label, so equal work is found to be equal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from croton.expr.expr import Expr, apply
+from croton.expr.expr import Expr, apply, exists
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.ops.casting import asarray
@@ -70,12 +70,14 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         axes = in_axes if isinstance(in_axes, list | tuple) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ArgumentError(f"in_axes has {len(axes)} entries for {len(args)} arguments; give one for each, or one number for all")
-        with deeper() as depth:
-            found = [_mapped(argument, axis) for argument, axis in zip(args, axes)]
-            sizes = [size for _, _, places in found for _, _, size in places]
-            if not sizes:
-                raise ArgumentError("vmap needs an argument to map over; in_axes is None for all of them")
-            size = next((size for size in sizes if isinstance(size, int)), sizes[0])
+        found = [_mapped(argument, axis) for argument, axis in zip(args, axes)]
+        sizes = [size for _, _, places in found for _, _, size in places]
+        if not sizes:
+            raise ArgumentError("vmap needs an argument to map over; in_axes is None for all of them")
+        size = next((size for size in sizes if isinstance(size, int)), sizes[0])
+        taken = [(leaves[position], axis) for _, leaves, places in found for position, axis, _ in places]
+        # An element of an array differs from that which an earlier function looked at: nothing that was made of that depends on this one.
+        with deeper(lambda depth: any(exists(MAPPED, (leaf,), (axis, depth, size)) for leaf, axis in taken)) as depth:
             inside = [
                 unflatten(structure, [leaf if axis is None else apply(MAPPED, (leaf,), (axis, depth, size)) for leaf, axis, _ in _each(leaves, places)])
                 for structure, leaves, places in found

@@ -181,3 +181,20 @@ def test_inside_and_around_a_loop() -> None:
 def test_wrong_requests_say_what_to_write(wrong, error, words: str) -> None:
     with pytest.raises(error, match=words):
         wrong()
+
+
+def test_what_an_earlier_derivative_gave_at_the_same_point_is_constant() -> None:
+    x = cr.vector("x")
+    value, slope = cr.value_and_grad(lambda a: (a**3).sum())(x)
+    again = cr.grad(lambda a: (a * slope).sum())(x)
+    outputs = [
+        again,
+        cr.grad(lambda a: (a * again).sum())(x),
+        cr.grad(lambda a: (a * value).sum())(x),
+        cr.jvp(lambda a: a * slope, (x,), (cr.ones_like(x),))[1],
+        cr.jacobian(lambda a: a * slope)(x),
+        cr.grad((x * slope).sum(), x),
+    ]
+    wanted = [3 * X**2, 3 * X**2, np.full(4, (X**3).sum()), 3 * X**2, np.diag(3 * X**2), 9 * X**2]
+    for found, right in zip(cr.function([x], outputs)(X), wanted):
+        np.testing.assert_allclose(found, right, rtol=1e-12)

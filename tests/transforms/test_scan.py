@@ -327,3 +327,21 @@ def test_mistakes_are_named() -> None:
         scan(lambda c, v: (c, None), cr.zeros(2))
     with pytest.raises(ShapeError, match="got a scalar"):
         scan(lambda c, v: (c, None), cr.zeros(2), cr.scalar("s"))
+
+
+def test_a_loop_gives_what_is_made_of_results_of_an_equal_one() -> None:
+    """The carries of all four are equal, so the loops are one but for what their steps give."""
+    x = cr.tensor("x", (T,))
+    a = RNG.standard_normal(T)
+    states = 0.5 + np.concatenate([[0], np.cumsum(a)[:-1]])
+    last, first = scan(lambda c, e: (c + e, c * e), 0.5, x)
+    _, second = scan(lambda c, e: (c + e, c * first.sum()), 0.5, x)
+    _, third = scan(lambda c, e: (c + e, cr.vmap(lambda row: row * e * second.sum())(first)), 0.5, x)
+    _, slopes = scan(lambda c, e: (c + e, cr.grad(c * c * last, c)), 0.5, x)
+    by_hand = [states * a, states * (states * a).sum()]
+    by_hand += [np.outer(a, by_hand[0]) * by_hand[1].sum(), 2 * states * (0.5 + a.sum())]
+    outputs = [third, first, slopes, second]
+    for found, right in zip(cr.function([x], outputs)(a), [by_hand[2], by_hand[0], by_hand[3], by_hand[1]]):
+        np.testing.assert_allclose(found, right, rtol=1e-12)
+    for found, right in zip(cr.reference.evaluate(outputs, {x: a}), [by_hand[2], by_hand[0], by_hand[3], by_hand[1]]):
+        np.testing.assert_allclose(found, right, rtol=1e-12)

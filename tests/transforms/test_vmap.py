@@ -33,7 +33,9 @@ def test_structures_and_maps_inside_maps() -> None:
     check([x, y], distances, (a, b), ((a[:, None] - b[None]) ** 2).sum(-1))
     out = cr.vmap(lambda d: {"sum": d["p"] + d["q"]}, in_axes=({"p": 0, "q": None},))({"p": x, "q": y[0]})
     check([x, y], out["sum"], (a, b), a + b[0])
-    assert cr.map(lambda p: p * 2, x) is cr.vmap(lambda p: p * 2)(x)
+    both = cr.function([x], [cr.map(lambda p: cr.tanh(p) @ p, x), cr.vmap(lambda p: cr.tanh(p) @ p)(x)])
+    assert both.explain().kernels == 1
+    np.testing.assert_array_equal(*both(a))
 
 
 def test_gradients_inside_give_one_for_each_example() -> None:
@@ -133,3 +135,13 @@ def test_the_reference_evaluates_maps() -> None:
     t = np.tanh(a[:, None, :] * b[:, None])
     for value, wanted in zip(found, [t.sum(2), 3 * (a**2).sum(), ((1 - t**2) * a[:, None, :]).sum((0, 2))]):
         np.testing.assert_allclose(value, wanted)
+
+
+def test_an_element_differs_from_that_of_an_earlier_function() -> None:
+    """What was made of an array element by element is all of it to a function of an element: no derivative goes through it."""
+    x = cr.vector("x")
+    a = RNG.standard_normal(4)
+    squares = cr.vmap(lambda e: e**2)(x)
+    check([x], cr.vmap(lambda e: cr.grad(e * squares.sum(), e))(x), (a,), np.full(4, (a**2).sum()))
+    check([x], cr.map(lambda e: cr.jvp((e * squares).sum(), e, 1.0), x), (a,), np.full(4, (a**2).sum()))
+    check([x], cr.grad(cr.vmap(lambda e: e * squares.sum())(x).sum(), x), (a,), (a**2).sum() + 2 * a * a.sum())
