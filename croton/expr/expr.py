@@ -215,11 +215,6 @@ def apply(op: Op, inputs: Sequence[Expr], params: tuple = ()) -> Apply:
     return node
 
 
-def exists(op: Op, inputs: Sequence[Expr], params: tuple = ()) -> bool:
-    """Whether somebody holds the node of this operation on these inputs."""
-    return (op, *[x.id for x in inputs], params) in _applied
-
-
 def input(type: TensorType, name: str | None = None) -> Input:
     """A new input."""
     return Input(type, name, user_line())

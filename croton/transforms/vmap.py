@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from croton.expr.expr import Expr, apply, exists
+from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.ops.casting import asarray
@@ -75,9 +75,10 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
         if not sizes:
             raise ArgumentError("vmap needs an argument to map over; in_axes is None for all of them")
         size = next((size for size in sizes if isinstance(size, int)), sizes[0])
-        taken = [(leaves[position], axis) for _, leaves, places in found for position, axis, _ in places]
-        # An element of an array differs from that which an earlier function looked at: nothing that was made of that depends on this one.
-        with deeper(lambda depth: any(exists(MAPPED, (leaf,), (axis, depth, size)) for leaf, axis in taken)) as depth:
+        arrays = [leaves[position] for _, leaves, places in found for position, _, _ in places]
+        with deeper(max([_depth_after(array) for array in arrays])) as depth:
+            for array in arrays:
+                _note_depth(array, depth)
             inside = [
                 unflatten(structure, [leaf if axis is None else apply(MAPPED, (leaf,), (axis, depth, size)) for leaf, axis, _ in _each(leaves, places)])
                 for structure, leaves, places in found
@@ -94,6 +95,17 @@ def map(function: Callable[..., Any], *xs: Any) -> Any:
     As in Python's `map`, the function gets one element of each. A function of a nested structure takes it as one argument.
     """
     return vmap(function)(*xs)
+
+
+def _depth_after(array: Expr) -> int:
+    """A depth at which nobody has mapped over an array: what earlier functions made of its elements depends on none of those at hand."""
+    return 0 if array.memo is None else array.memo.get("mapped", 0)
+
+
+def _note_depth(array: Expr, depth: int) -> None:
+    if array.memo is None:
+        array.memo = {}
+    array.memo["mapped"] = depth + 1
 
 
 def _mapped(argument: Any, axes: Any) -> tuple[Structure, list[Expr], list[tuple[int, int, Size]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -14,14 +14,9 @@ class Depth:
         self._now: ContextVar[int] = ContextVar(f"croton_{name}_depth", default=0)
 
     @contextmanager
-    def deeper(self, is_taken: Callable[[int], bool] = lambda depth: False) -> Iterator[int]:
-        """The depth of a function while it is called: what stands for its arguments differs from what does in functions around it.
-
-        A depth at which something stands for the same arguments already `is_taken`: what the function reads from outside may be made of that.
-        """
-        depth = self._now.get()
-        while is_taken(depth):
-            depth += 1
+    def deeper(self, least: int = 0) -> Iterator[int]:
+        """The depth of a function while it is called, at least this one: what stands for its arguments differs from what does in functions around it."""
+        depth = max(least, self._now.get())
         token = self._now.set(depth + 1)
         try:
             yield depth
