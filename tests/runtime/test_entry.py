@@ -22,6 +22,7 @@ from croton.runtime.calls.gemm import Gemm
 from croton.runtime.calls.kernel import Kernel
 from croton.runtime.calls.routine import Routine
 from croton.runtime.function import call_native, load, release_arena
+from croton.runtime.native import native
 from croton.runtime.portable import PortableFunction
 from croton.runtime.program import SIZE_FUNCTIONS, Array, Output, Program, Shared, SizeCheck, SizeOperation, Update, View
 from croton.runtime.status import Refused, Status
@@ -422,6 +423,7 @@ def test_references_are_stable() -> None:
     f(x, y), g(three, index)
     watched = (x, y, three, index, bad, descriptor, f, g, cells[0], cells[1], None)
     refusal(g, three, bad)
+    native().interpreter.wait()  # the thread that compiles it takes memory
     gc.collect()
     before = [sys.getrefcount(thing) for thing in watched]
     blocks = sys.getallocatedblocks()
