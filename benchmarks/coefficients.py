@@ -141,6 +141,14 @@ TABLES: dict[str, tuple[str, Function, tuple[float, float], Function, int, int]]
         4,
         9,
     ),
+    "EXP_TWICE": (
+        "e**(2 h) = 1 + 2 h + h**2 EXP_TWICE(h) for |h| <= log(2)/4",
+        removable(lambda h: (mp.expm1(2 * h) - 2 * h) / h**2, lambda h: 2 + 4 * h / 3 + 2 * h**2 / 3),
+        (-HALF_LN2 / 2, HALF_LN2 / 2),
+        near_zero(lambda h: h),
+        4,
+        9,
+    ),
     "LOG": (
         "log((1 + s)/(1 - s)) = 2 s + s z LOG(z), z = s**2, for (1 + s)/(1 - s) in [sqrt(1/2), sqrt(2)]",
         removable(lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, lambda z: mp.mpf(2) / 3 + 2 * z / 5, 1e-18),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from native import compile_kernel
 
-from croton.codegen import called
+from croton.codegen import called, lanes
 from croton.codegen.module import compile_text
 from croton.codegen.target import AVX2, AVX512, Target
 from croton.dtypes import float32
 from croton.kernel.language import Acc, Buffer, Const, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
 
 
-def chain(length: int, function: str = "tanh", together: bool = True) -> Kernel:
+def chain(length: int, function: str = "tanh", together: bool = True, summed: bool = True, extent: int | str = "n0") -> Kernel:
     """A function of itself again and again, and the sum; or as many functions of one value."""
     here = (Index((("i0", 1),)),)
     body: list[Stmt] = [Load("v0", float32, "b0", here)]
@@ -24,8 +26,12 @@ def chain(length: int, function: str = "tanh", together: bool = True) -> Kernel:
             Let(f"v{3 * number + 2}", float32, function, (Var(f"v{3 * number + 1}"),)),
             Let(f"v{3 * number + 3}", float32, "add", (Var(f"v{3 * number + 2}"), Var(f"v{3 * number}"))),
         ]
-    body += [Store("b1", here, Var(f"v{3 * length}")), Update("s0", Var(f"v{3 * length}"))]
-    buffers = (Buffer("b0", float32, ("n0",)), Buffer("b1", float32, ("n0",)), Buffer("b2", float32, ()))
+    body.append(Store("b1", here, Var(f"v{3 * length}")))
+    buffers = (Buffer("b0", float32, ("n0",)), Buffer("b1", float32, ("n0",)))
+    if not summed:
+        return Kernel(buffers, ("n0",), (Lanes("i0", extent, tuple(body)),))
+    body.append(Update("s0", Var(f"v{3 * length}")))
+    buffers += (Buffer("b2", float32, ()),)
     return Kernel(buffers, ("n0",), (Acc("s0", float32, "sum"), Lanes("i0", "n0", tuple(body)), Store("b2", (), Var("s0"))))
 
 
@@ -74,3 +80,27 @@ def test_values_of_chains(count: int) -> None:
     np.testing.assert_allclose(found[:count], wanted, rtol=2e-6, atol=1e-6)
     np.testing.assert_allclose(total, wanted.sum(), rtol=1e-5, atol=1e-4)
     assert found[count] == 7, "written behind the end"
+
+
+def test_vectors_take_turns_where_functions_are_called() -> None:
+    text = compile_text([("k", chain(8, summed=False))], AVX512)
+    assert text.count("= call <64 x float> @tanh.v64f32") == 2 * 8 + 8, "two vectors, and what is left where there is no second one"
+    loop = text[text.index("define void @k") :]
+    order = "".join("c" if "@tanh" in found else "l" for found in re.findall(r"= call <64 x float> (@tanh|@llvm.masked.load)", loop))
+    assert order.startswith("lclc" + 14 * "c"), "both have begun before the first one goes on"
+
+
+@pytest.mark.parametrize("extent", ["n0", 100, 128, 300])
+@pytest.mark.parametrize("function", ["tanh", "sin"])
+def test_values_do_not_depend_on_whose_turn_it_is(extent: int | str, function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for count in [extent] if isinstance(extent, int) else [0, 1, 63, 64, 65, 127, 128, 129, 191, 192, 193, 256, 257, 1000]:
+        x = np.random.default_rng(count).standard_normal(count).astype(np.float32) * 50
+        results = []
+        for turns in (2, 1):
+            monkeypatch.setattr(lanes, "TURNS", turns)
+            found = np.full(count + 1, 7, np.float32)
+            compile_kernel(chain(8, function, summed=False, extent=extent))([x, found], [count])
+            assert found[count] == 7, "written behind the end"
+            results.append(found)
+        assert np.array_equal(*results)
+        assert not count or np.isfinite(results[0]).all()
