@@ -36,15 +36,12 @@ def estrin(b: Builder, x: str, table: Table) -> str:
     coefficients = table[0] if b.element == "float" else table[1]
     terms = [b.constant(coefficient) for coefficient in coefficients]
     power = x
-    while len(terms) > 3:
+    while len(terms) > 1:
         paired = [b.fma(terms[k + 1], power, terms[k]) for k in range(0, len(terms) - 1, 2)]
         terms = paired + terms[len(terms) & ~1 :]
-        power = b.fmul(power, power)
-    # Of three the chain is as long without the next power.
-    value = terms[-1]
-    for term in terms[-2::-1]:
-        value = b.fma(value, power, term)
-    return value
+        if len(terms) > 1:
+            power = b.fmul(power, power)
+    return terms[0]
 
 
 def without_constant(table: Table) -> Table:
