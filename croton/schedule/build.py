@@ -68,18 +68,21 @@ def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
-    plan, assembly = _in_memory(draft, steps, donated)
+    plan, assembly = _in_memory(draft, steps, donated, outermost=True)
     return replace(merge_alike(plan), arena=arrange(plan.slots)), assembly, operands
 
 
-def _in_memory(draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False) -> tuple[Plan, _Assembly]:
-    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same.
+def _in_memory(
+    draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False, outermost: bool = False
+) -> tuple[Plan, _Assembly]:
+    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same. The outputs
+    of the outermost one are arrays of their own, those of the step of a loop lie where other values may have lain.
 
     Nothing is said yet of where in the arena its slots lie.
     """
     steps = legalise(steps)
     groups = recompute(fuse(steps), draft.kept())
-    assembly = _Assembly(draft, groups, donated, often)
+    assembly = _Assembly(draft, groups, donated, often, outermost)
     plan = assembly.plan()
     _let_go([*draft.steps, *steps, *[member.step for group in groups for member in group.members]])
     return plan, assembly
@@ -95,9 +98,10 @@ def _let_go(steps: Sequence[Step]) -> None:
 class _Assembly:
     """Groups to calls, and values to memory."""
 
-    def __init__(self, draft: Draft, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool) -> None:
+    def __init__(self, draft: Draft, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool, outermost: bool) -> None:
         self.draft = draft
         self.often = often
+        self.outermost = outermost
         self.donated = donated
         self.kernels: dict[Kernel, int] = {}
         self.taken: dict[Value, Value] = {}
@@ -159,7 +163,7 @@ class _Assembly:
     def plan(self) -> Plan:
         """The plan."""
         draft = self.draft
-        memory = plan_memory(self.uses, draft.outputs, self.donated, draft.inputs, self.taken, self._settled())
+        memory = plan_memory(self.uses, draft.outputs, self.donated, draft.inputs, self.taken, self._settled(), self.outermost)
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory

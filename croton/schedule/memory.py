@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.kernel.language import Kernel
@@ -37,14 +37,20 @@ def plan_memory(
     inputs: Mapping[Hashable, Value],
     updated: Mapping[Value, Value],
     settled: int = -1,
+    fresh: bool = False,
 ) -> Memory:
     """Give every temporary a slot, and donated inputs' memory to the outputs that replace them where no element is needed afterwards.
+
+    `fresh` says that outputs have memory of their own from the beginning, which nobody else looks at: what an output is made of may be written there before.
 
     `updated` are the outputs that are added into the memory of an input. `settled` is the position of the last call that the program may stop at with an
     error: an error leaves the inputs as they were, so that nothing is written to them before.
     """
     heirs = {outputs[number]: inputs[key] for key, number in donated.items() if key in inputs}
     planner = _Planner(calls, outputs, updated)
+    if fresh:
+        replacing = set(donated.values())
+        planner.begin_in_outputs([value for number, value in enumerate(outputs) if number not in replacing and value not in updated])
     for position in range(len(calls)):
         planner.place(position, heirs if position > settled else {})
     return planner.memory()
@@ -79,13 +85,30 @@ class _Planner:
         path = []
         while value.view is not None:
             value = value.view
-        while value not in self.root and value in self.alias:
+        while value in self.alias:
             path.append(value)
-            value = self.alias[value]
-        value = self.root.get(value, value)
+            value = self.root.get(value, self.alias[value])
         for step in path:
             self.root[step] = value
         return value
+
+    def begin_in_outputs(self, outputs: Iterable[Value]) -> None:
+        """Have what dies where an output is made written in the output's memory."""
+        wanted = set(outputs)
+        for position in range(len(self.calls) - 1, -1, -1):
+            call = self.calls[position]
+            if call.kernel is None:
+                continue
+            owners = [self.owner(value) for value in call.values]
+            for place, owner in enumerate(owners):
+                if owner not in wanted or self.first[owner] != position or owner in self.taken:
+                    continue
+                dying = {value: None for value in owners if self.last[value] == position and value.home is None and value not in self.pinned}
+                chosen = self._dies_for(call, place, owners, {value: None for value in dying if value.dtype is owner.dtype and value not in self.taken})
+                if chosen is not None:
+                    self.alias[chosen] = owner
+                    self.first[owner] = self.first[chosen]
+                    owners = [self.owner(value) for value in call.values]
 
     def place(self, position: int, heirs: Mapping[Value, Value]) -> None:
         """Say where what a call makes lives. `heirs` are outputs that may take the memory of an input, and that input."""

@@ -72,6 +72,14 @@ def test_states_that_nobody_wants_are_not_kept() -> None:
     assert not any(name in symbols(slot.size) for slot in plan.slots for name in symbols(net.length))
 
 
+def test_the_results_of_a_step_have_no_memory_of_their_own() -> None:
+    """A product that dies in them is written elsewhere: the carry before may still lie there."""
+    net = Net()
+    plan = net.check([Operand((net.step, *net.axes), net.found.lift(net.new)), Operand(net.axes, net.found.final(0))])
+    (loop,) = [call for call in plan.calls if isinstance(call, LoopCall)]
+    assert "slot" in [value.home[0] for value in loop.body.values]
+
+
 def test_a_first_value_that_is_a_number_is_written_out() -> None:
     net = Net()
     carry = mark(net.axes, dtype=float64)
