@@ -11,6 +11,7 @@ from croton.compile.routines import Placement
 from croton.compile.tables import Tables
 from croton.kernel.language import Lanes
 from croton.kernel.parallelise import after_parallel, parallel_loop
+from croton.runtime import few_columns
 from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
@@ -114,7 +115,7 @@ class _Calls:
             powers=tuple([Power(index(size), exponent) for size, exponent in call.alpha.sizes]),
             beta=float(call.beta),
             batch=tuple([Axis(*map(index, axis)) for axis in batch]),
-            own="packed" if packed else "symmetric" if shape.symmetric else f"few {dtype}" if _may_be_few(m) else "",
+            own="packed" if packed else "symmetric" if shape.symmetric else _few(dtype, m, n, left_transposed),
             packed=self.pointer_to(("slot", call.packed)) if packed else -1,
             counter=self.counter if packed else -1,
         )
@@ -204,9 +205,12 @@ class _Calls:
         return any(isinstance(call, KernelCall) and self.tables.kernels[call.kernel].steps is not None for call in body.calls)
 
 
-def _may_be_few(rows: Size) -> bool:
-    """Whether a product may have so few rows that our own routine does it; it looks again when it is called."""
-    return not isinstance(rows, int) or FEWEST <= rows <= MOST
+def _few(dtype: str, rows: Size, columns: Size, left_transposed: bool) -> str:
+    """The routine of our own for a product that has few columns, or may have few rows; it looks again when it is called."""
+    narrow = isinstance(columns, int) and few_columns.FEWEST <= columns <= few_columns.MOST[dtype] and not left_transposed
+    if narrow and not (isinstance(rows, int) and rows < few_columns.LEAST_ROWS):
+        return f"columns {dtype}"
+    return f"few {dtype}" if not isinstance(rows, int) or FEWEST <= rows <= MOST else ""
 
 
 def _leading(matrix: Matrix) -> tuple[Size, bool]:

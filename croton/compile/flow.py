@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from croton.algebra.loop import Slot
 from croton.compile.gist import gist
@@ -32,6 +32,18 @@ class Flow:
         self.temporaries: dict[int, str] = {}
         self.stores = [{name for name, found in accesses(kernel).items() if any(access.write for access in found)} for kernel in plan.kernels]
         self.loads = [{name for name, found in accesses(kernel).items() if any(not access.write for access in found)} for kernel in plan.kernels]
+        self.replaced = set(self._replaced())
+
+    def _replaced(self) -> Iterator[int]:
+        """What lies in a result's memory until a kernel makes the result of it."""
+        for call in self.plan.calls:
+            if not isinstance(call, KernelCall):
+                continue
+            homes = [self.plan.values[value].home for value in call.values]
+            stores = [buffer.name in self.stores[call.kernel] for buffer in self.plan.kernels[call.kernel].buffers]
+            made = {home for home, stored in zip(homes, stores) if stored and home[0] == "output"}
+            if made:
+                yield from [value for value, home, stored in zip(call.values, homes, stores) if home in made and not stored]
 
     def text(self, call: Call) -> str:
         """x, W -> t1: the values of a call."""
@@ -94,7 +106,7 @@ class Flow:
         kind, key = self.plan.values[value].home
         if kind == "input":
             return self.keys.get(key, "?")
-        if kind == "output":
+        if kind == "output" and value not in self.replaced:
             return self.results[key]
         if kind == "constant":
             return "a constant"

@@ -11,7 +11,22 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import NamedTuple
 
-from croton.runtime import blas, engine, entry, few_rows, interpreter, layout, objectcache, packed, pool, product, select, slots, symmetric
+from croton.runtime import (
+    blas,
+    engine,
+    entry,
+    few_columns,
+    few_rows,
+    interpreter,
+    layout,
+    objectcache,
+    packed,
+    pool,
+    product,
+    select,
+    slots,
+    symmetric,
+)
 from croton.runtime.matrices import table as matrices
 from croton.runtime.once import once
 
@@ -130,9 +145,20 @@ def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
     return address
 
 
+def _columns(kind: str) -> Callable[[], int]:
+    @once
+    def address() -> int:
+        native()
+        return _compiled(few_columns.text(kind)).address("croton_columns_part") if few_columns.suits() else 0
+
+    return address
+
+
 _OWN: dict[str, Callable[[], int]] = {
     "few float32": _few("float"),
     "few float64": _few("double"),
+    "columns float32": _columns("float"),
+    "columns float64": _columns("double"),
     "symmetric": _symmetric,
     "packed": _packed,
     **{f"{name} {dtype}": _matrix_routine(name, dtype) for name in matrices.EMITTERS for dtype in matrices.REAL},
@@ -140,6 +166,6 @@ _OWN: dict[str, Callable[[], int]] = {
 
 
 def own(name: str) -> int:
-    """The address of the routine for "few float32", "few float64", "symmetric" or "packed" products, 0 where the library is better on this processor; or
-    for a routine of linear algebra, "cholesky float64"."""
+    """The address of the routine for products of "few float32" or "few float64" rows, of few "columns float32" or "columns float64", "symmetric" or "packed"
+    ones, 0 where the library is better on this processor; or for a routine of linear algebra, "cholesky float64"."""
     return _OWN[name]()
