@@ -43,7 +43,7 @@ class Flow:
             stores = [buffer.name in self.stores[call.kernel] for buffer in self.plan.kernels[call.kernel].buffers]
             made = {home for home, stored in zip(homes, stores) if stored and home[0] == "output"}
             if made:
-                yield from [value for value, home, stored in zip(call.values, homes, stores) if home in made and not stored]
+                yield from [value for value, home, stored in zip(call.values, homes, stores) if not stored and home[0] == "output" and home in made]
 
     def text(self, call: Call) -> str:
         """x, W -> t1: the values of a call."""

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from croton.algebra.constant import array_of
+from croton.algebra.loop import Slot as BodyInput
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
 from croton.schedule.alike import merge_alike
@@ -68,21 +69,21 @@ def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
-    plan, assembly = _in_memory(draft, steps, donated, outermost=True)
+    plan, assembly = _in_memory(draft, steps, donated, fresh=True)
     return replace(merge_alike(plan), arena=arrange(plan.slots)), assembly, operands
 
 
 def _in_memory(
-    draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False, outermost: bool = False
+    draft: Draft, steps: Sequence[Step], donated: Mapping[Hashable, int], often: bool = False, fresh: bool = False
 ) -> tuple[Plan, _Assembly]:
-    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same. The outputs
-    of the outermost one are arrays of their own, those of the step of a loop lie where other values may have lain.
+    """The program of steps on values whose storage orders are known; it may be one that is run often, with inputs of which some stay the same. Outputs are
+    `fresh` where nothing that the program reads may lie in their memory: not those of a step that reads carries.
 
     Nothing is said yet of where in the arena its slots lie.
     """
     steps = legalise(steps)
     groups = recompute(fuse(steps), draft.kept())
-    assembly = _Assembly(draft, groups, donated, often, outermost)
+    assembly = _Assembly(draft, groups, donated, often, fresh)
     plan = assembly.plan()
     _let_go([*draft.steps, *steps, *[member.step for group in groups for member in group.members]])
     return plan, assembly
@@ -98,10 +99,10 @@ def _let_go(steps: Sequence[Step]) -> None:
 class _Assembly:
     """Groups to calls, and values to memory."""
 
-    def __init__(self, draft: Draft, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool, outermost: bool) -> None:
+    def __init__(self, draft: Draft, groups: Sequence[Group], donated: Mapping[Hashable, int], often: bool, fresh: bool) -> None:
         self.draft = draft
         self.often = often
-        self.outermost = outermost
+        self.fresh = fresh
         self.donated = donated
         self.kernels: dict[Kernel, int] = {}
         self.taken: dict[Value, Value] = {}
@@ -155,7 +156,8 @@ class _Assembly:
         """The program of a step of a loop, with the kernels of this plan."""
         detail: LoopDetail = step.detail
         length = detail.core.length
-        body, _ = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN))
+        fresh = not any(isinstance(key, BodyInput) and key.role == "carry" for key in detail.body.draft.inputs)
+        body, _ = _in_memory(detail.body.draft, detail.body.steps, {}, not (isinstance(length, int) and length < OFTEN), fresh)
         body = with_steps(body, detail)
         numbers = [self.kernels.setdefault(kernel, len(self.kernels)) for kernel in body.kernels]
         return with_kernels(body, [(number, ()) for number in numbers])
@@ -163,7 +165,7 @@ class _Assembly:
     def plan(self) -> Plan:
         """The plan."""
         draft = self.draft
-        memory = plan_memory(self.uses, draft.outputs, self.donated, draft.inputs, self.taken, self._settled(), self.outermost)
+        memory = plan_memory(self.uses, draft.outputs, self.donated, draft.inputs, self.taken, self._settled(), self.fresh)
         self.numbers: dict[Value, int] = {}
         self.values: list[PlanValue] = []
         self.memory = memory
