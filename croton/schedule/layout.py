@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from croton.algebra.cost import extent
 from croton.schedule.step import UNDECIDED, Instruction, Operands, Step, Value, behind, plain_labels
-from croton.sizes import product
+from croton.sizes import Size, hint, product
 
 Order = tuple[int, ...]
 
@@ -19,6 +19,9 @@ MANY = 1 << 20
 
 FAR = 8
 """Steps that are looked back through for where a value's order comes from."""
+
+SHORT = 8
+"""A last axis with fewer elements than this leaves vectors partly empty."""
 
 
 def choose_layouts(
@@ -289,7 +292,16 @@ def _default(step: Step, walked: Collection[int] = ()) -> Order:
         behind.append(found)
         if instruction[0] == "load" and len(found) > len(best):
             best = found
-    return tuple([label for label in range(rank) if label not in best] + best)
+    return _ending_long([label for label in range(rank) if label not in best] + best, step.out.dims)
+
+
+def _ending_long(order: Sequence[int], dims: Sequence[Size]) -> Order:
+    """The order, with the longest axis last where the last one is short, as far as likely sizes say."""
+    lengths = [hint(size) for size in dims]
+    longest = max(order, key=lengths.__getitem__, default=0)
+    if not order or lengths[order[-1]] >= SHORT or lengths[longest] < SHORT:
+        return tuple(order)
+    return (*[axis for axis in order if axis != longest], longest)
 
 
 def _walked(instruction: Instruction, behind: Sequence[Sequence[int]]) -> list[int]:
