@@ -292,14 +292,14 @@ def _default(step: Step, walked: Collection[int] = ()) -> Order:
         behind.append(found)
         if instruction[0] == "load" and len(found) > len(best):
             best = found
-    return _ending_long([label for label in range(rank) if label not in best] + best, step.out.dims)
+    return _ending_long([label for label in range(rank) if label not in best] + best, step.dims)
 
 
 def _ending_long(order: Sequence[int], dims: Sequence[Size]) -> Order:
-    """The order, with the longest axis last where the last one is short, as far as likely sizes say."""
+    """The order, with the longest axis last where the last one is short, unless vectors may go along a long axis that is summed over."""
     lengths = [hint(size) for size in dims]
     longest = max(order, key=lengths.__getitem__, default=0)
-    if not order or lengths[order[-1]] >= SHORT or lengths[longest] < SHORT:
+    if not order or lengths[order[-1]] >= SHORT or lengths[longest] < SHORT or max(lengths[len(order) :], default=0) >= SHORT:
         return tuple(order)
     return (*[axis for axis in order if axis != longest], longest)
 
