@@ -162,8 +162,8 @@ class _Search:
                 (before, more), (last, less) = points[-2:]
                 if more > less:
                     each = max(2, min(each, int(last - (less - self.budget) * (before - last) / (more - less))))
-            each = _without_one_left(region.size, each)
-            if points and each >= points[-1][0]:
+            each = without_one_left(region.size, each)
+            if not each or (points and each >= points[-1][0]):
                 break
             uses = chunked([operand.use for operand in base.operands], region, each)
             operands = [Operand(operand.axes, use) for operand, use in zip(base.operands, uses)]
@@ -177,11 +177,11 @@ class _Search:
         return False
 
 
-def _without_one_left(size: Size, each: int) -> int:
-    """A chunk near this one that does not leave a single element over, which would be no axis."""
-    while isinstance(size, int) and each > 2 and size % each == 1:
-        each -= 1
-    return each + 1 if isinstance(size, int) and size % each == 1 else each
+def without_one_left(size: Size, each: int) -> int:
+    """A chunk near this one that does not leave a single element over, which would be no axis, and is not most of the axis; 0 if there is none."""
+    if not isinstance(size, int):
+        return each
+    return next((near for near in (*range(each, 1, -1), *range(each + 1, size // 2 + 1)) if size % near != 1), 0)
 
 
 def _error(plan: Plan, least: int, returned: Sequence[Size], budget: int) -> MemoryBudgetError:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.compile.budget import without_one_left
 from croton.runtime import layout
 from croton.runtime.function import arena_bytes
 
@@ -266,3 +267,12 @@ def test_the_report_says_what_is_computed_again() -> None:
     y = cr.checkpoint(lambda h: cr.tanh(cr.tanh(h @ W) @ W))(x)
     text = str(cr.function([x], cr.grad((y**2).sum(), W)).explain())
     assert "computed again for derivatives" in text and "y = cr.checkpoint(lambda h" in text
+
+
+def test_chunks_of_a_short_axis_leave_no_single_one_over() -> None:
+    """Nor are they one chunk only, or one of most of the axis and another of the rest: a loop of one step would have no axis of steps."""
+    for size in range(2, 40):
+        for wanted in range(2, size // 2 + 1):
+            each = without_one_left(size, wanted)
+            assert each == 0 or (size // each > 1 and size % each != 1)
+    assert [without_one_left(size, 2) for size in (3, 4, 5, 6, 7, 9)] == [0, 2, 0, 2, 0, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import traceback
@@ -14,6 +15,8 @@ from .shrink import shrink
 
 CHUNK = 200
 SECONDS = 60
+BYTES = 8 << 30
+"""The address space of a chunk: the reference, which computes products as they are written, raises MemoryError before the machine is out of memory."""
 
 
 def trial(seed: int) -> tuple[str, str]:
@@ -51,6 +54,7 @@ def _kind(error: Exception) -> str:
 
 def chunk(first: int, count: int) -> None:
     """Run some seeds in this process; each is announced before it starts."""
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     words: Counter[str] = Counter()
     with quick_code():
         for seed in range(first, first + count):

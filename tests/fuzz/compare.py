@@ -14,10 +14,11 @@ import croton as cr
 from croton.compile import pipeline, store
 from croton.runtime.engine import compile_object
 from croton.sizes import evaluate, symbols
-from croton.util.errors import CrotonError, NotSupportedError, ShapeError
+from croton.util.errors import ArgumentError, CrotonError, MemoryBudgetError, NotSupportedError, ShapeError
 from tests.schedule.execute import OutOfBounds, run
 
 from .programs import Graph, Program, arrays_of, build
+from .ways import Way, taken, way_of
 
 CHECKED = 0.3
 """How often the bounds of memory are checked too: a matter of the seed alone, so that what fails fails again."""
@@ -44,8 +45,14 @@ def quick_code() -> Iterator[None]:
         pipeline.compile_object, pipeline.PASSES = original, passes
 
 
-def check(program: Program, seed: int) -> str:
-    """Raise Failure where compiled and reference values differ. Returns what was compared, in a word."""
+def check(program: Program, seed: int, way: Way | None = None) -> str:
+    """Raise Failure where compiled and reference values differ. Returns what was compared, in a few words. The way is that of the seed unless told."""
+    way = way or way_of(seed)
+    with taken(way, seed):
+        return _check(program, seed, way)
+
+
+def _check(program: Program, seed: int, way: Way) -> str:
     chance = random.Random(seed + 1)
     arrays = arrays_of(program, program.extents, seed)
     graph = build(program, arrays)
@@ -57,23 +64,53 @@ def check(program: Program, seed: int) -> str:
     compiled.clear()
     store.forget()  # or an equal program is not compiled again
     try:
-        f = cr.function(inputs, roots, updates=updates)
+        f, given = _compiled(program, way, inputs, roots, updates, arrays)
     except NotSupportedError:
         return "not supported"
+    except MemoryBudgetError:
+        return "more than the budget"
     except CrotonError as error:
         wanted, refused = _reference(graph, roots, arrays)
         if refused is None:
             raise Failure(f"compiling raises {type(error).__name__}: {error}\nwhere the reference has values") from error
         return "refused"
-    word = _run(program, graph, f, roots, arrays, chance, seed)
+    word = _run(program, graph, f, roots, arrays, chance, seed, given)
     for trial in range(2):
         extents = {name: chance.choice((0, 1, 2, 3, 4, 6, 11, 18)) for name in program.extents}
         if extents != program.extents and any(isinstance(n, str) for v in program.variables for n in v.sizes):
-            _run(program, graph, f, roots, arrays_of(program, extents, seed + trial), chance, seed)
-    return word
+            _run(program, graph, f, roots, arrays_of(program, extents, seed + trial), chance, seed, given)
+    return word if way.name == "plain" else f"{word} {way.name}"
 
 
-def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[np.ndarray], chance: random.Random, seed: int) -> str:
+def _compiled(
+    program: Program, way: Way, inputs: list[Any], roots: list[Any], updates: dict[Any, Any], arrays: list[np.ndarray]
+) -> tuple[Any, list[int]]:
+    """The function, and the positions of the inputs that it is given for good."""
+    donated: list[int] = []
+    if way.donates:
+        # One for each result of a type: where the sizes are not the same after all, compiling says so, and nothing is donated.
+        types = [(root.dtype, root.shape) for root in roots]
+        for place, leaf in enumerate(inputs):
+            if (leaf.dtype, leaf.shape) in types:
+                types.remove((leaf.dtype, leaf.shape))
+                donated.append(place)
+        try:
+            return cr.function(inputs, roots, updates=updates, donate=[inputs[place] for place in donated]), donated
+        except ArgumentError:
+            donated = []
+    f = cr.function(inputs, roots, updates=updates)
+    if way.budget is not None:
+        given = [array for array, variable in zip(arrays, program.variables) if not variable.shared]
+        try:
+            results = sum([result.nbytes for result in f(*given)])
+        except (CrotonError, ValueError, IndexError):
+            return f, []
+        budget = results + int(way.budget * (f.memory_peak(*given) - results))
+        f = cr.function(inputs, roots, updates=updates, memory_budget=max(1, budget))
+    return f, donated
+
+
+def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[np.ndarray], chance: random.Random, seed: int, donated: list[int]) -> str:
     for variable, array, declared in zip(graph.variables, arrays, program.variables):
         if declared.shared:
             variable.set_value(array)
@@ -84,8 +121,14 @@ def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[
     given = [_laid_out(a, chance) for a, d in zip(arrays, program.variables) if not d.shared]
     if compiled and random.Random(seed).random() < CHECKED:
         _within_bounds(graph, arrays)
+
+    def call() -> list[np.ndarray]:
+        return list(f(*[np.array(array) if place in donated else array for place, array in enumerate(given)]))
+
     try:
-        found = list(f(*given))
+        found = call()
+    except MemoryBudgetError:
+        return "more than the budget"
     except (CrotonError, ValueError, IndexError) as error:
         if refused is None:
             raise Failure(
@@ -105,7 +148,7 @@ def _run(program: Program, graph: Graph, f: Any, roots: list[Any], arrays: list[
     again = [np.array(x) for x in found]
     for i, (mine, theirs) in enumerate(zip(again, wanted)):
         _compare(program, graph, everything, arrays, i, mine, theirs)
-    repeated = list(f(*given))
+    repeated = call()
     if program.update is not None:
         graph.variables[0].set_value(arrays[0])
     for i, (first, second) in enumerate(zip(again, repeated)):
@@ -145,8 +188,11 @@ def _laid_out(array: np.ndarray, chance: random.Random) -> np.ndarray:
         return array
     if kind < 0.8:
         return np.asfortranarray(array)
-    if kind < 0.9:
+    if kind < 0.85:
         return np.repeat(array, 2, axis=-1)[..., ::2]
+    if kind < 0.9:
+        # not where a number of its dtype would lie
+        return np.frombuffer(b"\0" + array.tobytes(), array.dtype, array.size, 1).reshape(array.shape) if array.size else array
     return array[::-1].copy()[::-1]
 
 
@@ -182,9 +228,9 @@ def _compare(
             else:
                 unsure = other[0] != theirs
         bad &= ~unsure
-    if bad.any() and theirs.dtype.kind == "f" and _singular(graph, arrays):
-        # A sum of nothing times NaN is 0 in one order and NaN in another: only values that are far and finite count.
-        bad &= np.isfinite(mine) & np.isfinite(theirs)
+    if bad.any() and _singular(graph, arrays):
+        # A sum of nothing times NaN is 0 in one order and NaN in another: only values that are far and finite count, and nothing that is counted of them.
+        bad &= np.isfinite(mine) & np.isfinite(theirs) & (theirs.dtype.kind == "f")
     if bad.any() and _divides_nothing(program, graph, arrays):
         return
     if bad.any():
@@ -215,10 +261,10 @@ def _singular(graph: Graph, arrays: list[np.ndarray]) -> bool:
 
 
 def _divides_nothing(program: Program, graph: Graph, arrays: list[np.ndarray]) -> bool:
-    """Whether there is a softmax over nothing, whose sum is x / x, which is 1 by default (docs/exactness.md) and 0 in NumPy."""
+    """Whether there is a softmax over nothing, also the derivative of a logsumexp, whose sum is x / x: 1 by default (docs/exactness.md) and 0 in NumPy."""
     values, _ = _reference(graph, graph.values, arrays)
     made = zip(program.steps, values[len(program.variables) :])
-    return any(step.operation == "along" and "softmax" in step.params[0] and value.size == 0 for step, value in made)
+    return any(value.size == 0 and any(str(word).endswith(("softmax", "logsumexp")) for word in step.params) for step, value in made)
 
 
 def _precision(program: Program, array: np.ndarray) -> float:
