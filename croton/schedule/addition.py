@@ -9,7 +9,7 @@ from croton.algebra.node import ONE, Coef, Node
 from croton.dtypes import DType, bool_
 from croton.schedule.contract import sole_product
 from croton.schedule.draft import Draft
-from croton.schedule.pieces import lower_pieces
+from croton.schedule.pieces import with_pieces
 from croton.schedule.step import BodyBuilder, Operands, Source
 from croton.schedule.update import updated
 from croton.sizes import Size
@@ -20,9 +20,9 @@ MOST_TERMS = 32
 
 def lower_add(draft: Draft, node: Node) -> Source:
     """A sum of terms: products are accumulated onto what the others add up to."""
-    pieces = lower_pieces(draft, node)
-    if pieces is not None:
-        return pieces
+    terms = with_pieces(draft, node)
+    if len(terms) == 1 and terms[0][1:] == (tuple(range(len(node.dims))), ONE):
+        return draft.source(terms[0][0])
     rank, dtype = len(node.dims), node.dtype
     if node in draft.replaced and draft.uses[node] == 1:
         total = updated(draft, node)
@@ -30,7 +30,6 @@ def lower_add(draft: Draft, node: Node) -> Source:
             return total
     products: list[tuple[tuple[Size, ...], Operands, Coef]] = []
     rest = []
-    terms = draft.sums.get(node, node.args)
     for child, labels, coef in terms:
         sole = sole_product(draft, child, labels) if len(labels) == rank and len(terms) > 1 else None
         if sole is None:

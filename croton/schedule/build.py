@@ -37,11 +37,13 @@ from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, memory_of, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
+from croton.schedule.same_order import check_orders
 from croton.schedule.sink import sink_products
-from croton.schedule.step import COSTS, Step, Value
+from croton.schedule.step import Step, Value
 from croton.schedule.stepping import with_steps
 from croton.schedule.trailing import only_after
-from croton.sizes import Size, product
+from croton.schedule.work import flops_of, traffic_of, traffic_of_arrays, traffic_of_product
+from croton.sizes import Size
 
 EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
 
@@ -82,6 +84,7 @@ def _in_memory(
     Nothing is said yet of where in the arena its slots lie.
     """
     steps = legalise(steps)
+    check_orders(draft, steps)
     groups = recompute(fuse(steps), draft.kept())
     assembly = _Assembly(draft, groups, donated, often, fresh)
     plan = assembly.plan()
@@ -108,9 +111,8 @@ class _Assembly:
         self.taken: dict[Value, Value] = {}
         self.bodies: dict[Group, Plan] = {}
         self.uses: list[CallUse] = []
-        # A kernel for the same sizes does the same work, arrays of the same sizes have as many bytes: layers repeat.
-        self.flops: dict[tuple[int, tuple[Size, ...]], Size] = {}
-        self.traffic: dict[tuple[tuple[tuple[Size, ...], int], ...], Size] = {}
+        # A kernel for the same sizes does the same work: layers repeat.
+        self.work: dict[tuple[int, tuple[Size, ...]], tuple[Size, Size]] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks = draft.checks
         stored = set(draft.outputs)
@@ -178,12 +180,10 @@ class _Assembly:
             origins = tuple(dict.fromkeys([line for member in group.members for line in member.step.origin]))
             if emitted is not None:
                 values = tuple([self._number(value) for value in emitted.values])
-                traffic = self._traffic(emitted.values)
-                number = use.number
-                flops = self.flops.get((number, emitted.sizes))
-                if flops is None:
-                    flops = self.flops[number, emitted.sizes] = _flops(group)
-                calls.append(KernelCall(number, values, emitted.sizes, origins, flops, traffic))
+                work = self.work.get((use.number, emitted.sizes))
+                if work is None:
+                    work = self.work[use.number, emitted.sizes] = flops_of(group), traffic_of(group, emitted.values)
+                calls.append(KernelCall(use.number, values, emitted.sizes, origins, *work))
             elif group.kind == "loop":
                 calls.append(self._loop_call(group, origins, begin))
             elif group.kind == "matrices":
@@ -259,7 +259,6 @@ class _Assembly:
         return MatrixCall(detail.record, detail.options, inputs, outputs, matrices, stack, origins, flops_of(detail), traffic, work, each, parts)
 
     def _library_call(self, step: Step, origins: tuple) -> Call:
-        traffic = self._traffic([*step.reads(), step.out])
         if step.kind == "product":
             detail = step.detail
             shape = shape_of(step)
@@ -270,17 +269,10 @@ class _Assembly:
                 # It stays from step to step.
                 self.slots.append(Slot(packed, 0, self.end - 1))
             place = -1 if packed is None else len(self.slots) - 1
-            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic, place)
+            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic_of_product(step), place)
         routine, values, params = step.detail
         inputs = tuple([self._number(value) for value in values])
-        return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic)
-
-    def _traffic(self, values: Sequence[Value]) -> Size:
-        arrays = tuple([(value.dims, value.dtype.itemsize) for value in dict.fromkeys(values)])
-        found = self.traffic.get(arrays)
-        if found is None:
-            found = self.traffic[arrays] = sum([product(dims) * itemsize for dims, itemsize in arrays], start=0)
-        return found
+        return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic_of_arrays([*values, step.out]))
 
     def _number(self, value: Value) -> int:
         number = self.numbers.get(value)
@@ -315,35 +307,3 @@ def _given(value: Value) -> tuple:
     """Where a value lives that the program is given."""
     assert value.home is not None, "only inputs give their memory away"
     return value.home
-
-
-def _flops(group: Group) -> Size:
-    """Predicted operations of a kernel; a transcendental function counts as twenty.
-
-    An instruction counts for each value of the labels that it depends on: what does not change inside a loop is computed before it.
-    """
-    total: Size = 0
-    for member in group.members:
-        step = member.step
-        everywhere = (1 << len(step.dims)) - 1
-        cost: dict[int, int] = {} if step.op is None else {everywhere: 1}
-        reach: list[int] = []
-        for instruction in step.body:
-            kind = instruction[0]
-            labels = 0
-            if kind == "load":
-                for entry in instruction[3]:
-                    for term in (entry,) if type(entry) is int else [term for term, _ in entry.terms]:
-                        labels |= reach[~term] if term < 0 else 1 << term
-                if instruction[4] >= 0:
-                    labels |= reach[instruction[4]]
-            elif kind == "index":
-                labels = 1 << instruction[2]
-            elif kind not in ("const", "coef"):
-                for argument in instruction[2]:
-                    labels |= reach[argument]
-                cost[labels] = cost.get(labels, 0) + COSTS[kind]
-            reach.append(labels)
-        for labels, count in cost.items():
-            total = total + product([extent for label, extent in enumerate(step.dims) if labels >> label & 1]) * count
-    return total

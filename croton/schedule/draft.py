@@ -11,7 +11,7 @@ from croton.algebra.direction import index_is_safe
 from croton.algebra.node import Coef, Node, Operand
 from croton.dtypes import DType, bool_, int32, int64
 from croton.schedule.shared_sums import Argument
-from croton.schedule.step import Body, BodyBuilder, Inline, Operands, Source, Step, Value
+from croton.schedule.step import Body, BodyBuilder, Inline, Operands, Order, Source, Step, Value
 from croton.sizes import Size
 
 
@@ -51,6 +51,7 @@ class Draft:
     origin    the line of the node that is being lowered
     checks    values that have to be below a bound, if there is one, with lines, and from what on they may be
     claims    how often a product has been asked for
+    relied_on values that a loop reads in the order in which they are stored, with that order: nobody may choose another one later
     again     the lines that are computed again
     """
 
@@ -73,6 +74,7 @@ class Draft:
         self.claims: dict[Value, int] = {}
         self.origin: Any = None
         self.again: tuple[Any, ...] = ()
+        self.relied_on: list[tuple[Value, Order]] = []
         self._checked: set[tuple[Value, Size | None]] = set()
 
     def emit(self, dims: tuple[Size, ...], rank: int, op: str | None, body: Body, own: bool = False) -> Value:

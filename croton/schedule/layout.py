@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from croton.algebra.cost import extent
-from croton.schedule.step import UNDECIDED, Instruction, Operands, Step, Value, behind, plain_labels
+from croton.schedule.step import UNDECIDED, Instruction, Operands, Order, Step, Value, behind, order_inside, plain_labels
 from croton.sizes import Size, hint, product
-
-Order = tuple[int, ...]
 
 MANY = 1 << 20
 """What an unknown weight of a digit is taken for."""
@@ -61,7 +59,7 @@ def choose_layouts(
     for step in steps:
         if step.kind == "joined":
             for piece in step.detail:
-                piece.order = step.out.order
+                piece.order = order_inside(piece, step.out.order)
     for step in reversed(steps):
         # what is accumulated into shares the memory of the result
         if step.kind == "product" and step.detail.accumulate is not None and step.detail.accumulate.home is None:
@@ -89,9 +87,13 @@ def _vote(election: _Election, steps: Sequence[Step], leaves: Iterable[Value], h
 def _settle(election: _Election, step: Step, roles: Mapping[Value, tuple[Step, bool]]) -> None:
     """Choose the order of what a step makes."""
     value = step.out
-    if step.kind == "again" and step.detail[0].order is not UNDECIDED:
-        value.order = step.detail[0].order
-    elif len(value.dims) < 2 or step.kind in ("routine", "scatter", "view"):
+    if step.kind == "again":
+        # It is that memory, whatever else is asked for.
+        source = step.detail[0]
+        if source.order is UNDECIDED:
+            source.order = election.order_of(source, _as_it_is)
+        value.order = source.order
+    elif len(value.dims) < 2 or not step.is_free:
         value.order = _as_it_is(value)
     else:
         value.order = election.order_of(value, lambda value: _gathered(_default(step, election.walked(value)), value, roles.get(value)))
@@ -208,8 +210,9 @@ def _alike(step: Step) -> Iterable[list[tuple[Value, tuple[int, ...]]]]:
             return [[(step.out, same), (step.detail.accumulate, same)]]
         return ()
     if step.kind == "joined" and rank > 1:
+        # A piece whose axes are not those of the array follows what it is made of.
         same = tuple(range(rank))
-        return [[(value, same) for value in (step.out, *step.detail)]]
+        return [[(value, same) for value in (step.out, *[piece for piece in step.detail if order_inside(piece, same) == same])]]
     if step.kind == "again" and rank > 1:
         same = tuple(range(rank))
         return [[(step.detail[0], same), (step.out, same)]]
@@ -285,6 +288,8 @@ def _default(step: Step, walked: Collection[int] = ()) -> Order:
         if (columns[-1] not in others and rows[-1] in mine) if mine[-1] not in walked else others[-1] in walked:
             return tuple(batch + others + mine)
         return tuple(batch + mine + others)
+    if step.kind == "scatter":
+        return _as_it_is(step.out)
     best: list[int] = []
     behind: list[list[int]] = []
     for instruction in step.body:

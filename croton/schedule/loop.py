@@ -15,13 +15,13 @@ from croton.algebra.loop import Core, Part, Slot, loop_key, open_loop, part_of, 
 from croton.algebra.node import Label, Node, Operand, Use
 from croton.schedule.carried import Carried, Delayed, Ring, Rotating, Stacked, Trailing
 from croton.schedule.draft import Draft
-from croton.schedule.layout import Order, choose_layouts
+from croton.schedule.layout import choose_layouts
 from croton.schedule.loop_detail import Body, LoopDetail
 from croton.schedule.loop_inputs import Given, in_rows
 from croton.schedule.recompute import inline_free
 from croton.schedule.rounding import fuse_products
 from croton.schedule.sink import sink_products
-from croton.schedule.step import UNDECIDED, BodyBuilder, Inline, Position, Source, Step, Value
+from croton.schedule.step import UNDECIDED, BodyBuilder, Inline, Order, Position, Source, Step, Value
 from croton.schedule.trailing import may_trail, only_after
 from croton.sizes import Size
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from croton.algebra.loop import Core
 from croton.schedule.carried import Carried
 from croton.schedule.draft import Draft
-from croton.schedule.layout import Order
-from croton.schedule.step import Step, Value
+from croton.schedule.step import Order, Step, Value
 
 
 class Body(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from croton.algebra.node import Label, Use
 from croton.schedule.draft import Draft
-from croton.schedule.layout import Order, likely_order
-from croton.schedule.step import FREE, UNDECIDED, BodyBuilder, Value, behind
+from croton.schedule.layout import likely_order
+from croton.schedule.step import UNDECIDED, BodyBuilder, Order, Value, behind
 
 
 class Given:
@@ -28,7 +28,7 @@ class Given:
         stored_as = behind(source)
         if stored_as.order is UNDECIDED:
             # What others make is stored in the order of its axes.
-            free = stored_as.step is None or stored_as.step.kind in FREE
+            free = stored_as.step is None or stored_as.step.is_free
             order = None if free else tuple(range(len(source.dims)))
         else:
             order = stored_as.order
@@ -59,15 +59,18 @@ class Given:
         if self.value is not None and not own:
             wanted = tuple([use.labels.index(labels[axis]) for axis in order])
             stored_as = behind(self.value)
-            if stored_as.order is UNDECIDED and self.order is None:
+            # From here on it is read so: where it is still open that settles it.
+            if stored_as.order is UNDECIDED and (self.order is None or wanted == tuple(range(len(wanted)))):
                 stored_as.order = wanted
-            if stored_as.order == wanted or (stored_as.order is UNDECIDED and wanted == tuple(range(len(wanted)))):
+            if stored_as.order == wanted:
+                draft.relied_on.append((self.value, wanted))
                 return self.value
         body = BodyBuilder()
         places = {axis: place for place, axis in enumerate(labels)}
         result = draft.read(body, draft.source(use.node), tuple([places[label] for label in use.labels]))
         value = draft.emit(tuple([axis.size for axis in labels]), len(labels), None, body.finish(result), own=True)
         value.order = order
+        draft.relied_on.append((value, order))
         return value
 
 

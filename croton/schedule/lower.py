@@ -19,7 +19,7 @@ from croton.schedule.loop import loop_parts, lower_loop
 from croton.schedule.reduction import lower_arg, lower_reduce
 from croton.schedule.routine import lower_call
 from croton.schedule.shared_sums import shared_sums
-from croton.schedule.step import FREE, SHARING, UNDECIDED, BodyBuilder, Source, Value
+from croton.schedule.step import SHARING, UNDECIDED, BodyBuilder, Source, Value
 
 
 def lower(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> Draft:
@@ -172,7 +172,7 @@ def _needed(values: Sequence[Value], live: set[Value]) -> tuple[Value, ...]:
 def _stored(value: Value, axes: tuple[int, ...], order: tuple[int, ...]) -> bool:
     """Whether the value with its axes in another order is stored in an order of those, if one is wanted; one that is free to be is so from now on."""
     if order is UNDECIDED:
-        if value.order is UNDECIDED and value.step is not None and value.step.kind not in FREE:
+        if value.order is UNDECIDED and value.step is not None and not value.step.is_free:
             value.order = axes
         return True
     wanted = tuple([axes[axis] for axis in order])

@@ -43,12 +43,15 @@ SHARING = ("view", "again")
 MANY = ("loop", "matrices")
 """Kinds of steps that may make several values."""
 
+Order = tuple[int, ...]
+"""The axes of a value as they are stored, from the outermost to the contiguous one."""
+
 UNDECIDED: Any = (None,)
 """The order of a value whose layout is not chosen yet."""
 
 
-FREE = frozenset({"map", "product", "scan", "joined"})
-"""The kinds of steps whose values may be stored in any order."""
+FREE = frozenset({"map", "product", "scan", "joined", "scatter"})
+"""The kinds of steps whose values may be stored in any order, if they are not written into the memory of another."""
 
 
 class Position(NamedTuple):
@@ -68,7 +71,7 @@ class Value:
     step     what makes it
     donor    the value that it accumulates into
     view     the value whose memory, in C order, it is
-    inside   the axis along which it is a piece of `view`, and where it begins; None if it is all of it
+    inside   the place in `view` of which it is a piece, for each axis of that in the axes of the piece; None if it is all of it
     """
 
     __slots__ = ("dims", "donor", "dtype", "group", "home", "inside", "level", "order", "output", "step", "view")
@@ -77,14 +80,14 @@ class Value:
         self.dims = dims
         self.dtype = dtype
         self.home = home
-        self.order: tuple[int, ...] = UNDECIDED if home is None else tuple(range(len(dims)))
+        self.order: Order = UNDECIDED if home is None else tuple(range(len(dims)))
         self.output = -1
         self.step: Step | None = None
         self.donor: Value | None = None
         self.group: Any = None
         self.level = -1
         self.view: Value | None = None
-        self.inside: tuple[int, Size] | None = None
+        self.inside: tuple[int | Position, ...] | None = None
 
     def __repr__(self) -> str:
         return f"<{'' if self.home is None else self.home[0]}{id(self) % 9973}{list(self.dims)}>"
@@ -95,6 +98,13 @@ def behind(value: Value) -> Value:
     while value.step is not None and value.step.kind == "again":
         value = value.step.detail[0]
     return value
+
+
+def order_inside(piece: Value, order: Order) -> Order:
+    """The order of a piece in an array that is stored in an order: what an axis of the array goes through in the piece, the outermost axis first."""
+    assert piece.inside is not None, "a piece has a place"
+    entries = [piece.inside[axis] for axis in order]
+    return tuple([axis for entry in entries for axis in ([entry] if isinstance(entry, int) else [term for term, _ in entry.terms])])
 
 
 class Inline(NamedTuple):
@@ -177,6 +187,11 @@ class Step:
     def makes(self) -> list[Value]:
         """The values it makes: one, but for a loop and a routine of linear algebra."""
         return self.detail.makes() if self.kind in MANY else [self.out]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether what it makes may be stored in any order."""
+        return self.kind in FREE and not (self.kind == "scatter" and self.detail.base is not None)
 
     def reads(self) -> list[Value]:
         """The values it reads, with repetition."""
