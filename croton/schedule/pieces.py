@@ -162,5 +162,3 @@ def _moved(entry: Position, index: tuple) -> Position:
             terms += [(term, weight * coefficient) for term, coefficient in at.terms]
             const = const + weight * at.const
     return Position(tuple(terms), const)
-
-

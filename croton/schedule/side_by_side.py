@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.coefficient import multiply
-from croton.algebra.contract import contract
 from croton.algebra.direction import exact_digits
-from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
+from croton.algebra.node import ONE, RELATIONS, Coef, Node, intern
 from croton.algebra.rows import Row, plus
 from croton.schedule.step import Position
 from croton.sizes import Size, nonnegative, product
@@ -80,11 +79,15 @@ def product_of(child: Node, axes: Sequence[int], coef: Coef, dims: Sequence[Size
     rest = [arg for number, arg in enumerate(child.args) if number not in relations]
     inner = [label for label in range(len(child.dims), len(sizes)) if label not in at]
     if inner or any(node.kind in RELATIONS for node, _, _ in rest):
-        names = [Label(size) for size in sizes]
-        factors = [(Use(node, tuple([names[i] for i in positions])), power) for node, positions, power in rest]
-        found = contract([names[label] for label in at], factors, summed=[names[label] for label in inner], dtype=child.dtype)
-        rest = [(found.node, tuple([names.index(label) for label in found.labels]), 1)]
-    return Product(placed, tuple([(node, tuple([at[i] for i in positions]), power) for node, positions, power in rest]), multiply(child.param, coef))
+        # Of the same arguments, which have been lowered; a constructor would put others in their place.
+        mentioned = {label for _, positions, _ in rest for label in positions}
+        own = [label for label in at if label in mentioned]
+        number = {label: place for place, label in enumerate([*own, *inner])}
+        arguments = tuple([(node, tuple([number[i] for i in positions]), power) for node, positions, power in rest])
+        kept, sums = (tuple([sizes[label] for label in labels]) for labels in (own, inner))
+        rest = [(intern("contract", kept, child.dtype, arguments, ONE, sums), tuple(own), 1)]
+    factors = tuple([(node, tuple([at[i] for i in positions]), power) for node, positions, power in rest])
+    return Product(placed, factors, multiply(child.param, coef))
 
 
 def placed_in(boxes: Mapping[int, Box], own: Mapping[int, int], sizes: Sequence[Size], dims: Sequence[Size]) -> Placed | None:

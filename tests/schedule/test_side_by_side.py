@@ -10,9 +10,14 @@ import pytest
 from programs import planned, stores
 
 import croton as cr
+from croton.algebra.constant import input_
+from croton.algebra.contract import contract
+from croton.algebra.node import ONE, Label
+from croton.algebra.relation import affine
+from croton.dtypes import float64
 from croton.kernel.language import Const, Store
 from croton.schedule.plan import KernelCall, Plan
-from croton.schedule.side_by_side import Box, Gap, Placed, box_of, side_by_side
+from croton.schedule.side_by_side import Box, Gap, Placed, box_of, product_of, side_by_side
 from croton.sizes import symbol
 
 RNG = np.random.default_rng(0)
@@ -138,6 +143,18 @@ def test_which_places_fill_a_box() -> None:
     assert box({0: 1, 1: 6}, 0, {0: 5, 1: 4}, 60) is None
     assert box({0: -1}, 9, {0: 10}, 10) is None
     assert box({0: 3}, 2, {0: n}, n * 3 + 1) is None
+
+
+def test_what_is_summed_besides_is_a_product_of_the_same_arguments() -> None:
+    """They have been lowered; a constructor might put others in their place, which have not."""
+    place, inside, summed, other = Label(10), Label(4), Label(3), Label(6)
+    a, b = input_("a", (inside, summed), float64), input_("b", (summed, other), float64)
+    use = contract([place, other], [(a, 1), (b, 2), (affine({place: 1, inside: -1}, -2), 1)], summed=[inside, summed])
+    axes = [[place, other].index(label) for label in use.labels]
+    found = product_of(use.node, axes, ONE, [10, 6])
+    assert found is not None and found.placed.axis == 0 and found.placed.box == Box(2, 4, 10, 1, found.placed.box.weights)
+    ((node, _, power),) = found.factors
+    assert power == 1 and node.sums == (3,) and {arg[0] for arg in node.args} == {a.node, b.node}
 
 
 def placed(start: Any, extent: Any, block: Any, axis: int = 0) -> Placed:
