@@ -34,12 +34,12 @@ from croton.schedule.plan import (
     with_kernels,
 )
 from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
-from croton.schedule.recompute import inline_free, memory_of, recompute
+from croton.schedule.recompute import inline_free, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
 from croton.schedule.same_order import check_orders
 from croton.schedule.sink import sink_products
-from croton.schedule.step import Step, Value
+from croton.schedule.step import Step, Value, memory_of
 from croton.schedule.stepping import with_steps
 from croton.schedule.trailing import only_after
 from croton.schedule.work import flops_of, traffic_of, traffic_of_arrays, traffic_of_product
@@ -115,7 +115,7 @@ class _Assembly:
         self.work: dict[tuple[int, tuple[Size, ...]], tuple[Size, Size]] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks = draft.checks
-        stored = set(draft.outputs)
+        stored = {*draft.outputs, *map(memory_of, draft.outputs)}
         stored.update([memory_of(check[0]) for check in self.checks])
         for group in groups:
             for member in group.members:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from croton.algebra.node import Node, Operand
 from croton.schedule.draft import Draft
 from croton.schedule.memory import CallUse
-from croton.schedule.recompute import memory_of
-from croton.schedule.step import Value
+from croton.schedule.step import Value, memory_of
 from croton.sizes import hint, product
 
 

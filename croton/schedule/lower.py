@@ -20,6 +20,7 @@ from croton.schedule.reduction import lower_arg, lower_reduce
 from croton.schedule.routine import lower_call
 from croton.schedule.shared_sums import shared_sums
 from croton.schedule.step import SHARING, UNDECIDED, BodyBuilder, Source, Value
+from croton.sizes import product
 
 
 def lower(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> Draft:
@@ -112,8 +113,11 @@ def _output(draft: Draft, placed: bool, number: int, operand: Operand, taken: se
     axes = [axis for axis in operand.axes if not (type(axis.size) is int and axis.size == 1)]
     source = draft.sources[node]
     rank = len(axes)
+    value = source if isinstance(source, Value) and source.step is not None else None
     # The value itself, and not what its step makes: a loop makes many.
-    value = source if isinstance(source, Value) and source not in taken and source.step is not None and source.step.kind not in SHARING else None
+    memory = None if value is None else _memory(value, placed and node not in draft.replaced)
+    if memory is None or memory in taken:
+        value = None
     carried = None if placed else draft.inputs.get(Slot("carry", number))
     order = tuple(range(rank)) if placed else UNDECIDED if carried is None else carried.order
     if value is None or len(labels) != rank or set(labels) != set(axes) or not _stored(value, tuple([labels.index(axis) for axis in axes]), order):
@@ -127,8 +131,19 @@ def _output(draft: Draft, placed: bool, number: int, operand: Operand, taken: se
     if carried is not None and value.order is not UNDECIDED:
         carried.order = tuple([draft.output_axes[-1][axis] for axis in value.order])
     value.output = number
-    taken.add(value)
+    taken.add(value if memory is None else memory)
     return value
+
+
+def _memory(value: Value, views: bool) -> Value | None:
+    """The value that an output would be the memory of: it, or where that is allowed what it is all of, with other axes. None if others have that memory."""
+    memory = value
+    while memory.step is not None and memory.step.kind in SHARING:
+        memory = memory.step.detail[0]
+    if memory is value:
+        return value
+    whole = value.step is not None and value.step.kind == "view" and product(memory.dims) == product(value.dims)
+    return memory if views and memory.step is not None and whole else None
 
 
 def _drop_dead(draft: Draft) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from croton.kernel.language import Kernel
 from croton.schedule.arena import Slot
 from croton.schedule.in_place import Access, accesses, may_replace
-from croton.schedule.step import Value
+from croton.schedule.step import Value, memory_of
 from croton.sizes import Size, product
 
 
@@ -61,7 +61,7 @@ class _Planner:
 
     def __init__(self, calls: Sequence[CallUse], outputs: Sequence[Value], updated: Mapping[Value, Value]) -> None:
         self.calls = calls
-        self.pinned = set(outputs)
+        self.pinned = {*outputs, *map(memory_of, outputs)}
         self.taken: dict[Value, Value] = dict(updated)
         self.slots: list[Slot] = []
         self.slot: dict[Value, int] = {}

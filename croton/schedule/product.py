@@ -8,7 +8,7 @@ from typing import NamedTuple
 from croton.algebra.cost import extent
 from croton.algebra.loop import Slot
 from croton.schedule.matrices import with_copies
-from croton.schedule.step import BodyBuilder, Operands, Step, Value
+from croton.schedule.step import BodyBuilder, Operands, Step, Value, memory_of
 from croton.sizes import Size, product
 
 LEAST_SYMMETRIC = 64
@@ -176,6 +176,9 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
             source, copy, order = step.detail
             if _in_order(source) and step.out.order == order:
                 step.out.view = source
+                if step.out.output >= 0:
+                    # What the result is a view of is written where the result belongs.
+                    memory_of(source).output = step.out.output
             else:
                 step = _copying(step, copy)
         elif step.kind == "again":

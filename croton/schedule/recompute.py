@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from croton.schedule.fuse import Group, Member
-from croton.schedule.step import Body, BodyBuilder, Position, Step, Value, cost_of, loads, plain_labels, renumbered
+from croton.schedule.step import Body, BodyBuilder, Position, Step, Value, cost_of, loads, memory_of, plain_labels, renumbered
 from croton.sizes import Size
 
 CHEAP_FREE = 8
@@ -141,6 +141,7 @@ def pinned_values(steps: Iterable[Step], kept: Iterable[Value]) -> set[Value]:
 def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
     """Across groups: a cheap value with at most one leaf of its own rank is evaluated again by its readers, not stored."""
     pinned = pinned_values([member.step for group in groups if group.kind != "map" for member in group.members], kept)
+    pinned.update([memory_of(value) for value in kept])
     pinned.update([value.view for group in groups for member in group.members for value in member.step.reads() if value.view is not None])
     for group in groups:
         if group.kind != "map":
@@ -162,13 +163,6 @@ def recompute(groups: Sequence[Group], kept: Iterable[Value]) -> list[Group]:
             group.members = members[::-1]
             remaining.append(group)
     return remaining[::-1]
-
-
-def memory_of(value: Value) -> Value:
-    """The value whose memory this one is."""
-    while value.view is not None:
-        value = value.view
-    return value
 
 
 def _inline_outside(member: Member, group: Group, pinned: set[Value], narrow: bool) -> bool:

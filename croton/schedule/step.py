@@ -100,6 +100,13 @@ def behind(value: Value) -> Value:
     return value
 
 
+def memory_of(value: Value) -> Value:
+    """The value whose memory this one is."""
+    while value.view is not None:
+        value = value.view
+    return value
+
+
 def order_inside(piece: Value, order: Order) -> Order:
     """The order of a piece in an array that is stored in an order: what an axis of the array goes through in the piece, the outermost axis first."""
     assert piece.inside is not None, "a piece has a place"

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from croton.schedule.fuse import Group, Member
 from croton.schedule.pieces import located
-from croton.schedule.recompute import memory_of
-from croton.schedule.step import COSTS, Instruction, Operands, Position, Step, Value
+from croton.schedule.step import COSTS, Instruction, Operands, Position, Step, Value, memory_of
 from croton.sizes import Size, least, product
 
 
