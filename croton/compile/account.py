@@ -82,7 +82,7 @@ class Account(NamedTuple):
         return sum(evaluate(entry.flops, sizes) for entry in self.entries)
 
     def bytes(self, sizes: dict) -> int:
-        """Memory traffic of a call: each array once for each kernel or library call that touches it."""
+        """Memory traffic of a call: what each kernel or library call touches of each array, once."""
         return sum(evaluate(entry.bytes, sizes) for entry in self.entries)
 
     def memory_peak(self, sizes: dict) -> int:

@@ -216,7 +216,7 @@ class Plan:
 
     @property
     def bytes(self) -> Size:
-        """Predicted memory traffic: each array once a call."""
+        """Predicted memory traffic: what each call touches of each array, once."""
         return _total([call.bytes for call in self.calls])
 
 
