@@ -42,7 +42,7 @@ from croton.schedule.sink import sink_products
 from croton.schedule.step import Step, Value, memory_of
 from croton.schedule.stepping import with_steps
 from croton.schedule.trailing import only_after
-from croton.schedule.work import flops_of, traffic_of, traffic_of_arrays, traffic_of_product
+from croton.schedule.work import flops_of_kernel, traffic_of_arrays, traffic_of_kernel, traffic_of_product
 from croton.sizes import Size
 
 EMITTERS = {"scatter": emit_scatter, "scan": emit_scan}
@@ -182,7 +182,7 @@ class _Assembly:
                 values = tuple([self._number(value) for value in emitted.values])
                 work = self.work.get((use.number, emitted.sizes))
                 if work is None:
-                    work = self.work[use.number, emitted.sizes] = flops_of(group), traffic_of(group, emitted.values)
+                    work = self.work[use.number, emitted.sizes] = flops_of_kernel(group), traffic_of_kernel(group, emitted.values)
                 calls.append(KernelCall(use.number, values, emitted.sizes, origins, *work))
             elif group.kind == "loop":
                 calls.append(self._loop_call(group, origins, begin))
@@ -255,7 +255,7 @@ class _Assembly:
         if each != 0:
             work = len(self.slots)
             self.slots.append(Slot(each * parts, position, position))
-        traffic = self._traffic([*step.reads(), *step.makes()])
+        traffic = traffic_of_arrays([*step.reads(), *step.makes()])
         return MatrixCall(detail.record, detail.options, inputs, outputs, matrices, stack, origins, flops_of(detail), traffic, work, each, parts)
 
     def _library_call(self, step: Step, origins: tuple) -> Call:

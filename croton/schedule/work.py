@@ -10,7 +10,7 @@ from croton.schedule.step import COSTS, Instruction, Operands, Position, Step, V
 from croton.sizes import Size, least, product
 
 
-def flops_of(group: Group) -> Size:
+def flops_of_kernel(group: Group) -> Size:
     """Predicted operations of a kernel; a transcendental function counts as twenty.
 
     An instruction counts for each value of the labels that it depends on: what does not change inside a loop is computed before it.
@@ -27,7 +27,7 @@ def flops_of(group: Group) -> Size:
     return total
 
 
-def traffic_of(group: Group, values: Iterable[Value]) -> Size:
+def traffic_of_kernel(group: Group, values: Iterable[Value]) -> Size:
     """Predicted memory traffic of a kernel: the elements of these arrays that it reads or writes, each once.
 
     Of what is read or written at places that are computed, such as rows of a table, there are as many as places, but not more than the array has.
