@@ -82,6 +82,43 @@ def programs(cr: Any) -> Iterator[tuple[str, Any, Any]]:
     yield "squares of overlapping windows", slopes**2, ((v, w), count**2)
     yield "gathered", cr.take(long, cr.arange(4) + 2) * 1.0, ((v, w), np.concatenate([c, d])[2:6])
     yield "softmax", cr.jacobian(cr.softmax(v), v), ((v,), _softmax_jacobian(c))
+    of_first, of_second = cr.grad(lambda p, q: (p**2 * q).sum(), (0, 1))(v, v)
+    yield "one value, two variables", of_first - 5 * of_second, ((v,), -3 * c**2)
+    yield "running differences", cr.scan(lambda s, e: (s - 2 * e, s), 0 * v[0], v)[1], ((v,), -2 * (np.cumsum(c) - c))
+    doubled = cr.scan(lambda s, e: (2 * s + e, s), 0 * v[0], v)[0]
+    yield "a sum that doubles", doubled, ((v,), (c * [8, 4, 2, 1]).sum())
+    yield "slopes of a sum that doubles", cr.grad(doubled, v), ((v,), np.array([8.0, 4, 2, 1]))
+    last = cr.scan(lambda s, e: (cr.sin(s) + e, None), v[0], w)[0]
+    states = [c[0]]
+    for e in d:
+        states.append(np.sin(states[-1]) + e)
+    slopes_of_last = np.cumprod([1.0, *np.cos(states[3:0:-1])])[::-1]
+    yield "slopes of a loop", cr.grad(last, w), ((v, w), slopes_of_last)
+    yield "a step's slopes beside it", cr.grad(last * v[0], v)[0], ((v, w), states[-1] + c[0] * np.cos(c[0]) * slopes_of_last[0])
+
+
+def _in_chunks(cr: Any, lowered: Any, values: dict[str, np.ndarray]) -> str | None:
+    """Values that are computed for two or three of four elements of an axis at a time: each region of each program."""
+    from croton import algebra  # noqa: PLC0415 - after the bug is planted
+    from croton.rewriting.chunk import chunked, regions  # noqa: PLC0415
+
+    x, y = cr.tensor("x", shape=(4, 4)), cr.tensor("y", shape=(4, 4))
+    h = cr.exp(x @ y)
+    found = 0
+    cases = {"pairs": cr.tanh(h @ h.T), "running": cr.cumprod(h, axis=0) * h, "sums": cr.exp(h).sum(axis=0), "rows": h / h.sum(axis=1)[:, None]}
+    for name, expression in cases.items():
+        graph = lowered(expression)
+        given = {leaf.id: values[leaf.name] for leaf in graph.leaves}
+        (operand,) = graph.outputs
+        (wanted,) = algebra.interpret([operand], given, {})
+        for region in regions([operand.use], 100):
+            for each in (2, 3):
+                found += 1
+                (use,) = chunked([operand.use], region, each)
+                (value,) = algebra.interpret([algebra.Operand(operand.axes, use)], given, {})
+                if not np.allclose(value, wanted, rtol=1e-9):
+                    return f"{name} in chunks"
+    return None if found > 8 else "too few regions"
 
 
 def _variances(cr: Any, value: Any) -> str | None:
@@ -148,7 +185,7 @@ def main() -> str | None:
     norms = value(((0.5 * cr.einsum("btd,bto->bdo", t, u)) ** 2).sum(axis=(1, 2)), {"t": p, "u": r})
     if not np.allclose(norms, ((0.5 * np.einsum("btd,bto->bdo", p, r)) ** 2).sum((1, 2))):
         return "norms of gradients of examples"
-    wrong = _variances(cr, value)
+    wrong = _variances(cr, value) or _in_chunks(cr, lambda expression: lower([expression]), given)
     if wrong:
         return wrong
     # an index that leaves its array raises, also where it is an affine function of a position
