@@ -32,7 +32,8 @@ def pooled(x: cr.Expr) -> cr.Expr:
 
 @pytest.mark.parametrize("program", [group_norm, heads, pooled])
 def test_unknown_sizes_cost_what_known_ones_do(program: Callable[[cr.Expr], cr.Expr]) -> None:
-    shape = (3, 8, 12, 6)
+    # Smaller products of known sizes are kernels, which is another program.
+    shape = (2, 64, 64, 4)
 
     def compiled(declared: tuple) -> cr.Function:
         x = cr.tensor("x", declared)
