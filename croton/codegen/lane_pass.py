@@ -141,8 +141,8 @@ class LanePass:
             splats[atom.name] = self.function.at(dtype, self.lanes).splat(self.function.atom(atom, dtype))
 
     def _reciprocal(self, let: Let, splats: dict[str, str], reciprocals: dict[str, Reciprocal]) -> bool:
-        """Note the reciprocal of a divisor that is fixed; False if there is none."""
-        if let.function != "div" or isinstance(let.args[1], Const) or let.args[1].name in self.body.varying:
+        """Note the reciprocal of a divisor that is fixed; False if there is none. What decides something is divided as it is where the divisor is not fixed."""
+        if let.function != "div" or let.name in self.body.decisive or isinstance(let.args[1], Const) or let.args[1].name in self.body.varying:
             return False
         divisor = let.args[1].name
         self._splat(let.args[0], let.dtype, splats)
@@ -256,7 +256,7 @@ class LanePass:
             if index != "0":
                 position = b.iadd(position, b.constant(int(index)) if is_number(index) else b.splat(index))
             return cast(b, position, int64, let.dtype)
-        if let.function == "div" and not isinstance(let.args[1], Const) and let.args[1].name in self.reciprocals[number]:
+        if let.function == "div" and let.name not in self.body.decisive and not isinstance(let.args[1], Const) and let.args[1].name in self.reciprocals[number]:
             inverse, scale, _ = self.reciprocals[number][let.args[1].name]
             own = self.function.at(let.dtype, self.lanes)
             product = own.exact().fmul(self._atom(let.args[0], let.dtype, number, local), inverse)
