@@ -15,6 +15,7 @@ from __future__ import annotations
 from croton.runtime.assembler import Assembler
 from croton.runtime.few_rows import TINY
 from croton.runtime.few_rows import suits as suits
+from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import ROW_GRAIN, TRANSPOSED, WORD, share
 
 FEWEST, MOST = 2, {"float32": 8, "float64": 4}
@@ -158,12 +159,9 @@ def _rows(kind: str) -> str:
     lda, ldb, ldc, n, k = (a.load("%context", WORD[name]) for name in ("lda", "ldb", "ldc", "n", "k"))
     b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
     b_row, b_column = a.choose(b_turned, 1, ldb), a.choose(b_turned, ldb, 1)
-    scales = []
-    for name in ("alpha", "beta"):
-        wide = a.double(a.load("%context", WORD[name]))
-        scales.append(wide if kind == "double" else a.value(f"fptrunc double {wide} to float"))
+    alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
     factor = a.variable(kind)
-    a.set(factor, scales[1], kind)
+    a.set(factor, beta, kind)
     rows = a.subtract("%high", "%low")
     with a.loop(a.value(f"sdiv i64 {a.add(k, LONGEST - 1)}, {LONGEST}")) as piece:
         start = a.multiply(piece, LONGEST)
@@ -177,38 +175,38 @@ def _rows(kind: str) -> str:
             both = a.compare("ne", first, second)
             here, there = (a.at("%a", a.add(a.multiply(row, lda), start), kind) for row in (first, second))
             one, other = (a.at("%c", a.multiply(row, ldc), kind) for row in (first, second))
-            scalars = f"i64 {length}, {kind} {scales[0]}, {kind} {a.get(factor, kind)}, i64 {n}, i1 {both}"
+            scalars = f"i64 {length}, {kind} {alpha}, {kind} {a.get(factor, kind)}, i64 {n}, i1 {both}"
             a.do(f"call void @croton_columns_pair_{kind}(ptr {here}, ptr {there}, ptr {packed}, ptr {one}, ptr {other}, {scalars})")
         a.set(factor, "1.0", kind)
     a.do("ret void")
     return a.text()
 
 
-def _part(kind: str) -> str:
-    """A thread's part of a product: some of the rows, or what is the library's share where there are too few of them or they are too short."""
-    a = Assembler("void @croton_columns_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+def _fits(a: Assembler, kind: str) -> str:
+    """Whether columns are few, the left matrix is tall and lies in rows that are long enough, and the product is not a matter of nothing."""
     m, n, k = (a.load("%context", WORD[name]) for name in "mnk")
     turned = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
     few = a.value(f"and i1 {a.compare('sge', n, FEWEST)}, {a.compare('sle', n, LANES[kind] // 2)}")
     large = a.compare("sgt", a.multiply(a.multiply(m, n), k), TINY)
     long = a.value(f"and i1 {a.compare('sge', m, LEAST_ROWS)}, {a.compare('sge', k, 2 * LANES[kind])}")
     fits = a.value(f"and i1 {a.value(f'and i1 {few}, {large}')}, {long}")
-    own, library = a.label(), a.label()
-    a.fork(a.value(f"and i1 {fits}, {a.value(f'xor i1 {turned}, true')}"), own, library)
-    a.begin(library)
-    a.do("call void @croton_library_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
-    a.do("ret void")
-    a.begin(own)
-    low, high = share(a, m, ROW_GRAIN)
-    with a.when(a.compare("slt", low, high)):
-        a.do(f"call void @croton_columns_rows_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high})")
-    a.do("ret void")
-    return a.text()
+    return a.value(f"and i1 {fits}, {a.value(f'xor i1 {turned}, true')}")
+
+
+def _part(kind: str) -> str:
+    """A thread's part of a product: some of the rows."""
+
+    def compute(a: Assembler) -> None:
+        low, high = share(a, a.load("%context", WORD["m"]), ROW_GRAIN)
+        with a.when(a.compare("slt", low, high)):
+            a.do(f"call void @croton_columns_rows_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high})")
+
+    return own_part("croton_columns_part", lambda a: _fits(a, kind), compute)
 
 
 def text(kind: str) -> str:
     """`croton_columns_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
-    short, lines = _SHORT[kind], ["declare void @croton_library_part(ptr, ptr, ptr, ptr, i64, i64)"]
+    short, lines = _SHORT[kind], [DECLARATION]
     for lanes in (LANES[kind], LANES[kind] // 2):
         vector, mask = f"<{lanes} x {kind}>", f"<{lanes} x i1>"
         lines += [

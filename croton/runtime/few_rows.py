@@ -13,6 +13,7 @@ measured on others, and with fewer registers tiles are smaller. A module of its 
 from __future__ import annotations
 
 from croton.runtime.assembler import Assembler
+from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.packed import VECTORS, declarations, registers, tile, width_of
 from croton.runtime.product import TRANSPOSED, WORD
 from croton.util.transposition import exchanges, numbers
@@ -110,7 +111,7 @@ def _panels(kind: str) -> str:
     a_row, a_column = a.choose(turned, 1, lda), a.choose(turned, lda, 1)
     b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
     b_row, b_column = a.choose(b_turned, 1, ldb), a.choose(b_turned, ldb, 1)
-    alpha, beta = (_real(a, kind, a.load("%context", WORD[name])) for name in ("alpha", "beta"))
+    alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
     factor, apart, place = a.variable(kind), a.variable("i64"), a.variable("ptr")
     bytes_ = a.multiply(a.multiply(k, ldb), _ITEM[kind])
     small = a.value(f"and i1 {a.compare('sle', bytes_, SMALL)}, {a.value(f'xor i1 {b_turned}, true')}")
@@ -154,38 +155,37 @@ def _panels(kind: str) -> str:
     return a.text()
 
 
-def _real(a: Assembler, kind: str, bits: str) -> str:
-    wide = a.double(bits)
-    return wide if kind == "double" else a.value(f"fptrunc double {wide} to float")
-
-
-def _part(kind: str) -> str:
-    """A thread's part of a product: some of the panels, or what is the library's share where rows are not few or the last panel would be mostly empty."""
-    a = Assembler("void @croton_few_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+def _fits(a: Assembler, kind: str) -> str:
+    """Whether rows are few, the last panel is not mostly empty, and the product is not a matter of nothing."""
     m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
     width = width_of(kind)
-    panels = a.value(f"sdiv i64 {a.add(n, width - 1)}, {width}")
+    panels = _panels_of(a, n, width)
     few = a.value(f"and i1 {a.compare('sge', m, FEWEST)}, {a.compare('sle', m, MOST)}")
     filled = a.compare("sge", a.multiply(n, FILLED), a.multiply(panels, width * (FILLED - 1)))
     turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
     work = a.multiply(a.multiply(m, n), a.load("%context", WORD["k"]))
     large = a.value(f"or i1 {turned}, {a.compare('sgt', work, TINY)}")
-    own, library = a.label(), a.label()
-    a.fork(a.value(f"and i1 {a.value(f'and i1 {few}, {filled}')}, {large}"), own, library)
-    a.begin(library)
-    a.do("call void @croton_library_part(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
-    a.do("ret void")
-    a.begin(own)
-    each = a.value(f"sdiv i64 {a.add(panels, a.subtract('%parts', 1))}, %parts")
-    low = a.smaller(a.multiply(each, "%part"), panels)
-    high = a.smaller(a.add(low, each), panels)
-    a.do(f"call void @croton_few_panels_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high})")
-    a.do("ret void")
-    return a.text()
+    return a.value(f"and i1 {a.value(f'and i1 {few}, {filled}')}, {large}")
+
+
+def _panels_of(a: Assembler, n: str, width: int) -> str:
+    return a.value(f"sdiv i64 {a.add(n, width - 1)}, {width}")
+
+
+def _part(kind: str) -> str:
+    """A thread's part of a product: some of the panels."""
+
+    def compute(a: Assembler) -> None:
+        panels = _panels_of(a, a.load("%context", WORD["n"]), width_of(kind))
+        each = a.value(f"sdiv i64 {a.add(panels, a.subtract('%parts', 1))}, %parts")
+        low = a.smaller(a.multiply(each, "%part"), panels)
+        high = a.smaller(a.add(low, each), panels)
+        a.do(f"call void @croton_few_panels_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 {low}, i64 {high})")
+
+    return own_part("croton_few_part", lambda a: _fits(a, kind), compute)
 
 
 def text(kind: str) -> str:
     """`croton_few_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
     tiles = [tile(kind, rows) for rows in ROWS if rows <= registers()[1]]
-    library = "declare void @croton_library_part(ptr, ptr, ptr, ptr, i64, i64)"
-    return "\n".join([declarations(), library, *tiles, _pack(kind), _pack_transposed(kind), _panels(kind), _part(kind)])
+    return "\n".join([declarations(), DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), _panels(kind), _part(kind)])

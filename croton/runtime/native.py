@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from types import ModuleType
 from typing import NamedTuple
 
 from croton.runtime import (
@@ -124,11 +125,11 @@ def _packed() -> int:
     return _compiled(packed.text()).address("croton_packed")
 
 
-def _few(kind: str) -> Callable[[], int]:
+def _own_part(routine: ModuleType, name: str, kind: str) -> Callable[[], int]:
     @once
     def address() -> int:
         native()
-        return _compiled(few_rows.text(kind)).address("croton_few_part") if few_rows.suits() else 0
+        return _compiled(routine.text(kind)).address(name) if routine.suits() else 0
 
     return address
 
@@ -145,20 +146,11 @@ def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
     return address
 
 
-def _columns(kind: str) -> Callable[[], int]:
-    @once
-    def address() -> int:
-        native()
-        return _compiled(few_columns.text(kind)).address("croton_columns_part") if few_columns.suits() else 0
-
-    return address
-
-
 _OWN: dict[str, Callable[[], int]] = {
-    "few float32": _few("float"),
-    "few float64": _few("double"),
-    "columns float32": _columns("float"),
-    "columns float64": _columns("double"),
+    "few float32": _own_part(few_rows, "croton_few_part", "float"),
+    "few float64": _own_part(few_rows, "croton_few_part", "double"),
+    "columns float32": _own_part(few_columns, "croton_columns_part", "float"),
+    "columns float64": _own_part(few_columns, "croton_columns_part", "double"),
     "symmetric": _symmetric,
     "packed": _packed,
     **{f"{name} {dtype}": _matrix_routine(name, dtype) for name in matrices.EMITTERS for dtype in matrices.REAL},

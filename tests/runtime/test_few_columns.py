@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from products import RNG, check_values, on_threads, operands, program
 
-from croton.runtime import few_columns, pool
-from croton.runtime.calls.gemm import Axis, Gemm
-from croton.runtime.check import check
+from croton.runtime import few_columns
+from croton.runtime.calls.gemm import Gemm
 from croton.runtime.function import load
 from croton.runtime.native import own
-from croton.runtime.portable import PortableFunction
-from croton.runtime.program import Array, Output, Program, Shared
-from croton.runtime.stream import Limits
+from croton.runtime.program import Array, Program, Shared
 
 SIZES = [
     (16_001, 2, 32),
@@ -32,52 +30,20 @@ SIZES = [
     (0, 4, 64),
 ]
 """Some of them the library's, by the number of rows, of columns, of products that are added up, or of all of them; the others have more than a million."""
-RNG = np.random.default_rng(0)
-
-
-def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_transposed: bool, added: bool, batch: int = 1) -> Program:
-    """0.5 * a @ b, or that added to twice a variable, for each member of a batch."""
-    m, n, k = sizes
-    constants = (m, n, k, batch, m * k, k * n, m * n)
-    a_axes, b_axes = ((2, 0) if a_transposed else (0, 2)), ((1, 2) if b_transposed else (2, 1))
-    inputs = Array(dtype, (3, *a_axes)), Array(dtype, (3, *b_axes))
-    axes = (Axis(3, 4, 5, 6),) if batch > 1 else ()
-    beta = 2.0 if added else 0.0
-    gemm = Gemm(dtype, a_transposed, b_transposed, 0, 1, 2, 0, a_axes[1], 1, b_axes[1], 2, 1, alpha=0.5, beta=beta, batch=axes, own=f"columns {dtype}")
-    shared = (Shared(dtype, (3, 0, 1), written=True),) if added else ()
-    outputs = () if added else (Output("new", dtype, (3, 0, 1)),)
-    return Program(inputs, outputs, (gemm,), constants, len(constants), shared, structure="none" if added else "one")
-
-
-def operands(dtype: str, sizes: tuple[int, int, int], transposed: tuple[bool, bool], batch: int = 1) -> tuple[np.ndarray, ...]:
-    """Both matrices as they are given, and their product in float64."""
-    m, n, k = sizes
-    a, b = RNG.normal(size=(batch, m, k)).astype(dtype), RNG.normal(size=(batch, k, n)).astype(dtype)
-    given = [np.ascontiguousarray(x.swapaxes(1, 2)) if t else x for x, t in zip((a, b), transposed)]
-    return *given, a.astype("float64") @ b
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_values(dtype: str, transposed: tuple[bool, bool], sizes: tuple[int, int, int]) -> None:
-    a, b, right = operands(dtype, sizes, transposed)
-    tolerance = {"rtol": 1e-5, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-11}
-    plain = program(dtype, sizes, *transposed, False)
-    check(plain, 0, 0)
-    np.testing.assert_allclose(load(plain)(a, b), 0.5 * right, **tolerance)
-    np.testing.assert_allclose(PortableFunction(plain, (), (), (), None, ())(a, b), 0.5 * right, **tolerance)
-    before = RNG.normal(size=right.shape).astype(dtype)
-    cell = [before.copy()]
-    load(program(dtype, sizes, *transposed, True), cells=(cell,))(a, b)
-    np.testing.assert_allclose(cell[0], 2 * before.astype("float64") + 0.5 * right, **tolerance)
+    check_values(f"columns {dtype}", sizes, transposed)
 
 
 @pytest.mark.parametrize("b_transposed", [False, True])
 def test_a_batch(b_transposed: bool) -> None:
     sizes = (450, 6, 400)
     a, b, right = operands("float32", sizes, (False, b_transposed), batch=3)
-    np.testing.assert_allclose(load(program("float32", sizes, False, b_transposed, False, batch=3))(a, b), 0.5 * right, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(load(program("columns float32", sizes, False, b_transposed, False, batch=3))(a, b), 0.5 * right, rtol=1e-5, atol=1e-4)
 
 
 def test_what_is_not_finite_stays_where_it_is() -> None:
@@ -86,7 +52,7 @@ def test_what_is_not_finite_stays_where_it_is() -> None:
     a[0, 3, 49], a[0, 4_130, 0], b[0, 7, 2] = np.inf, np.nan, np.inf
     with np.errstate(invalid="ignore"):
         right = 0.5 * (a.astype("float64") @ b)
-    np.testing.assert_allclose(load(program("float32", sizes, False, False, False))(a, b), right, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(load(program("columns float32", sizes, False, False, False))(a, b), right, rtol=1e-5, atol=1e-4)
     assert np.isfinite(np.delete(right[0], [3, 4_130], 0)[:, [0, 1, 3, 4]]).all() and not np.isfinite(right[0, 3]).any()
 
 
@@ -108,12 +74,4 @@ def test_nothing_is_written_beside_the_columns(columns: int) -> None:
 @pytest.mark.parametrize("m", [500, 533])
 def test_the_same_bits_on_any_number_of_threads(m: int) -> None:
     sizes = (m, 8, 300)
-    a, b, _ = operands("float32", sizes, (False, False))
-    before = pool.get_threads()
-    function = load(program("float32", sizes, False, False, False), limits=Limits(parallel_flops=1))
-    found = []
-    for threads in (1, 2, 3):
-        pool.set_threads(threads)
-        found.append(function(a, b))
-    pool.set_threads(before)
-    assert own("columns float32") and all(np.array_equal(found[0], other) for other in found)
+    assert own("columns float32") and len(set(on_threads("columns float32", sizes, (False, False)))) == 1
