@@ -74,19 +74,21 @@ class _Tiles:
         self.together = TOGETHER if weight * TOGETHER < 4 * HEAVY else 1
 
     def emit(self, low: str, high: str, extent: str) -> None:
-        """Whole tiles of rows, then what is left row by row."""
-        function = self.function
-        if is_number(low) and is_number(high):
-            middle = str(int(low) + (int(high) - int(low)) // self.rows * self.rows)
-        else:
-            length = high if low == "0" else function.sink.emit(f"sub i64 {high}, {low}")
-            middle = function.add(low, function.sink.emit(f"and i64 {length}, {-self.rows}"))
+        """Bands of as many rows as a line has elements; the last one reads some rows once more, where the range ends. Fewer rows go one by one.
 
-        def band(first: str) -> None:
-            self._repeat("0", extent, TILE, lambda start: self._tile(first, start, extent))
+        Bands begin where the range does and not where lines begin in memory, so that sums have the same bits wherever their arguments are.
+        """
+        function, sink = self.function, self.function.sink
+        last = function.add(high, str(-self.rows))
+        until = sink.emit(f"select i1 {sink.emit(f'icmp sge i64 {last}, {low}')}, i64 {high}, i64 {low}")
 
-        self._repeat(low, middle, self.rows, band)
-        function.scalar_loop(self.loop.label, self.loop.body, middle, high)
+        def band(start: str) -> None:
+            first = function.smaller(start, last)
+            done = sink.emit(f"sub i64 {start}, {first}")
+            self._repeat("0", extent, TILE, lambda column: self._tile(first, done, column, extent))
+
+        self._repeat(low, until, self.rows, band)
+        function.scalar_loop(self.loop.label, self.loop.body, until, high)
 
     def _repeat(self, low: str, high: str, step: int, body: Callable[[str], None]) -> None:
         """A loop that carries the accumulators."""
@@ -101,20 +103,19 @@ class _Tiles:
         results = counted_loop(function.sink, low, high, step, carried, iteration)
         function.states.update(zip(names, results))
 
-    def _tile(self, first: str, start: str, extent: str) -> None:
-        """The rows from `first` on, the columns from `start` on."""
+    def _tile(self, first: str, done: str, start: str, extent: str) -> None:
+        """The columns from `start` on of the rows from `first` on, of which as many as `done` are not wanted again."""
         function, sink = self.function, self.function.sink
-        end = function.add(start, str(TILE))
-        end = sink.emit(f"select i1 {sink.emit(f'icmp slt i64 {end}, {extent}')}, i64 {end}, i64 {extent}")
+        end = function.smaller(function.add(start, str(TILE)), extent)
         outer = function.values
         function.values = {**outer, self.loop.label: first}
         for (buffer, index), name in self.places.items():
             read = access_of(function, Load(name, function.buffers[buffer].dtype, buffer, index), self.lanes.label, {self.lanes.label})
             self._fill(read, name, start, end)
 
-        def several(row: str) -> None:
+        def rows(count: int, row: str) -> None:
             instances = []
-            for number in range(self.together):
+            for number in range(count):
                 place = function.add(row, str(number))
                 function.values = {**outer, self.loop.label: function.add(first, place), self.row: place, self.column: start}
                 for statement in self.loop.body[:-1]:
@@ -122,7 +123,11 @@ class _Tiles:
                 instances.append(Instance(function.values, {}))
             VectorLoop(function, self.lanes._replace(body=self.body), start, end, instances).emit()
 
-        self._repeat("0", str(self.rows), self.together, several)
+        single = done
+        if self.together > 1:
+            single = function.add(done, sink.emit(f"and i64 {sink.emit(f'sub i64 {self.rows}, {done}')}, {-self.together}"))
+            self._repeat(done, single, self.together, lambda row: rows(self.together, row))
+        self._repeat(single, str(self.rows), 1, lambda row: rows(1, row))
         function.values = outer
 
     def _fill(self, read: Access, name: str, start: str, end: str) -> None:
@@ -130,7 +135,6 @@ class _Tiles:
         sink, b, rows = self.function.sink, self.line, self.rows
         scratch = self.function.values[name]
         align = read.dtype.itemsize
-        pitch = self.function.multiply(read.stride, "1")
         length = sink.emit(f"sub i64 {end}, {start}")
         whole = self.function.add(start, sink.emit(f"and i64 {length}, {-rows}"))
 
@@ -138,11 +142,11 @@ class _Tiles:
             return sink.emit(f"load {b.type}, ptr {pointer}, align {align}")
 
         def square(column: str, carried: list[str]) -> list[str]:
-            pointer = sink.emit(f"getelementptr {b.element}, ptr {read.pointer}, i64 {self.function.multiply(column, pitch)}")
+            pointer = sink.emit(f"getelementptr {b.element}, ptr {read.pointer}, i64 {self.function.multiply(column, read.stride)}")
             lines = []
             for number in range(rows):
                 if number:
-                    pointer = sink.emit(f"getelementptr {b.element}, ptr {pointer}, i64 {pitch}")
+                    pointer = sink.emit(f"getelementptr {b.element}, ptr {pointer}, i64 {read.stride}")
                 lines.append(line(pointer))
             place = sink.emit(f"sub i64 {column}, {start}")
             for number, turned in enumerate(transposed(b, lines)):
@@ -151,7 +155,7 @@ class _Tiles:
             return []
 
         def single(column: str, carried: list[str]) -> list[str]:
-            pointer = sink.emit(f"getelementptr {b.element}, ptr {read.pointer}, i64 {self.function.multiply(column, pitch)}")
+            pointer = sink.emit(f"getelementptr {b.element}, ptr {read.pointer}, i64 {self.function.multiply(column, read.stride)}")
             found = line(pointer)
             place = sink.emit(f"sub i64 {column}, {start}")
             for number in range(rows):
