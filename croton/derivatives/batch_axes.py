@@ -74,7 +74,8 @@ class BatchAxes:
         arguments, values = arguments_of(first, labels), results_of(first, labels)
         if first.param[0] is AGAIN:
             arguments = arguments[:1]  # the others only say when
-        shared = set(labels).intersection(*[argument.use.labels for argument in arguments if argument.use.node.dtype.is_float])
+        everywhere = [argument.use.labels for argument in arguments if argument.use.node.dtype.is_float] + [value.use.labels for value in values]
+        shared = set(labels).intersection(*everywhere)
         label_of: dict[Label, Label | None] = {}
         for node in results:
             for label, name in zip(values[node.param[1]].use.labels, self.of(node)):
@@ -100,6 +101,8 @@ class BatchAxes:
         loop = open_loop(first, [Label(size) for size in first.dims + first.sums])
         groups = zip((*core.carries, *core.elements, *core.fixed), (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes), loop.arguments)
         for slot, axes, use in groups:
+            if slots and slot not in slots:
+                continue  # what these parts are made of does not read it
             label_of = dict(zip(axes, slots.get(slot, ())))
             self.meet(use.node, [label_of.get(label) for label in use.labels])
 

@@ -167,6 +167,11 @@ def _call(sweep: _Sweep, node: Node, received: Received | None) -> None:
         raise NotSupportedError(f"not supported: the derivative of {routine.name}; give the routine a vjp", node.origin)
     labels = [Label(size) for size in node.dims + node.sums]
     arguments, results = arguments_of(node, labels), results_of(node, labels)
+    # A batch axis of a result has the batch's label: an argument of which other readers meet it elsewhere is not read at that label, so `pull` must see it.
+    named = {label: axis for part, _, axes in parts for label, axis in zip(results[part.param[1]].use.labels, axes) if axis in sweep.batch.labels}
+    if named:
+        labels = [named.get(label, label) for label in labels]
+        arguments, results = arguments_of(node, labels), results_of(node, labels)
     cotangents: list[Use | None] = [None] * len(results)
     for part, adjoint, axes in parts:
         place = part.param[1]

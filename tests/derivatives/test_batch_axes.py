@@ -148,3 +148,24 @@ def test_loops_that_end_early_in_each_element() -> None:
     steps = np.array([5, 3, 0])
     np.testing.assert_allclose(of_start, 1.7**steps)
     np.testing.assert_allclose(of_factor, starts * steps * 1.7 ** (steps - 1.0))
+
+
+def test_elements_of_a_loop_that_its_last_step_does_not_read_keep_their_batch() -> None:
+    steps = rng.standard_normal((2, 2, 2))
+
+    def cost(row: cr.Expr, scale: cr.Expr) -> cr.Expr:
+        matrices = scale * cr.asarray(steps) @ row + 2 * cr.eye(2)
+        return cr.scan(lambda p, matrix: (cr.linalg.inv(matrix) @ (p - matrix), None), cr.eye(2), matrices)[0].sum()
+
+    def grads(row: cr.Expr) -> cr.Expr:
+        return cr.grad(cost, 1)(row, cr.asarray(0.7))
+
+    agrees(cr.vmap(grads), lambda x, i: grads(x[i]), (3, 2, 2))
+
+
+def test_a_routine_whose_argument_has_elements_that_meet_elsewhere() -> None:
+    def grads(x: cr.Expr, i: cr.Expr) -> cr.Expr:
+        matrices = cr.sin(x) + 3 * cr.eye(2)
+        return cr.grad((cr.linalg.inv(matrices[i]) ** 2).sum() + (cr.cumsum(matrices, axis=0)[i] ** 2).sum(), x)
+
+    agrees(lambda x: cr.map(lambda i: grads(x, i), cr.arange(x.shape[0])), grads, (3, 2, 2))
