@@ -18,7 +18,7 @@ from croton.runtime.calls.kernel import Kernel
 from croton.runtime.calls.loop import End, Loop
 from croton.runtime.calls.matrices import Matrices, Stack
 from croton.runtime.calls.routine import Lent, Routine
-from croton.runtime.few_rows import FEWEST, MOST
+from croton.runtime.narrow import FEWEST, MOST, NARROW
 from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 from croton.schedule.product import Matrix
 from croton.sizes import Size, product
@@ -206,11 +206,13 @@ class _Calls:
 
 
 def _few(dtype: str, rows: Size, columns: Size, left_transposed: bool) -> str:
-    """The routine of our own for a product that has few columns, or may have few rows; it looks again when it is called."""
-    narrow = isinstance(columns, int) and few_columns.FEWEST <= columns <= few_columns.MOST[dtype] and not left_transposed
-    if narrow and not (isinstance(rows, int) and rows < few_columns.LEAST_ROWS):
+    """The routine of our own for a product that has few columns, or may have few rows or not many columns; it looks again when it is called."""
+    slim = isinstance(columns, int) and few_columns.FEWEST <= columns <= few_columns.MOST[dtype] and not left_transposed
+    if slim and not (isinstance(rows, int) and rows < few_columns.LEAST_ROWS):
         return f"columns {dtype}"
-    return f"few {dtype}" if not isinstance(rows, int) or FEWEST <= rows <= MOST else ""
+    few = not isinstance(rows, int) or FEWEST <= rows <= MOST
+    narrow = few or (not left_transposed and (not isinstance(columns, int) or columns <= NARROW))
+    return f"narrow {dtype}" if narrow and not (isinstance(rows, int) and rows < FEWEST) else ""
 
 
 def _leading(matrix: Matrix) -> tuple[Size, bool]:

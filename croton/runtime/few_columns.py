@@ -7,14 +7,14 @@ on any number of threads.
 
 Measured beside OpenBLAS 0.3.34 on a Zen 5 (one thread): 2.1 to 3.2 times as fast for 1000 x 800 and 2 to 8 columns in float32, 3.2 to 3.6 for 2 to 4 in
 float64, 1.8 to 2.7 for 4096 x 256, 1.2 to 1.7 for 20000 x 64; half as fast for 1000 x 100, where the library rearranges nothing either (`TINY`).
-For processors with AVX-512, as `few_rows`; a module of its own, made where a program has such a product.
+For processors with AVX-512, as `narrow`; a module of its own, made where a program has such a product.
 """
 
 from __future__ import annotations
 
 from croton.runtime.assembler import Assembler
-from croton.runtime.few_rows import TINY
-from croton.runtime.few_rows import suits as suits
+from croton.runtime.narrow import TINY
+from croton.runtime.narrow import suits as suits
 from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import ROW_GRAIN, TRANSPOSED, WORD, share
 

@@ -17,9 +17,9 @@ from croton.runtime import (
     engine,
     entry,
     few_columns,
-    few_rows,
     interpreter,
     layout,
+    narrow,
     objectcache,
     packed,
     pool,
@@ -147,8 +147,8 @@ def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
 
 
 _OWN: dict[str, Callable[[], int]] = {
-    "few float32": _own_part(few_rows, "croton_few_part", "float"),
-    "few float64": _own_part(few_rows, "croton_few_part", "double"),
+    "narrow float32": _own_part(narrow, "croton_narrow_part", "float"),
+    "narrow float64": _own_part(narrow, "croton_narrow_part", "double"),
     "columns float32": _own_part(few_columns, "croton_columns_part", "float"),
     "columns float64": _own_part(few_columns, "croton_columns_part", "double"),
     "symmetric": _symmetric,
@@ -158,6 +158,6 @@ _OWN: dict[str, Callable[[], int]] = {
 
 
 def own(name: str) -> int:
-    """The address of the routine for products of "few float32" or "few float64" rows, of few "columns float32" or "columns float64", "symmetric" or "packed"
-    ones, 0 where the library is better on this processor; or for a routine of linear algebra, "cholesky float64"."""
+    """The address of the routine for products that are "narrow float32" or "narrow float64", of few "columns float32" or "columns float64", "symmetric" or
+    "packed", 0 where the library is better on this processor; or for a routine of linear algebra, "cholesky float64"."""
     return _OWN[name]()

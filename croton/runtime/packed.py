@@ -42,11 +42,11 @@ def tile(kind: str, rows: int) -> str:
     lines = [
         f"define internal void @croton_tile_{rows}_{kind}({pointers}, {kind} %alpha, {kind} %beta, i64 %count) {{",
         "entry:",
-        *[f"  %row{row} = mul i64 %a_row, {row}" for row in range(rows)],
+        *[line for row in range(rows) for line in _kept(f"row{row}", f"mul i64 %a_row, {row}")],
         "  %some = icmp sgt i64 %k, 0",
         "  br i1 %some, label %step, label %done",
         "step:",
-        "  %at = phi i64 [ 0, %entry ], [ %next, %step ]",
+        "  %left = phi i64 [ %k, %entry ], [ %next, %step ]",
         "  %a_at = phi ptr [ %a, %entry ], [ %a_next, %step ]",
         "  %b_at = phi ptr [ %b, %entry ], [ %b_next, %step ]",
         *[f"  %s{row}_{part} = phi {vector} [ zeroinitializer, %entry ], [ %n{row}_{part}, %step ]" for row, part in places],
@@ -64,10 +64,10 @@ def tile(kind: str, rows: int) -> str:
             arguments = f"{vector} %av{row}, {vector} %b{part}, {vector} %s{row}_{part}"
             lines.append(f"  %n{row}_{part} = call {vector} @llvm.fma.v{lanes}{_SHORT[kind]}({arguments})")
     lines += [
-        "  %next = add i64 %at, 1",
+        "  %next = add i64 %left, -1",
         f"  %a_next = getelementptr {kind}, ptr %a_at, i64 %a_column",
         f"  %b_next = getelementptr {kind}, ptr %b_at, i64 %b_row",
-        "  %more = icmp slt i64 %next, %k",
+        "  %more = icmp ne i64 %next, 0",
         "  br i1 %more, label %step, label %done",
         "done:",
         *[f"  %f{row}_{part} = phi {vector} [ zeroinitializer, %entry ], [ %n{row}_{part}, %step ]" for row, part in places],
@@ -100,6 +100,17 @@ def tile(kind: str, rows: int) -> str:
             f"  call void @llvm.masked.store.{masked}({vector} %cn{place}, ptr %cp{place}, i32 {width}, {mask} %in{part})",
         ]
     return "\n".join([*lines, "  ret void", "}"])
+
+
+def _kept(name: str, operation: str) -> list[str]:
+    """A number that stays in a register of its own. LLVM would find that the rows lie equally far apart, and come from each to the next by an addition: such
+    a chain takes longer than the products of a step."""
+    return [
+        f"  %{name}_slot = alloca i64",
+        f"  %{name}_made = {operation}",
+        f"  store volatile i64 %{name}_made, ptr %{name}_slot",
+        f"  %{name} = load volatile i64, ptr %{name}_slot",
+    ]
 
 
 def declarations() -> str:
@@ -151,6 +162,7 @@ def _panels(kind: str) -> str:
         first = a.multiply(panel, width)
         count = a.smaller(a.subtract(n, first), width)
         b = a.at(panels, a.multiply(a.multiply(panel, k), width), kind)
+
 
         def tiles(rows: int, row: str, first: str = first, count: str = count, b: str = b) -> None:
             here = a.at(left, a.multiply(row, a_row), kind)

@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 
 def program(own: str, sizes: tuple[int, int, int], a_transposed: bool, b_transposed: bool, added: bool, batch: int = 1) -> Program:
-    """0.5 * a @ b, or that added to twice a variable, for each member of a batch, by a routine of our own: "few float32"."""
+    """0.5 * a @ b, or that added to twice a variable, for each member of a batch, by a routine of our own: "narrow float32"."""
     dtype = own.split()[1]
     m, n, k = sizes
     constants = (m, n, k, batch, m * k, k * n, m * n)

@@ -43,10 +43,10 @@ class Gemm(NamedTuple):
     """C[m,n] = alpha * prod(S[i] ** e for i, e in powers) * A[m,k] @ B[k,n] + beta * C, row-major, each `ld*` the distance of
     rows in elements, for all members of a batch.
 
-    `a_transposed` says that A is stored as [k,m]. `own` names a routine of our own: "few float32" and "few float64" are for products whose rows may be
-    few, by dtype, "columns float32" and "columns float64" for those whose columns are few. A "symmetric" one computes half of each product and copies the
-    other half; then m is n and beta 0. A "packed" one is for a loop whose steps S[counter] counts, where B is the same in all of them and there are no
-    batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements with n rounded up to a multiple of 32.
+    `a_transposed` says that A is stored as [k,m]. `own` names a routine of our own, by dtype: "narrow float32" and "narrow float64" are for products whose rows
+    may be few or whose columns not many, "columns float32" and "columns float64" for those whose columns are few. A "symmetric" one computes half of each
+    product and copies the other half; then m is n and beta 0. A "packed" one is for a loop whose steps S[counter] counts, where B is the same in all of them
+    and there are no batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements with n rounded up to a multiple of 32.
     """
 
     dtype: RealName
@@ -71,7 +71,7 @@ class Gemm(NamedTuple):
 
 
 def _check(scope: Scope, call: Gemm) -> None:
-    scope.demand(call.own in ("", f"few {call.dtype}", f"columns {call.dtype}", "symmetric", "packed"), f"there is no routine for {call.own!r} products")
+    scope.demand(call.own in ("", f"narrow {call.dtype}", f"columns {call.dtype}", "symmetric", "packed"), f"there is no routine for {call.own!r} products")
     if call.own == "symmetric":
         scope.demand(call.m == call.n and not call.beta, f"a symmetric product has equal sides and adds to nothing, got {call!r}")
     if call.own == "packed":
