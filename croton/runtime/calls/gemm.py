@@ -46,7 +46,8 @@ class Gemm(NamedTuple):
     `a_transposed` says that A is stored as [k,m]. `own` names a routine of our own, by dtype: "narrow float32" and "narrow float64" are for products whose rows
     may be few or whose columns not many, "columns float32" and "columns float64" for those whose columns are few. A "symmetric" one computes half of each
     product and copies the other half; then m is n and beta 0. A "packed" one is for a loop whose steps S[counter] counts, where B is the same in all of them
-    and there are no batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements with n rounded up to a multiple of 32.
+    and there are no batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements, n rounded up to a multiple
+    of 32.
     """
 
     dtype: RealName
