@@ -40,6 +40,10 @@ class Jit:
         if unknown:
             raise KindError(f"static names {sorted(unknown)} are no arguments of {definition.__name__}{self.signature}")
         self.programs: dict[Any, Function] = {}
+        self.calls: dict[Any, tuple[Function, list[Any]]] = {}
+        parameters = self.signature.parameters.values()
+        self.places = frozenset(place for place, parameter in enumerate(parameters) if parameter.name in self.static)
+        self.is_plain = not any(parameter.kind is parameter.VAR_POSITIONAL and parameter.name in self.static for parameter in parameters)
         functools.update_wrapper(self, definition)
 
     def __repr__(self) -> str:
@@ -50,10 +54,31 @@ class Jit:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # A call by position like one before needs neither the signature nor conversions: what remains is the time of looking at each array.
+        leaves: list[Any] = []
+        call = None if kwargs or not self.is_plain else self._call_of(args, leaves)
+        known = None if call is None else self.calls.get(call)
+        if known is not None:
+            program, defaults = known
+            return program(*leaves, *defaults)
         if any(isinstance(leaf, Expr) for leaf in flatten((args, kwargs))[0]):
             return self.definition(*args, **kwargs)
-        leaves, program = self._program(args, kwargs)
-        return program(*leaves)
+        every, program = self._program(args, kwargs)
+        if call is not None:
+            if len(self.calls) >= MOST_CALLS:
+                self.calls.clear()
+            self.calls[call] = program, every[len(leaves) :]
+        return program(*every)
+
+    def _call_of(self, args: tuple, leaves: list[Any]) -> Any:
+        """All that decides which program a call by position uses, as a key, its arrays and numbers added to `leaves`; None where that is not plain to see."""
+        try:
+            call = tuple([(type(value), value) if place in self.places else _form(value, leaves) for place, value in enumerate(args)])
+            if self.places:
+                hash(call)
+        except TypeError:
+            return None
+        return call
 
     def function_for(self, *args: Any, **kwargs: Any) -> Function:
         """The compiled function that a call with these arguments uses: for `explain()` and its relatives."""
@@ -123,6 +148,29 @@ def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str]
     return Jit(definition, static)
 
 
+def _form(value: Any, leaves: list[Any]) -> Any:
+    """What an argument is but for its numbers, its leaves added to `leaves`; TypeError for what has to be converted first, or is no array."""
+    kind = type(value)
+    if kind is np.ndarray:
+        leaves.append(value)
+        return value.shape, value.dtype
+    if kind is dict:
+        return kind, tuple(value), tuple([_form(item, leaves) for item in value.values()])
+    if kind is list or kind is tuple:
+        return kind, tuple([_form(item, leaves) for item in value])
+    if kind is float:
+        leaves.append(value)
+        return kind, config.float_dtype
+    if kind is int or kind is bool:
+        leaves.append(value)
+        return kind
+    if value is None:
+        return None
+    if isinstance(value, np.generic):
+        return _form(np.asarray(value), leaves)
+    raise TypeError(f"{kind.__name__} is not plain")
+
+
 def _type(kind: DType, ones: tuple[bool, ...], name: str, shape: tuple[int, ...]) -> TensorType:
     """The type of an argument; sizes are free, and are likely to be what they are in the first call."""
     return TensorType(kind, tuple([1 if one else unused_symbol(f"{name}.{axis}", _likely(shape[axis])) for axis, one in enumerate(ones)]))
@@ -132,6 +180,9 @@ def _likely(extent: int) -> int:
     """About an extent, so that calls of similar sizes have one program in the cache: the nearest power of two, and small ones as they are."""
     return max(extent, 1) if extent <= SMALL else 1 << round(math.log2(extent))
 
+
+MOST_CALLS = 256
+"""So many calls of other shapes are remembered."""
 
 SMALL = 8
 """Extents up to this (of windows, of coordinates) are hints as they are."""

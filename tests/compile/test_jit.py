@@ -9,7 +9,7 @@ import pytest
 
 import croton as cr
 from croton.compile.fingerprint import fingerprint
-from croton.compile.jit import _likely
+from croton.compile.jit import MOST_CALLS, _likely
 from croton.sizes import unused_symbol
 from croton.util.errors import KindError
 
@@ -211,3 +211,38 @@ def test_likely_sizes_are_part_of_what_a_stored_program_is_known_by() -> None:
 
 def test_hints_of_similar_sizes_are_equal() -> None:
     assert [_likely(n) for n in (0, 1, 3, 8, 9, 28, 100, 1000)] == [1, 1, 3, 8, 8, 32, 128, 1024]
+
+
+def test_a_call_like_one_before_needs_no_signature() -> None:
+    @cr.jit
+    def f(params, x, *rest, rate=2.0):
+        return {"value": (params["w"] * x).sum() * rate, "rest": [r + 1 for r in rest]}
+
+    params, x = {"w": np.arange(3.0)}, np.ones(3)
+    wanted = f(params, x, x)
+    f.signature = None
+    found = f({"w": np.arange(3.0)}, x, x)
+    assert found["value"] == wanted["value"] == 6
+    np.testing.assert_array_equal(found["rest"], wanted["rest"])
+    with pytest.raises(AttributeError):
+        f(params, x)
+
+
+def test_calls_that_look_alike_are_told_apart() -> None:
+    @cr.jit(static=("flag", "rest"))
+    def f(d, x=1.0, flag=None, *rest):
+        return d["a"] - 2 * d["b"] + x + len(rest) + (flag is True)
+
+    one, two = np.float32(1), np.float32(2)
+    for _ in range(2):
+        assert f({"a": one, "b": two}) == -2 and f({"b": one, "a": two}) == 1
+        assert f({"a": one, "b": two}, 2, True, 5) == 1 and f({"a": one, "b": two}, 2, 1, 5) == 0 and f({"a": one, "b": two}, 2, True, 5, 6) == 2
+    g = cr.jit(lambda x: x * 2)
+    for _ in range(2):
+        assert g(1.5).dtype == np.float64
+        with cr.config.use(float_dtype="float32"):
+            assert g(1.5).dtype == np.float32
+        assert g(1).dtype == np.int64 and g(True).dtype == np.int64 and g(np.int8(1)).dtype == np.int8
+    for n in range(2, MOST_CALLS + 10):
+        assert g(np.ones(n)).shape == (n,)
+    assert len(g.calls) <= MOST_CALLS
