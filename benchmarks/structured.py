@@ -4,9 +4,9 @@
 
 Each spelling is counted; the worst one and the first one are timed, beside the best program written in NumPy by hand and beside JAX where its obvious
 spelling runs at all. `roof` is the time a machine needs that does nothing but the ideal operations at the speed of a large matrix product, or that
-reads and writes each argument and result once, whichever is longer; both speeds are measured in every round, and the fastest of each
-is compared. An exponential counts as twenty operations, and no processor does it in the time of twenty operations of a product: where
-functions are most of the work, the roof is out of reach.
+reads and writes each argument and result once, or that computes each tanh, exponential or sigmoid as fast as NumPy computes a tanh of numbers that are in
+the first cache, whichever is longest; the three speeds are measured in every round, and the fastest of each is compared. As an operation a function
+counts as twenty, and no processor does it in the time of twenty operations of a product: that is why it has a roof of its own.
 """
 
 from __future__ import annotations
@@ -24,16 +24,22 @@ import numpy as np
 MEGABYTE = 2**20
 
 
-def yardsticks() -> tuple[dict[str, peers.Run], float, float]:
-    """A large float32 product and a copy of a large array, how many operations the one is, and how many bytes the other moves.
+def yardsticks() -> tuple[dict[str, peers.Run], float, float, float]:
+    """A large float32 product, a copy of a large array and functions of a small one: how many operations the first is, bytes the second moves and
+    functions the third computes.
 
-    Both take part in the rounds of each problem, so that they are measured when it is.
+    All take part in the rounds of each problem, so that they are measured when it is.
     """
     a = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     out = np.empty_like(a)
     long, copy = np.ones(1 << 24, np.float32), np.empty(1 << 24, np.float32)
-    runs: dict[str, peers.Run] = {"product": lambda: np.matmul(a, a, out=out), "copy": lambda: np.copyto(copy, long)}
-    return runs, 2.0 * 1024**3, 2.0 * long.nbytes
+    short, values = a[:4].copy(), np.empty((4, 1024), np.float32)
+    runs: dict[str, peers.Run] = {
+        "product": lambda: np.matmul(a, a, out=out),
+        "copy": lambda: np.copyto(copy, long),
+        "functions": lambda: np.tanh(short, out=values),
+    }
+    return runs, 2.0 * 1024**3, 2.0 * long.nbytes, float(short.size)
 
 
 def jax_spellings() -> dict[str, Any]:
@@ -99,7 +105,7 @@ def run(threads: int = 1, words: list[str] | None = None) -> None:
 
     print(machine())
     print(f"{threads} threads")
-    rulers, product_flops, copy_bytes = yardsticks()
+    rulers, product_flops, copy_bytes, function_count = yardsticks()
     in_jax = jax_spellings() if peers.jax else {}
     for found in PROBLEMS:
         if words and not any(word in found.name for word in words):
@@ -111,11 +117,11 @@ def run(threads: int = 1, words: list[str] | None = None) -> None:
         print(f"\n{found.name}" + ("" if found.algebra == "default" else f" (algebra={found.algebra!r})"))
         contenders: dict[str, peers.Run] = {}
         worst, ratio_of_worst = "", 0.0
-        functions = {}
+        compiled = {}
         for spelling in found.spellings:
             start = time.perf_counter()
             with cr.config.use(algebra=found.algebra, cache=False):
-                function = functions[spelling] = cr.function(*found.expressions(spelling, found.sizes, "float32"))
+                function = compiled[spelling] = cr.function(*found.expressions(spelling, found.sizes, "float32"))
             compiling = time.perf_counter() - start
             values = function(*arguments)
             for mine, theirs in zip(values if isinstance(values, list) else [values], results):
@@ -128,16 +134,17 @@ def run(threads: int = 1, words: list[str] | None = None) -> None:
                 worst, ratio_of_worst = spelling, flops
         first = next(iter(found.spellings))
         for spelling in dict.fromkeys([worst, first]):
-            contenders[f"croton {spelling}"] = lambda f=functions[spelling]: f(*arguments)
+            contenders[f"croton {spelling}"] = lambda f=compiled[spelling]: f(*arguments)
         contenders["by hand"] = lambda: found.expected(arguments, found.sizes)
         if found.name in in_jax:
             contenders["jax"] = jax_run(found, in_jax[found.name], arguments)
         contenders.update(rulers)
         timed = alternate("   time", contenders, rounds=9)
         moved = sum(array.nbytes for array in arguments) + sum(np.asarray(result).nbytes for result in results)
-        product, copy = (min(timed.seconds[name]) for name in rulers)
-        roof = max(found.ideal_flops(found.sizes) / product_flops * product, moved / copy_bytes * copy)
-        rates = f"{product_flops / product / 1e9:.0f} Gflop/s, {copy_bytes / copy / 1e9:.1f} GB/s"
+        product, copy, functions = (min(timed.seconds[name]) for name in rulers)
+        computed = found.ideal_functions(found.sizes) / function_count * functions
+        roof = max(found.ideal_flops(found.sizes) / product_flops * product, moved / copy_bytes * copy, computed)
+        rates = f"{product_flops / product / 1e9:.0f} Gflop/s, {copy_bytes / copy / 1e9:.1f} GB/s, {function_count / functions / 1e9:.2f} functions/ns"
         print(f"    roof {format_seconds(roof)} ({rates}): {min(timed.seconds[timed.base]) / roof:.2f}x")
 
 

@@ -33,6 +33,7 @@ class Problem:
     spellings   what a user may write
     by_hand     the best program we know, in NumPy: the values, and what the roofline is taken from
     flops       its operations, where `slack` times as many are allowed
+    functions   how many exponentials, tanh and sigmoids are among them
     temporaries elements of its largest set of values that live at one time, beside arguments and results
     algebra     the accuracy policy that the rewriting needs
     """
@@ -45,6 +46,7 @@ class Problem:
     by_hand: Callable[[Any], Any]
     flops: Callable[[Any], float]
     temporaries: Callable[[Any], float]
+    functions: Callable[[Any], float] = lambda s: 0
     slack: float = 1.1
     algebra: str = "default"
 
@@ -65,6 +67,9 @@ class Problem:
 
     def ideal_flops(self, extents: Mapping[str, int]) -> float:
         return self.flops(SimpleNamespace(**extents))
+
+    def ideal_functions(self, extents: Mapping[str, int]) -> float:
+        return self.functions(SimpleNamespace(**extents))
 
     def ideal_temporaries(self, extents: Mapping[str, int]) -> float:
         return self.temporaries(SimpleNamespace(**extents))
@@ -162,6 +167,7 @@ problem(
     spellings={name: contractive_cost(name) for name in ("naive", "jacobian", "whole jacobian", "factored")},
     by_hand=contractive_gradient,
     flops=lambda s: 4 * s.b * s.v * s.h + 5 * s.v * s.h + (DEAR + 10) * s.b * s.h,
+    functions=lambda s: s.b * s.h,
     temporaries=lambda s: 3 * s.b * s.h,
 )
 
@@ -214,6 +220,10 @@ def net_flops(s: Any) -> float:
     return products + s.b * ((s.h + s.k + s.q) * (DEAR + 4) + 2 * s.q)
 
 
+def net_functions(s: Any) -> float:
+    return s.b * (s.h + s.k + s.q)
+
+
 def weights_flops(s: Any) -> float:
     """One product for each weight over the batch."""
     return 2 * s.b * (s.d * s.h + s.h * s.k + s.k * s.q)
@@ -231,6 +241,7 @@ problem(
     spellings={name: lambda a, name=name: [(g**2).mean(0) for g in per_example(a, name)] for name in EXAMPLES},
     by_hand=lambda a: [(i**2).T @ (d**2) / a.b for i, d in net_backward(a)],
     flops=lambda s: net_flops(s) + weights_flops(s) + s.b * (s.d + 2 * (s.h + s.k) + s.q),
+    functions=net_functions,
     temporaries=lambda s: s.b * (s.d + 2 * (s.h + s.k) + s.q),
 )
 
@@ -245,6 +256,7 @@ problem(
     },
     by_hand=lambda a: sum((i**2).sum(1) * (d**2).sum(1) for i, d in net_backward(a)),
     flops=lambda s: net_flops(s) + 2 * s.b * (s.d + 2 * (s.h + s.k) + s.q),
+    functions=net_functions,
     temporaries=lambda s: s.b * (s.h + s.k + s.q + max(s.h, s.k, s.q)),
 )
 
@@ -297,6 +309,7 @@ problem(
     },
     by_hand=lambda a: [(i**2).T @ (d**2) / a.b - (i.T @ d / a.b) ** 2 for i, d in net_backward(a)],
     flops=lambda s: net_flops(s) + 2 * weights_flops(s) + s.b * (s.d + 2 * (s.h + s.k) + s.q) + 4 * weights(s),
+    functions=net_functions,
     temporaries=lambda s: 2 * s.b * (s.d + 2 * (s.h + s.k) + s.q) + weights(s),
 )
 
@@ -312,6 +325,7 @@ problem(
     },
     by_hand=lambda a: sum((i @ i.T) * (d @ d.T) for i, d in net_backward(a)),
     flops=lambda s: net_flops(s) + s.b * (s.b + 1) * (s.d + 2 * (s.h + s.k) + s.q) + 6 * s.b * s.b,
+    functions=net_functions,
     temporaries=lambda s: s.b * (2 * (s.h + s.k) + s.q),
 )
 
@@ -342,6 +356,7 @@ problem(
     },
     by_hand=lambda a: np.tanh(a.x) + a.x * (1 - np.tanh(a.x) ** 2) - 2 * a.x * np.exp(-(a.x**2)),
     flops=lambda s: s.n * (2 * DEAR + 9),
+    functions=lambda s: 2 * s.n,
     temporaries=lambda s: 0,
 )
 
@@ -370,6 +385,7 @@ problem(
     },
     by_hand=laplacian_by_hand,
     flops=lambda s: 4 * s.m * s.n + s.m * (DEAR + 4),
+    functions=lambda s: s.m,
     temporaries=lambda s: 2 * s.m,
 )
 
@@ -398,6 +414,7 @@ problem(
     },
     by_hand=logistic_by_hand,
     flops=lambda s: s.m * s.n * (s.n + 1) + 3 * s.m * s.n + s.m * (DEAR + 6),
+    functions=lambda s: s.m,
     temporaries=lambda s: s.m * s.n,
 )
 
@@ -502,6 +519,7 @@ problem(
     by_hand=softmax_by_hand,
     # Of each element its maximum, difference, exponential, sum, square, sum of squares; then p^2 (a + c p), and its sum.
     flops=lambda s: s.b * s.n * (DEAR + 10),
+    functions=lambda s: s.b * s.n,
     temporaries=lambda s: s.b * s.n,
 )
 
@@ -617,6 +635,7 @@ problem(
     },
     by_hand=bottleneck_by_hand,
     flops=lambda s: 4 * s.n * s.m * s.k + 2 * s.n * s.n * s.k + 4 * s.n * s.m + 4 * s.m * s.k + (2 * s.m + s.n + s.k) * (DEAR + 2),
+    functions=lambda s: 2 * s.m + s.n + s.k,
     temporaries=lambda s: 2 * s.n * s.k + 2 * s.m * s.k,
 )
 
@@ -663,5 +682,6 @@ problem(
     spellings={"built twice": twins},
     by_hand=twins_by_hand,
     flops=lambda s: s.layers * s.n * (DEAR + 2),
+    functions=lambda s: s.layers * s.n,
     temporaries=lambda s: 0,
 )
