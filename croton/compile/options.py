@@ -17,7 +17,7 @@ def read_updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
     """Shared variables, and the new value of each."""
     pairs: list[tuple[SharedVariable, Expr]] = []
     seen: set[Expr] = set()
-    for variable, new in (updates.items() if isinstance(updates, Mapping) else updates) or ():
+    for variable, new in _pairs(updates or (), "updates"):
         if not isinstance(variable, SharedVariable):
             raise KindError(f"updates change shared variables, got {variable!r}")
         if variable in seen:
@@ -38,6 +38,15 @@ def read_updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
     return pairs
 
 
+def _pairs(given: Any, what: str) -> list[tuple[Any, Any]]:
+    """What is given as a dict, or as a sequence of pairs."""
+    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise KindError(f"{what} are a dict or a list of pairs, (what, its new value), got {pair!r} in place of a pair")
+    return pairs
+
+
 def _promoter(value: Expr) -> str:
     """The operand that made the dtype of a value, and where, if there is one to be named."""
     found = promoter(value)
@@ -53,7 +62,7 @@ def _promoter(value: Expr) -> str:
 def read_givens(givens: Any) -> dict[Expr, Expr]:
     """Expressions, and what replaces each."""
     found: dict[Expr, Expr] = {}
-    for old, new in givens.items() if isinstance(givens, Mapping) else givens:
+    for old, new in _pairs(givens, "givens"):
         if not isinstance(old, Expr):
             raise KindError(f"givens replaces expressions, got {type(old).__name__}")
         replacement = asarray(new)

@@ -13,10 +13,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from croton.linalg.any_shape import cond, matrix_norm, matrix_rank, pinv, qr, svd, svdvals, vector_norm
+from croton.linalg.any_shape import cond, matrix_rank, pinv, qr, svd, svdvals
+from croton.linalg.norms import matrix_norm, norm, vector_norm
 from croton.linalg.square import cholesky, det, eigh, eigvalsh, inv, matrix_power, slogdet, solve, solve_triangular
 from croton.ops.axes import matrix_transpose
-from croton.ops.linalg import diagonal, matmul, norm, outer, tensordot, trace, vecdot
+from croton.ops.linalg import diagonal, matmul, outer, tensordot, trace, vecdot
 from croton.ops.numerics import cross
 
 __all__ = [

@@ -16,13 +16,13 @@ from croton.expr.types import show
 from croton.linalg.machine import QR, SVD
 from croton.linalg.square import solve_triangular
 from croton.ops.arithmetic import divide, multiply, negative, subtract
-from croton.ops.axes import expand_dims, matrix_transpose, squeeze
+from croton.ops.axes import expand_dims, matrix_transpose
 from croton.ops.casting import asarray, floats, size
 from croton.ops.comparisons import equal, greater
 from croton.ops.creation import arange, eye, tril
 from croton.ops.indexing import index
 from croton.ops.joining import concatenate
-from croton.ops.linalg import matmul, norm
+from croton.ops.linalg import matmul
 from croton.ops.logic import where
 from croton.ops.reductions import max as max_
 from croton.ops.reductions import min as min_
@@ -79,31 +79,6 @@ def cond(x: Any) -> Expr:
     """The greatest singular value over the smallest."""
     values = svdvals(x)
     return divide(max_(values, -1), min_(values, -1))
-
-
-def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: int | float = 2) -> Expr:
-    """The length of the vectors along the axes, or of all elements together: (sum |x|**ord) ** (1 / ord)."""
-    return norm(x, axis, ord, keepdims)
-
-
-def matrix_norm(x: Any, keepdims: bool = False, ord: int | float | str = "fro") -> Expr:
-    """The norm of matrices: "fro", the root of the sum of squares; 1 and inf, the greatest sum of absolute values in a column or a row; 2, the greatest
-    singular value; "nuc", the sum of these.
-
-    -1, -inf and -2 are the least of these sums and values.
-    """
-    x = _matrices(x, "matrix_norm")
-    if ord == "fro":
-        return norm(x, (-2, -1), None, keepdims)
-    if ord not in (1, -1, 2, -2, np.inf, -np.inf, "nuc"):
-        raise ArgumentError(f'matrix_norm: ord is "fro", "nuc", 1, -1, 2, -2, inf or -inf, got {ord!r}')
-    if ord in (2, -2, "nuc"):
-        values = svdvals(x)
-        found = sum_(values, -1) if ord == "nuc" else (max_ if ord == 2 else min_)(values, -1)
-        return expand_dims(found, (-2, -1)) if keepdims else found
-    sums = norm(x, -2 if ord in (1, -1) else -1, 1, True)
-    found = (max_ if ord > 0 else min_)(sums, (-2, -1), True)  # type: ignore[operator]
-    return found if keepdims else squeeze(found, (-2, -1))
 
 
 def _matrices(x: Any, what: str) -> Expr:

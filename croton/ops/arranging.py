@@ -100,7 +100,9 @@ def _repeated_each(x: Expr, numbers: np.ndarray, axis: int) -> Expr:
         raise NotSupportedError(f"not supported: repeat with a number for each element along an axis of unknown size {n}; use one number")
     if numbers.shape not in ((1,), (n,)):
         raise ShapeError(f"repeat: {n} numbers are wanted, one for each element of axis {axis}, got shape {numbers.shape}")
-    return take(x, np.repeat(np.arange(n), numbers), axis)
+    if numbers.size and (numbers.dtype.kind not in "iub" or numbers.min() < 0):
+        raise ArgumentError(f"repeat: each element is repeated 0 times or more, got {numbers.tolist()}")
+    return take(x, np.repeat(np.arange(n), numbers.astype("int64")), axis)
 
 
 def _repeated_so_often(x: Expr, numbers: Expr, axis: int) -> Expr:

@@ -79,10 +79,11 @@ def size(value: Size, dtype_name: object = int64) -> Expr:
     return apply(SIZE, (), (value, dtype(dtype_name)))
 
 
-def asarray(value: Any, dtype: object = None) -> Expr:
+def asarray(value: Any, dtype: object = None, *, copy: bool | None = None) -> Expr:
     """The value as an expression: an expression itself, a number, a NumPy array, nested lists of numbers, a symbolic size.
 
-    Python floats get the dtype `config.float_dtype` unless told otherwise. Arrays are copied and are constants from then on.
+    Python floats get the dtype `config.float_dtype` unless told otherwise. Arrays are copied and are constants from then on,
+    whatever `copy` says.
     """
     if isinstance(value, Expr):
         return value if dtype is None else astype(value, dtype)
@@ -110,8 +111,11 @@ def _numbers(value: Any) -> np.ndarray:
     return array
 
 
-def astype(x: Any, dtype: object) -> Expr:
-    """x converted to the dtype, as NumPy's astype: floats are cut to integers, numbers other than 0 are True."""
+def astype(x: Any, dtype: object, *, copy: bool | None = None) -> Expr:
+    """x converted to the dtype, as NumPy's astype: floats are cut to integers, numbers other than 0 are True.
+
+    `copy` is accepted as in NumPy; expressions do not change, so that there is nothing to copy.
+    """
     wanted = _dtype(dtype)
     x = asarray(x)
     if x.dtype is wanted:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from croton.dtypes import uint64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.ops.arithmetic import abs, add, multiply, subtract
-from croton.ops.casting import asarray, floats, operands, promoted
-from croton.ops.logic import logical_and, logical_or
+from croton.ops.casting import asarray, converted, floats, operands, promoted
+from croton.ops.logic import logical_and, logical_or, where
 from croton.ops.mapping import mapped
 
 _EQUAL, _NOT_EQUAL = mapped("equal", np.equal, "eq"), mapped("not_equal", np.not_equal, "ne")
@@ -28,6 +29,12 @@ def _compared(op: Op, x: Any, y: Any) -> Expr:
         x = _wide(x, y)
     elif type(y) is int and isinstance(x, Expr):
         y = _wide(y, x)
+    if isinstance(x, Expr) and isinstance(y, Expr) and x.dtype.is_integer and y.dtype.is_integer:
+        # No integer dtype holds both: what is negative is less than all of the other, the rest is compared as what the other is.
+        if x.dtype is uint64 and y.dtype.kind == "i":
+            return where(less(y, 0), apply(op, (asarray(1), asarray(0))), apply(op, (x, converted(y, uint64))))
+        if y.dtype is uint64 and x.dtype.kind == "i":
+            return where(less(x, 0), apply(op, (asarray(0), asarray(1))), apply(op, (converted(x, uint64), y)))
     inputs, _ = promoted(x, y)
     return apply(op, inputs)
 

@@ -258,30 +258,30 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 # Matrices
 
 
-def eye(rows: Any, columns: Any = None, offset: int = 0, dtype: object = None) -> Expr:
-    """Ones on a diagonal, `offset` to the right of the main one, and zeros elsewhere."""
+def eye(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Expr:
+    """Ones on a diagonal, `k` to the right of the main one, and zeros elsewhere."""
     n = size_of(rows, "eye")
     m = n if columns is None else size_of(columns, "eye")
-    return astype(apply(EYE, (), (n, m, int(offset))), config.float_dtype if dtype is None else dtype)
+    return astype(apply(EYE, (), (n, m, int(k))), config.float_dtype if dtype is None else dtype)
 
 
-def tri(rows: Any, columns: Any = None, offset: int = 0, dtype: object = None) -> Expr:
-    """Ones on and below a diagonal, `offset` to the right of the main one, and zeros above."""
+def tri(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Expr:
+    """Ones on and below a diagonal, `k` to the right of the main one, and zeros above."""
     n = size_of(rows, "tri")
     m = n if columns is None else size_of(columns, "tri")
-    return astype(apply(TRI, (), (n, m, int(offset))), config.float_dtype if dtype is None else dtype)
+    return astype(apply(TRI, (), (n, m, int(k))), config.float_dtype if dtype is None else dtype)
 
 
-def tril(x: Any, offset: int = 0) -> Expr:
-    """The matrix (or stack of matrices) with zeros above a diagonal."""
+def tril(x: Any, k: int = 0) -> Expr:
+    """The matrix (or stack of matrices) with zeros above a diagonal, `k` to the right of the main one."""
     x = _matrices(x, "tril")
-    return where(tri(x.shape[-2], x.shape[-1], offset, bool_), x, converted(0, x.dtype))
+    return where(tri(x.shape[-2], x.shape[-1], k, bool_), x, converted(0, x.dtype))
 
 
-def triu(x: Any, offset: int = 0) -> Expr:
-    """The matrix (or stack of matrices) with zeros below a diagonal."""
+def triu(x: Any, k: int = 0) -> Expr:
+    """The matrix (or stack of matrices) with zeros below a diagonal, `k` to the right of the main one."""
     x = _matrices(x, "triu")
-    return where(tri(x.shape[-2], x.shape[-1], offset - 1, bool_), converted(0, x.dtype), x)
+    return where(tri(x.shape[-2], x.shape[-1], k - 1, bool_), converted(0, x.dtype), x)
 
 
 def _matrices(x: Any, what: str) -> Expr:

@@ -308,6 +308,8 @@ def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: 
     """
     order = ord if order is None else order
     (x,) = floats(x)
+    if order is not None and not isinstance(order, (int, float, np.number)):
+        raise ArgumentError(f"norm: the order of a norm of vectors is a number, got {order!r}; linalg.matrix_norm has those of matrices")
     if order is None or order == 2:
         return sqrt(sum_(square(x), axis, None, keepdims))
     if order == 0:

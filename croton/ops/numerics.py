@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from croton.ops.creation import arange, zeros
 from croton.ops.indexing import index, take
 from croton.ops.joining import concatenate, stack
 from croton.ops.linalg import vecdot
-from croton.ops.logic import where
+from croton.ops.logic import logical_and, where
 from croton.ops.reductions import all as all_
 from croton.ops.reductions import any as any_
 from croton.ops.reductions import max as max_
@@ -33,7 +34,7 @@ from croton.ops.reductions import sum as sum_
 from croton.ops.rounding import copysign
 from croton.ops.shape import ravel, reshape
 from croton.ops.sorting import searchsorted
-from croton.ops.transcendental import log2, sin
+from croton.ops.transcendental import exp2, log, log1p, sin
 from croton.ops.windows import sliding_window_view
 from croton.sizes import Size, nonnegative
 from croton.util.errors import ArgumentError, DTypeError, ShapeError
@@ -44,7 +45,13 @@ from croton.util.errors import ArgumentError, DTypeError, ShapeError
 def cbrt(x: Any) -> Expr:
     """The cube root, negative of negative numbers."""
     (x,) = floats(x)
-    return copysign(pow(absolute(x), 1 / 3), x)
+    size = absolute(x)
+    third = float(x.dtype.numpy.type(1 / 3))
+    root = pow(size, third)
+    # No floating number is a third: what is missing of the exponent counts as often as the argument has digits before or behind the point.
+    usual = logical_and(less(0, size), less(size, math.inf))
+    missing = multiply(float(Fraction(1, 3) - Fraction(third)), log(where(usual, size, 1)))
+    return copysign(where(usual, multiply(root, add(1, missing)), root), x)
 
 
 def sinc(x: Any) -> Expr:
@@ -65,7 +72,7 @@ def logaddexp2(x: Any, y: Any) -> Expr:
     """log2(2**x + 2**y), without overflow on the way."""
     x, y = floats(x, y)
     greatest, difference = maximum(x, y), absolute(subtract(x, y))
-    return where(isnan(difference), greatest, add(greatest, log2(add(pow(2, multiply(difference, -1)), 1))))
+    return where(isnan(difference), greatest, add(greatest, multiply(log1p(exp2(multiply(difference, -1))), 1 / math.log(2))))
 
 
 def fmax(x: Any, y: Any) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero, show
 from croton.ops.arguments import Axes, axes_of, count_of
-from croton.ops.arithmetic import divide, multiply, square, subtract
+from croton.ops.arithmetic import divide, maximum, multiply, square, subtract
 from croton.ops.broadcasting import stretch, typed
 from croton.ops.casting import accumulator, asarray, converted, floating, floats, truths
 from croton.ops.transcendental import sqrt
 from croton.sizes import Size
+from croton.sizes import greatest as greater_size
 from croton.util.errors import ArgumentError, DTypeError, ShapeError
 
 
@@ -163,13 +165,12 @@ def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool =
     axes = axes_of(axis, x.ndim, "var")
     squares = sum(square(subtract(x, mean(x, axes, None, True))), axes, None, keepdims)
     count = count_of(x.shape, axes)
+    # As in NumPy what is left is 0 where there are fewer elements than the correction takes away.
     if isinstance(count, int):
-        # NumPy divides by 0 where there are fewer elements than the correction takes away.
-        rest: int | float = count - correction
-        return divide(squares, rest if rest > 0 else 0)
+        return divide(squares, builtins.max(count - correction, 0))
     if isinstance(correction, int):
-        return divide(squares, count - correction)
-    return divide(squares, subtract(converted(count, x.dtype), correction))
+        return divide(squares, greater_size(count - correction, 0))
+    return divide(squares, maximum(subtract(converted(count, x.dtype), correction), 0))
 
 
 def std(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None) -> Expr:

@@ -158,8 +158,11 @@ DIAGONAL_MATRIX = Op("diagonal_matrix", _matrix_infer, _matrix_meaning, _matrix_
 OPERATIONS = [RESHAPE, DIAGONAL_MATRIX]
 
 
-def reshape(x: Any, shape: Any) -> Expr:
-    """x with its elements, in row-major order, in another shape. One size may be -1: what is left for it."""
+def reshape(x: Any, shape: Any, *, copy: bool | None = None) -> Expr:
+    """x with its elements, in row-major order, in another shape. One size may be -1: what is left for it.
+
+    `copy` is accepted as in NumPy; expressions do not change, so that there is nothing to copy.
+    """
     x = asarray(x)
     given = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     unknown = [axis for axis, size in enumerate(given) if _is_minus_one(size)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from croton.dtypes import float64
 from croton.expr.expr import Expr
 from croton.expr.types import show
 from croton.ops.arguments import Axes, axes_of, count_of
@@ -29,8 +30,10 @@ def quantile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method: 
     """What a share q of the elements along the axes is not above; q is a number or an array, whose axes come first.
 
     Between two elements by `method`: "linear" interpolates, "lower" and "higher" take one of them, "midpoint" their mean. NaN where there is a NaN.
+    Of integers and bools in float64.
     """
-    (x,) = floats(x)
+    x = asarray(x)
+    x = converted(x, x.dtype if x.dtype.is_float else float64)
     if method not in ("linear", "lower", "higher", "midpoint"):
         raise ArgumentError(f'quantile: method is "linear", "lower", "higher" or "midpoint", got {method!r}')
     axes = axes_of(axis, x.ndim, "quantile")

@@ -149,7 +149,7 @@ def _transpose(x: Expr, *order: Any) -> Expr:
     return axes.transpose(x, given or None)
 
 
-def _reshape(x: Expr, *sizes: Any) -> Expr:
+def _reshape(x: Expr, *sizes: Any, copy: bool | None = None) -> Expr:
     """The elements of x, row by row, in another shape, given as one sequence or as arguments."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         return shape.reshape(x, sizes[0])

@@ -162,6 +162,9 @@ def test_wrong_updates_are_refused() -> None:
         cr.function([x], updates={w: w.sum()})
     with pytest.raises(KindError, match="shared"):
         cr.function([x], updates={x: x})
+    for given in ({"updates": [w]}, {"updates": [(w, w, w)]}, {"givens": [x]}):
+        with pytest.raises(KindError, match="a dict or a list of pairs"):
+            cr.function([x], x * 2, **given)
 
 
 def test_inputs_that_are_missing_or_wrong_are_refused() -> None:
