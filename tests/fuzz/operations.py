@@ -11,6 +11,8 @@ import numpy as np
 import croton as cr
 from croton.sizes import Symbol, symbols
 
+from .functions import ALONG, BINARY, BITS, COSTS, MAPPED, MATRICES, ON_FLOATS, REDUCTIONS, TESTS, UNARY
+
 
 class Value(NamedTuple):
     """A value of a program: its expression, and the shape and dtype it has for the sizes at hand."""
@@ -67,91 +69,30 @@ def _one(
     return draw
 
 
-UNARY: dict[str, Callable[[Any], Any]] = {
-    "tanh": cr.tanh,
-    "sigmoid": cr.sigmoid,
-    "sin": cr.sin,
-    "cos": cr.cos,
-    "bounded exp": lambda x: cr.exp(cr.clip(x, -3, 2)),
-    "abs": cr.abs,
-    "negative": cr.negative,
-    "square": lambda x: cr.square(cr.tanh(x)),
-    "relu": cr.relu,
-    "softplus": cr.softplus,
-    "safe log": lambda x: cr.log(x * x + 0.5),
-    "safe sqrt": lambda x: cr.sqrt(cr.abs(x) + 0.1),
-    "reciprocal": lambda x: 1 / (x * x + 0.7),
-    "erf": cr.erf,
-    "gelu": cr.gelu,
-    "expm1": lambda x: cr.expm1(cr.tanh(x)),
-    "log1p": lambda x: cr.log1p(x * x),
-    "cube": lambda x: cr.tanh(x) ** 3,
-    "half": lambda x: x * 0.5,
-    "offset": lambda x: 1 - x,
-    "floor": cr.floor,
-    "sign": cr.sign,
-    "round": cr.round,
-    "atan": cr.atan,
-    "silu": cr.silu,
-    "log_sigmoid": cr.log_sigmoid,
-    "arcsinh": cr.asinh,
-}
-BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "add": cr.add,
-    "subtract": cr.subtract,
-    "multiply": cr.multiply,
-    "divide": lambda x, y: x / (cr.abs(y) + 0.5),
-    "maximum": cr.maximum,
-    "minimum": cr.minimum,
-    "less": cr.less,
-    "greater_equal": cr.greater_equal,
-    "equal": cr.equal,
-    "atan2": lambda x, y: cr.atan2(x, y * y + 0.3),
-    "power": lambda x, y: (cr.abs(x) + 0.2) ** cr.tanh(y),
-    "logaddexp": lambda x, y: cr.logaddexp(cr.astype(x, "float64"), cr.astype(y, "float64")),
-    "hypot": cr.hypot,
-    "squared difference": lambda x, y: (x - y) ** 2,
-    "logical_and": cr.logical_and,
-    "logical_or": cr.logical_or,
-    "remainder": lambda x, y: cr.remainder(x, cr.abs(y) + 1),
-}
-REDUCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": cr.sum,
-    "mean": cr.mean,
-    "max": cr.max,
-    "min": cr.min,
-    "prod": lambda x, axis, keepdims: cr.prod(cr.tanh(x), axis=axis, keepdims=keepdims),
-    "logsumexp": cr.logsumexp,
-    "var": cr.var,
-    "std": lambda x, axis, keepdims: cr.sqrt(cr.var(x, axis=axis, keepdims=keepdims) + 0.1),
-    "any": cr.any,
-    "all": cr.all,
-    "count_nonzero": cr.count_nonzero,
-    "norm": lambda x, axis, keepdims: cr.sqrt((x * x).sum(axis=axis, keepdims=keepdims) + 0.2),
-}
-ALONG: dict[str, Callable[..., Any]] = {
-    "softmax": cr.softmax,
-    "log_softmax": cr.log_softmax,
-    "cumsum": cr.cumsum,
-    "cumprod": lambda x, axis: cr.cumprod(cr.tanh(x), axis=axis),
-    "cummax": cr.cummax,
-    "sort": cr.sort,
-    "argsort": cr.argsort,
-    "argmax": cr.argmax,
-    "argmin": cr.argmin,
-    "flip": cr.flip,
-    "diff": lambda x, axis: cr.diff(x, axis=axis),
-    "top": lambda x, axis: cr.max(cr.flip(x, axis=axis), axis=axis, keepdims=True) - x,
-}
-ON_FLOATS = {"softmax", "log_softmax", "logsumexp", "var", "std", "norm", "prod", "cumprod"}
-
-
 def _boolean(v: Value) -> bool:
     return v.dtype == "bool"
 
 
 def _unary(chance: random.Random, v: Value) -> tuple:
     return (chance.choice(list(UNARY)),)
+
+
+def _test(chance: random.Random, v: Value) -> tuple:
+    return (chance.choice(list(TESTS)),)
+
+
+def _bits(chance: random.Random, values: list[Value]) -> Drawn:
+    """Two whole numbers or bools of one dtype and shape."""
+    first = _pick(chance, values, lambda v: not is_float(v))
+    if first is None:
+        return None
+    mine = values[first]
+    second = _pick(chance, values, lambda v: v.dtype == mine.dtype and v.shape == mine.shape)
+    return None if second is None else ((first, second), (chance.choice(list(BITS)),))
+
+
+def _unit_axis(chance: random.Random, v: Value) -> tuple:
+    return (chance.choice([axis for axis, extent in enumerate(v.shape) if extent == 1]),)
 
 
 def _binary(chance: random.Random, values: list[Value]) -> Drawn:
@@ -169,7 +110,7 @@ def _binary(chance: random.Random, values: list[Value]) -> Drawn:
     name = chance.choice(list(BINARY))
     if is_float(values[first]) and name.startswith("logical"):
         return None
-    if "bool" in (values[first].dtype, values[second].dtype) and not name.startswith(("logical", "equal", "mult", "max")):
+    if "bool" in (values[first].dtype, values[second].dtype) and not name.startswith(("logical", "equal", "not_equal", "mult", "max")):
         return None
     return pair, (name,)
 
@@ -306,7 +247,7 @@ def _scatter(chance: random.Random, values: list[Value]) -> Drawn:
     taken, (axis, known, mode) = found
     if values[taken[0]].dtype == "bool":
         return None
-    return taken, (axis, known, mode, chance.choice(("add", "set", "multiply", "max")))
+    return taken, (axis, known, mode, chance.choice(("add", "set", "multiply", "max", "min")))
 
 
 def build_scatter(taken: list[Any], params: tuple) -> Any:
@@ -344,43 +285,8 @@ def build_pad(x: Any, params: tuple) -> Any:
     return cr.pad(x, widths, mode, constant_values=constant) if mode == "constant" else cr.pad(x, widths, mode)
 
 
-MATRICES: dict[str, Callable[[Any], Any]] = {
-    "tril": cr.tril,
-    "triu": lambda x: cr.triu(x, 1),
-    "diagonal": cr.diagonal,
-    "trace": cr.trace,
-    "swap": lambda x: cr.swapaxes(x, -1, -2),
-    "gram": lambda x: x @ cr.swapaxes(x, -1, -2),
-    "outer rows": lambda x: x[..., :, None, :] * x[..., None, :, :],
-    "centred": lambda x: x - x.mean(axis=-1, keepdims=True),
-    "distances": lambda x: ((x[..., :, None, :] - x[..., None, :, :]) ** 2).sum(axis=-1),
-    "diag": lambda x: cr.diag(x[0]) if x.ndim == 2 else cr.tril(x, -1),
-    "eye": lambda x: x * cr.eye(x.shape[-2], x.shape[-1], dtype=x.dtype),
-    "roll": lambda x: cr.roll(x, 1, axis=-1),
-    "tile": lambda x: cr.tile(x, (2, 1)),
-    "repeat": lambda x: cr.repeat(x, 2, axis=-1),
-    "one_hot": lambda x: cr.one_hot(cr.argmax(x, axis=-1), x.shape[-1], dtype=x.dtype) * x,
-    "attention": lambda x: cr.softmax(x @ cr.swapaxes(x, -1, -2), axis=-1) @ x,
-    "standardised": lambda x: (x - x.mean(axis=0)) / cr.sqrt(x.var(axis=0) + 1e-2),
-    "positions": lambda x: x * cr.arange(x.shape[-1]),
-    "causal": lambda x: cr.tril(x @ cr.swapaxes(x, -1, -2)) @ x,
-    "entropy": lambda x: -cr.take_along_axis(cr.log_softmax(x, axis=-1), cr.argmin(x, axis=-1, keepdims=True), axis=-1).sum(),
-}
-
-
 def _matrix(chance: random.Random, v: Value) -> tuple:
     return (chance.choice(list(MATRICES)),)
-
-
-COSTS: dict[str, Callable[[Any], Any]] = {
-    "sum": lambda y: y.sum(),
-    "squares": lambda y: (y * y).sum(),
-    "mean cube": lambda y: (y**3).mean(),
-    "tanh": lambda y: cr.tanh(y).sum(),
-    "weighted": lambda y: (y * cr.cos(cr.arange(y.shape[-1]) if y.ndim else 1.0)).sum(),
-    "logsumexp": lambda y: cr.logsumexp(y),
-    "greatest": lambda y: y.max() if y.ndim else y * y,
-}
 
 
 def _derivative(largest: int) -> Callable[[random.Random, list[Value]], Drawn]:
@@ -413,23 +319,6 @@ def _jacobian(taken: list[Any], params: tuple) -> Any:
     return {"sum": J, "squares": (J * J).sum(), "mean cube": (J**2).sum(axis=0) if J.ndim else J}.get(params[0], J)
 
 
-MAPPED: dict[str, Callable[..., Any]] = {
-    "softmax": lambda r, s: cr.softmax(r) if r.ndim else cr.tanh(r),
-    "grad": lambda r, s: cr.grad(cr.tanh(r * s.sum()).sum(), r),
-    "grad of shared": lambda r, s: cr.grad((cr.tanh(r.sum() * s) ** 2).sum(), s),
-    "product": lambda r, s: r.sum() * s,
-    "squares": lambda r, s: cr.grad((r.sum() * s**2).sum(), s) ** 2,
-    "nested": lambda r, s: cr.vmap(lambda e: cr.sin(e).sum() * r.sum())(s) if s.ndim else r,
-    "cumsum": lambda r, s: cr.cumsum(r, axis=0) if r.ndim else r,
-    "jacobian": lambda r, s: cr.jacobian(cr.tanh(r) * r.sum(), r),
-    "sorted": lambda r, s: cr.sort(r) if r.ndim else r,
-    "constant": lambda r, s: s,
-    "where": lambda r, s: cr.where(r > 0, r, s.sum()),
-    "max": lambda r, s: r.max() if r.ndim else r,
-    "slice": lambda r, s: r[::-1] if r.ndim else r,
-}
-
-
 def _vmap(chance: random.Random, values: list[Value]) -> Drawn:
     x = _pick(chance, values, lambda v: is_float(v) and 1 <= len(v.shape) <= 3)
     s = _pick(chance, values, lambda v: is_float(v) and len(v.shape) <= 2)
@@ -454,6 +343,9 @@ def no_params(chance: random.Random, v: Value) -> tuple:
 
 TABLE: dict[str, Operation] = {
     "unary": Operation(_one(is_float, _unary), lambda x, p: UNARY[p[0]](x[0]), 3),
+    "test": Operation(_one(lambda v: v.dtype != "bool", _test), lambda x, p: TESTS[p[0]](x[0]), 0.5),
+    "bits": Operation(_bits, lambda x, p: BITS[p[0]](*x), 0.7),
+    "squeeze": Operation(_one(lambda v: 1 in v.shape, _unit_axis), lambda x, p: cr.squeeze(x[0], p[0]), 0.3),
     "binary": Operation(_binary, lambda x, p: BINARY[p[0]](*x), 4),
     "reduce": Operation(_one(lambda v: True, _reduce), lambda x, p: REDUCTIONS[p[0]](x[0], axis=p[1], keepdims=p[2]), 3),
     "along": Operation(_one(has_axes, _along), lambda x, p: ALONG[p[0]](x[0], axis=p[1]), 1.5),
