@@ -3,23 +3,27 @@ much of its work.
 
 Of the right matrix a panel at a time, as many columns as two vectors hold, is rearranged on the stack, so that it is still in the cache when the rows are
 multiplied by it; of the left one nothing is, and a small right one is read where it is. The sum over more than `LONGEST` products is done in pieces.
+Where the right matrix lies by columns, the transposed matrices are multiplied in the other order: what is rearranged is then the few rows, and the large
+matrix is read along its memory.
 Every element is computed in the same way whatever the others are and however the product is shared out, so that it has the same bits on any number of
 threads.
 
-Measured beside OpenBLAS 0.3.34 on a Zen 5 (float32, one thread; the right matrix as it is, and transposed): 1.45 and 1.46 times as fast for 16 rows of
-512 x 512, 1.3 and 1.3 for 32 of 256 x 256, 1.12 and 1.13 for 128 of 256 x 256, 1.06 and 1.10 for 128 of 784 x 500, 1.04 and 1.06 for 256 of
-512 x 512; 0.95 to 0.99 and 1.1 for 128 of 1024 x 1024. For 128 columns of 784 rows of 500, 1.11 and 1.04 times; of 500 of 784, 1.09 and 1.05; of 512 of
-128, 1.11 and 1.09; with the left matrix transposed 0.93 to 1.1. For 256 columns of 1024 of 256 it is even, and for 500 and more it loses. It is for
-processors with AVX-512 only: it has not been measured on others, and with fewer registers tiles are smaller. A module of its own, made where a program
-has such a product.
+Measured beside OpenBLAS 0.3.34 on a Zen 5 (float32, one thread; the right matrix by rows, and by columns): 1.4 and 1.6 times as fast for 32 rows of
+512 x 512, 1.12 and 1.3 for 64, 1.15 and 1.15 for 128 of 256 x 256, 1.05 and 1.17 for 128 of 784 x 500, 1.0 and 1.0 for 256 of 1024 x 256; the same or
+more with matrices that are in no cache, but for 256 rows, which are even then. For 128 columns and 784 rows of 500, 1.09 and 1.03 times, 1.17 and 1.14 out
+of the cache; 1.2 and 1.1 for 64 columns and 1024 rows of 512; with a tall left matrix that lies by columns 0.93 to 1.1. For 256 columns of 1024 of 256 it
+is even, and for 500 and more it loses. It is for processors with AVX-512 only: it has not been measured on others, and with fewer registers tiles are
+smaller. A module of its own, made where a program has such a product.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from croton.runtime.assembler import Assembler
 from croton.runtime.own_part import DECLARATION, own_part, scale
-from croton.runtime.packed import VECTORS, declarations, registers, tile, width_of
 from croton.runtime.product import TRANSPOSED, WORD, share
+from croton.runtime.tile import VECTORS, declarations, registers, tile, width_of
 from croton.util.transposition import exchanges, numbers
 
 FEWEST, MOST = 4, 256
@@ -32,8 +36,9 @@ TINY = 1_000_000
 """Multiplications up to which the library rearranges nothing either, if the right matrix is not transposed."""
 SMALL = 1 << 19
 """Bytes of a right matrix that stays in the second cache whole, so that its rows may be read where they are."""
-BLOCK = 128
-"""Of more rows so many go through all panels before the next ones do, so that they are still in the cache."""
+BLOCK, TURNED_BLOCK = 128, 1024
+"""Of more rows so many go through all panels before the next ones do, so that they are still in the cache. In a turned product more do: its panels are
+transposed, for each block again."""
 FILLED = 8
 """Of so many columns of all panels one may be empty: in the last panel the work is done whatever it is for."""
 ROWS = (8, 4, 2, 1)
@@ -109,20 +114,21 @@ def _pack_transposed(kind: str) -> str:
     return a.text()
 
 
-def _panels(kind: str) -> str:
-    """`%rows` rows from those at a and c on, of the columns of the panels [low, high), of a product with the matrix at b."""
-    a = Assembler(f"internal void @croton_narrow_panels_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %rows, i64 %low, i64 %high)")
+def _panels(kind: str, turned: bool) -> str:
+    """`%rows` rows from those at a and c on, of the columns of the panels [low, high), of a product with the matrix at b. If it is turned, of the product of
+    the transposed matrices in the other order, which is written where the product itself belongs."""
+    name = _name("panels", kind, turned)
+    a = Assembler(f"internal void @{name}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %rows, i64 %low, i64 %high)")
     width, most = width_of(kind), registers()[1]
     panel = a.variable(f"[{LONGEST * width} x {kind}]", align=64)
-    lda, ldb, ldc, n, k = (a.load("%context", WORD[name]) for name in ("lda", "ldb", "ldc", "n", "k"))
-    turned = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
-    a_row, a_column = a.choose(turned, 1, lda), a.choose(turned, lda, 1)
-    b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
-    b_row, b_column = a.choose(b_turned, 1, ldb), a.choose(b_turned, ldb, 1)
+    left, right = _matrices(a, turned)
+    n, k, ldc = (a.load("%context", WORD[name]) for name in ("m" if turned else "n", "k", "ldc"))
+    a_row, a_column = left.row, left.column
+    b_row, b_column, ldb = right.row, right.column, right.lead
     alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
     factor, apart, place = a.variable(kind), a.variable("i64"), a.variable("ptr")
     bytes_ = a.multiply(a.multiply(k, ldb), _ITEM[kind])
-    small = a.value(f"and i1 {a.compare('sle', bytes_, SMALL)}, {a.value(f'xor i1 {b_turned}, true')}")
+    small = a.value(f"and i1 {a.compare('sle', bytes_, SMALL)}, {a.value(f'xor i1 {right.turned}, true')}")
     with a.loop(a.subtract("%high", "%low")) as number:
         first = a.multiply(a.add("%low", number), width)
         count = a.smaller(a.subtract(n, first), width)
@@ -139,19 +145,19 @@ def _panels(kind: str) -> str:
             with a.when(a.value(f"xor i1 {whole}, true")):
                 a.set(apart, width)
                 a.set(place, panel, "ptr")
-                with a.when(b_turned):
+                with a.when(right.turned):
                     a.do(f"call void @croton_narrow_pack_transposed_{kind}({arguments})")
-                with a.when(a.value(f"xor i1 {b_turned}, true")):
+                with a.when(a.value(f"xor i1 {right.turned}, true")):
                     a.do(f"call void @croton_narrow_pack_{kind}({arguments})")
-            right = f"ptr {a.get(place, 'ptr')}, i64 {a.get(apart)}"
-            left = a.at("%a", a.multiply(start, a_column), kind)
-            out = a.at("%c", first, kind)
+            panel_here = f"ptr {a.get(place, 'ptr')}, i64 {a.get(apart)}"
+            above = a.at("%a", a.multiply(start, a_column), kind)
+            out = a.at("%c", a.multiply(first, ldc) if turned else first, kind)
 
-            def tiles(rows: int, row: str, left: str = left, right: str = right, length: str = length, out: str = out, count: str = count) -> None:
-                here, there = a.at(left, a.multiply(row, a_row), kind), a.at(out, a.multiply(row, ldc), kind)
+            def tiles(rows: int, row: str, above: str = above, panel: str = panel_here, length: str = length, out: str = out, count: str = count) -> None:
+                here, there = a.at(above, a.multiply(row, a_row), kind), a.at(out, row if turned else a.multiply(row, ldc), kind)
                 scales = f"{kind} {alpha}, {kind} {a.get(factor, kind)}"
-                matrices = f"ptr {here}, i64 {a_row}, i64 {a_column}, {right}, i64 {length}, ptr {there}, i64 {ldc}"
-                a.do(f"call void @croton_tile_{rows}_{kind}({matrices}, {scales}, i64 {count})")
+                matrices = f"ptr {here}, i64 {a_row}, i64 {a_column}, {panel}, i64 {length}, ptr {there}, i64 {ldc}"
+                a.do(f"call void @croton_{'turned_' if turned else ''}tile_{rows}_{kind}({matrices}, {scales}, i64 {count})")
 
             with a.loop(a.value(f"sdiv i64 %rows, {most}")) as block:
                 tiles(most, a.multiply(block, most))
@@ -161,6 +167,31 @@ def _panels(kind: str) -> str:
             a.set(factor, "1.0", kind)
     a.do("ret void")
     return a.text()
+
+
+class _Matrix(NamedTuple):
+    """A factor: how far its rows and its columns lie apart, which of the two is not 1, and whether that is the columns."""
+
+    row: str
+    column: str
+    lead: str
+    turned: str
+
+
+def _matrices(a: Assembler, turned: bool) -> tuple[_Matrix, _Matrix]:
+    """The factors of a product, or of that of the transposed ones in the other order."""
+    left, right = (_matrix(a, name, turned) for name in "ab")
+    return (right, left) if turned else (left, right)
+
+
+def _matrix(a: Assembler, name: str, turned: bool) -> _Matrix:
+    lead = a.load("%context", WORD[f"ld{name}"])
+    by_columns = a.compare("ne" if turned else "eq", a.load("%context", WORD[f"{name}_transposed"]), TRANSPOSED)
+    return _Matrix(a.choose(by_columns, 1, lead), a.choose(by_columns, lead, 1), lead, by_columns)
+
+
+def _name(routine: str, kind: str, turned: bool) -> str:
+    return f"croton_narrow_{'turned_' if turned else ''}{routine}_{kind}"
 
 
 def _fits(a: Assembler, kind: str) -> str:
@@ -183,29 +214,51 @@ def _panels_of(a: Assembler, n: str, width: int) -> str:
     return a.value(f"sdiv i64 {a.add(n, width - 1)}, {width}")
 
 
+def _share(kind: str, turned: bool) -> str:
+    """A thread's share of a product, or of one that is turned: some of the panels, or of the rows where there are more of those than of columns."""
+    name = _name("share", kind, turned)
+    a = Assembler(f"internal void @{name}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+    m, n = (a.load("%context", WORD[name]) for name in ("nm" if turned else "mn"))
+    panels = _panels_of(a, n, width_of(kind))
+    tall = a.compare("sgt", m, n)
+    rows, columns = share(a, m, registers()[1]), share(a, panels, 1)
+    top, bottom = a.choose(tall, rows[0], 0), a.choose(tall, rows[1], m)
+    low, high = a.choose(tall, 0, columns[0]), a.choose(tall, panels, columns[1])
+    block = a.choose(tall, TURNED_BLOCK if turned else BLOCK, MOST)
+    left, _ = _matrices(a, turned)
+    one, other = "%b" if turned else "%a", "%a" if turned else "%b"
+    with a.loop(a.value(f"sdiv i64 {a.subtract(a.add(a.subtract(bottom, top), block), 1)}, {block}")) as number:
+        row = a.add(top, a.multiply(number, block))
+        count = a.smaller(a.subtract(bottom, row), block)
+        above = a.at(one, a.multiply(row, left.row), kind)
+        out = a.at("%c", row if turned else a.multiply(row, a.load("%context", WORD["ldc"])), kind)
+        a.do(f"call void @{_name('panels', kind, turned)}(ptr %context, ptr {above}, ptr {other}, ptr {out}, i64 {count}, i64 {low}, i64 {high})")
+    a.do("ret void")
+    return a.text()
+
+
 def _part(kind: str) -> str:
-    """A thread's part of a product: some of the panels, or of the rows where there are more of those than of columns."""
+    """A thread's part of a product. One of few rows with a matrix that lies by columns is turned: those columns are the rows of a tall one."""
 
     def compute(a: Assembler) -> None:
-        m, n, lda, ldc = (a.load("%context", WORD[name]) for name in ("m", "n", "lda", "ldc"))
-        panels = _panels_of(a, n, width_of(kind))
-        tall = a.compare("sgt", m, n)
-        rows, columns = share(a, m, registers()[1]), share(a, panels, 1)
-        top, bottom = a.choose(tall, rows[0], 0), a.choose(tall, rows[1], m)
-        low, high = a.choose(tall, 0, columns[0]), a.choose(tall, panels, columns[1])
-        block = a.choose(tall, BLOCK, MOST)
-        turned = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
-        step = a.choose(turned, 1, lda)
-        with a.loop(a.value(f"sdiv i64 {a.subtract(a.add(a.subtract(bottom, top), block), 1)}, {block}")) as number:
-            row = a.add(top, a.multiply(number, block))
-            count = a.smaller(a.subtract(bottom, row), block)
-            left, out = a.at("%a", a.multiply(row, step), kind), a.at("%c", a.multiply(row, ldc), kind)
-            a.do(f"call void @croton_narrow_panels_{kind}(ptr %context, ptr {left}, ptr %b, ptr {out}, i64 {count}, i64 {low}, i64 {high})")
+        m, n = (a.load("%context", WORD[name]) for name in "mn")
+        width = width_of(kind)
+        b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
+        wide = a.value(f"and i1 {b_turned}, {a.compare('sgt', n, m)}")
+        filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(_panels_of(a, m, width), width * (FILLED - 1)))
+        turned, plain, done = a.label(), a.label(), a.label()
+        a.fork(a.value(f"and i1 {wide}, {filled}"), turned, plain)
+        for label, is_turned in ((turned, True), (plain, False)):
+            a.begin(label)
+            a.do(f"call void @{_name('share', kind, is_turned)}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
+            a.jump(done)
+        a.begin(done)
 
     return own_part("croton_narrow_part", lambda a: _fits(a, kind), compute)
 
 
 def text(kind: str) -> str:
     """`croton_narrow_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
-    tiles = [tile(kind, rows) for rows in ROWS if rows <= registers()[1]]
-    return "\n".join([declarations(), DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), _panels(kind), _part(kind)])
+    tiles = [tile(kind, rows, turned) for rows in ROWS if rows <= registers()[1] for turned in (False, True)]
+    shares = [part for turned in (False, True) for part in (_panels(kind, turned), _share(kind, turned))]
+    return "\n".join([declarations(), DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), *shares, _part(kind)])
