@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,9 +16,11 @@ from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero, show
 from croton.ops.arguments import Axes, axes_of, count_of
-from croton.ops.arithmetic import divide, maximum, multiply, square, subtract
+from croton.ops.arithmetic import divide, maximum, minimum, multiply, square, subtract
 from croton.ops.broadcasting import stretch, typed
 from croton.ops.casting import accumulator, asarray, converted, floating, floats, truths
+from croton.ops.comparisons import greater
+from croton.ops.logic import where as choose
 from croton.ops.transcendental import sqrt
 from croton.sizes import Size
 from croton.sizes import greatest as greater_size
@@ -92,35 +95,45 @@ _LOGSUMEXP = reduction("logsumexp", _by("lse"), _lse_reference)
 OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _MAX_OF_BOOLS, _MIN_OF_BOOLS, _GREATEST, _ANY, _ALL, _LOGSUMEXP]
 
 
-def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
-    """The sum over axes, over all of them by default. Integers and bools are summed in 64 bits."""
+def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
+    """The sum over axes, over all of them by default; of the elements that `where`, a mask, lets in. Integers and bools are summed in 64 bits."""
     x = asarray(x)
-    x = converted(x, accumulator(x.dtype, dtype))
+    x = _let_in("sum", converted(x, accumulator(x.dtype, dtype)), where, 0)
     return apply(_SUM, (x,), (axes_of(axis, x.ndim, "sum"), bool(keepdims)))
 
 
-def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
-    """The product over axes, over all of them by default. Integers and bools are multiplied in 64 bits."""
+def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
+    """The product over axes, over all of them by default; of the elements that `where` lets in. Integers and bools are multiplied in 64 bits."""
     x = asarray(x)
-    x = converted(x, accumulator(x.dtype, dtype))
+    x = _let_in("prod", converted(x, accumulator(x.dtype, dtype)), where, 1)
     return apply(_PROD, (x,), (axes_of(axis, x.ndim, "prod"), bool(keepdims)))
 
 
-def _extreme(name: str, op: Op, of_bools: Op, x: Any, axis: Axes, keepdims: bool) -> Expr:
+def _extreme(name: str, op: Op, of_bools: Op, x: Any, axis: Axes, keepdims: bool, initial: Any, where: Any) -> Expr:
     x = asarray(x)
     axes = axes_of(axis, x.ndim, name)
     not_empty(name, x.shape, axes)
-    return apply(of_bools if x.dtype is bool_ else op, (x,), (axes, bool(keepdims)))
+    if where is not None and initial is None:
+        raise ArgumentError(f"{name}: where lets in some elements only, so say what it is of none: {name}(x, where=mask, initial=value)")
+    x = _let_in(name, x, where, initial)
+    found = apply(of_bools if x.dtype is bool_ else op, (x,), (axes, bool(keepdims)))
+    return found if initial is None else (maximum if name == "max" else minimum)(found, converted(initial, x.dtype))
 
 
-def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
-    """The greatest element along axes; NaN if there is one. The derivative is shared equally among equal elements."""
-    return _extreme("max", _MAX, _MAX_OF_BOOLS, x, axis, keepdims)
+def max(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Expr:
+    """The greatest element along axes; NaN if there is one. The derivative is shared equally among equal elements.
+
+    Not below `initial`; of the elements that `where` lets in, if there is an initial value for where there is none.
+    """
+    return _extreme("max", _MAX, _MAX_OF_BOOLS, x, axis, keepdims, initial, where)
 
 
-def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
-    """The smallest element along axes; NaN if there is one. The derivative is shared equally among equal elements."""
-    return _extreme("min", _MIN, _MIN_OF_BOOLS, x, axis, keepdims)
+def min(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Expr:
+    """The smallest element along axes; NaN if there is one. The derivative is shared equally among equal elements.
+
+    Not above `initial`; of the elements that `where` lets in, if there is an initial value for where there is none.
+    """
+    return _extreme("min", _MIN, _MIN_OF_BOOLS, x, axis, keepdims, initial, where)
 
 
 def greatest(x: Expr, axis: Axes) -> Expr:
@@ -128,15 +141,15 @@ def greatest(x: Expr, axis: Axes) -> Expr:
     return apply(_GREATEST, (x,), (axes_of(axis, x.ndim, "max"), True))
 
 
-def any(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
-    """Whether an element along the axes is true."""
-    x = truths(x)
+def any(x: Any, axis: Axes = None, keepdims: bool = False, *, where: Any = None) -> Expr:
+    """Whether an element along the axes is true, of those that `where` lets in."""
+    x = _let_in("any", truths(x), where, False)
     return apply(_ANY, (x,), (axes_of(axis, x.ndim, "any"), bool(keepdims)))
 
 
-def all(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
-    """Whether all elements along the axes are true."""
-    x = truths(x)
+def all(x: Any, axis: Axes = None, keepdims: bool = False, *, where: Any = None) -> Expr:
+    """Whether all elements along the axes are true, of those that `where` lets in."""
+    x = _let_in("all", truths(x), where, True)
     return apply(_ALL, (x,), (axes_of(axis, x.ndim, "all"), bool(keepdims)))
 
 
@@ -147,23 +160,35 @@ def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     return apply(_LOGSUMEXP, (x,), (axes_of(axis, x.ndim, "logsumexp"), bool(keepdims)))
 
 
-def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
-    """The arithmetic mean over axes; of integers and bools in float64."""
+def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
+    """The arithmetic mean over axes, of the elements that `where` lets in; of integers and bools in float64."""
     x = asarray(x)
     wanted = dtype_of(dtype) if dtype is not None else x.dtype if x.dtype.is_float else float64
     if not wanted.is_float:
         raise DTypeError(f"mean is computed in a floating dtype, got dtype={wanted}; use sum(...) // count for integers")
     axes = axes_of(axis, x.ndim, "mean")
-    return divide(sum(converted(x, wanted), axes, None, keepdims), count_of(x.shape, axes))
+    total = sum(converted(x, wanted), axes, None, keepdims, where=where)
+    if where is None:
+        return divide(total, count_of(x.shape, axes))
+    count = _how_many(x, axes, keepdims, where)
+    return _of_some(count, divide(total, converted(count, wanted)))
 
 
-def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None) -> Expr:
-    """The mean squared difference from the mean over axes; the sum is divided by the count less `correction` (`ddof` is NumPy's other name of it)."""
+def var(
+    x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None, where: Any = None
+) -> Expr:
+    """The mean squared difference from the mean over axes; the sum is divided by the count less `correction` (`ddof` is NumPy's other name of it).
+
+    `where` says which elements there are.
+    """
     x = asarray(x)
     correction = _correction(correction, ddof, "var")
     x = converted(x, x.dtype if x.dtype.is_float else float64)
     axes = axes_of(axis, x.ndim, "var")
-    squares = sum(square(subtract(x, mean(x, axes, None, True))), axes, None, keepdims)
+    squares = sum(square(subtract(x, mean(x, axes, None, True, where=where))), axes, None, keepdims, where=where)
+    if where is not None:
+        there = _how_many(x, axes, keepdims, where)
+        return _of_some(there, divide(squares, maximum(subtract(converted(there, x.dtype), correction), 0)))
     count = count_of(x.shape, axes)
     # As in NumPy what is left is 0 where there are fewer elements than the correction takes away.
     if isinstance(count, int):
@@ -173,9 +198,30 @@ def var(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool =
     return divide(squares, maximum(subtract(converted(count, x.dtype), correction), 0))
 
 
-def std(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None) -> Expr:
+def std(
+    x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None, where: Any = None
+) -> Expr:
     """The square root of var."""
-    return sqrt(var(x, axis, _correction(correction, ddof, "std"), keepdims))
+    return sqrt(var(x, axis, _correction(correction, ddof, "std"), keepdims, where=where))
+
+
+def _let_in(what: str, x: Expr, mask: Any, nothing: Any) -> Expr:
+    """x with a number that changes nothing in place of what a mask leaves out. The mask stretches to the shape of x."""
+    if mask is None:
+        return x
+    mask = asarray(mask)
+    if mask.dtype is not bool_:
+        raise DTypeError(f"{what}: where is a mask of bools, got dtype {mask.dtype}; compare it with something, x > 0")
+    return choose(stretch(mask, x.shape), x, converted(nothing, x.dtype))
+
+
+def _how_many(x: Expr, axes: tuple[int, ...], keepdims: bool, mask: Any) -> Expr:
+    return sum(stretch(asarray(mask), x.shape), axes, None, keepdims)
+
+
+def _of_some(count: Expr, value: Expr) -> Expr:
+    """The value, and NaN where it is one of nothing: a mask that leaves all out would win over the division by 0."""
+    return choose(greater(count, 0), value, converted(math.nan, value.dtype))
 
 
 def _correction(correction: int | float, ddof: int | float | None, what: str) -> int | float:

@@ -9,14 +9,15 @@ from croton.dtypes import float64
 from croton.expr.expr import Expr
 from croton.expr.types import show
 from croton.ops.arguments import Axes, axes_of, count_of
-from croton.ops.arithmetic import divide, multiply, pow, subtract
+from croton.ops.arithmetic import divide, multiply, subtract
 from croton.ops.axes import expand_dims, moveaxis
+from croton.ops.broadcasting import stretch
 from croton.ops.casting import asarray, astype, converted, floats
 from croton.ops.comparisons import greater, isnan
 from croton.ops.indexing import index, take
 from croton.ops.linalg import diagonal, matmul
 from croton.ops.logic import logical_not, where
-from croton.ops.reductions import count_nonzero, max, mean, min, prod, sum
+from croton.ops.reductions import count_nonzero, max, mean, min, prod, sum, var
 from croton.ops.rounding import ceil, floor
 from croton.ops.shape import reshape
 from croton.ops.sorting import sort
@@ -90,22 +91,17 @@ def nanprod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = Fa
 
 def nanmean(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The mean over axes of what is not NaN; NaN where there is nothing else."""
-    x = asarray(x)
-    if not x.dtype.is_float:
-        return mean(x, axis, None, keepdims)
-    values, there = _without(x, 0)
-    return divide(sum(values, axis, None, keepdims), astype(count_nonzero(there, axis, keepdims), x.dtype))
+    x, there = _without(x, 0)
+    return mean(x, axis, None, keepdims, where=there)
 
 
 def nanvar(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
     """The mean squared difference from the mean over axes, of what is not NaN; the sum is divided by the count less `correction`."""
-    (x,) = floats(x)
-    _, there = _without(x, 0)
-    squares = where(there, pow(subtract(x, nanmean(x, axis, True)), 2), converted(0, x.dtype))
-    count = subtract(astype(count_nonzero(there, axis, keepdims), x.dtype), correction)
+    x, there = _without(x, 0)
+    found = var(x, axis, correction, keepdims, where=there)
     # NumPy's NaN where there are not more elements than the correction takes away.
-    count = where(greater(count, 0), count, converted(float("nan"), x.dtype))
-    return divide(sum(squares, axis, None, keepdims), count)
+    count = count_nonzero(stretch(there, x.shape), axis, keepdims)
+    return where(greater(count, correction), found, converted(float("nan"), found.dtype))
 
 
 def nanstd(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:

@@ -127,22 +127,6 @@ def _iterate(x: Expr) -> Iterator[Expr]:
     return (index(x, i) for i in range(_length(x)))
 
 
-def _reduction(function: Callable[..., Expr]) -> Callable[..., Expr]:
-    def method(x: Expr, axis: Any = None, keepdims: bool = False) -> Expr:
-        return function(x, axis=axis, keepdims=keepdims)
-
-    method.__name__, method.__qualname__, method.__doc__ = function.__name__, function.__name__, function.__doc__
-    return method
-
-
-def _summing(function: Callable[..., Expr]) -> Callable[..., Expr]:
-    def method(x: Expr, axis: Any = None, dtype: object = None, keepdims: bool = False) -> Expr:
-        return function(x, axis=axis, dtype=dtype, keepdims=keepdims)
-
-    method.__name__, method.__qualname__, method.__doc__ = function.__name__, function.__name__, function.__doc__
-    return method
-
-
 def _transpose(x: Expr, *order: Any) -> Expr:
     """x with its axes in another order, reversed by default; the order as one sequence or as arguments."""
     given = order[0] if len(order) == 1 and (order[0] is None or isinstance(order[0], (tuple, list))) else order
@@ -209,11 +193,7 @@ def install_operators(namespace: Any = None) -> None:
     install("__array_function__", array_function)
     install("T", property(axes.transpose))
     install("mT", property(axes.matrix_transpose))
-    for name in ("sum", "prod", "mean"):
-        install(name, _summing(getattr(reductions, name)))
-    for name in ("max", "min", "any", "all"):
-        install(name, _reduction(getattr(reductions, name)))
-    for name in ("var", "std"):
+    for name in ("sum", "prod", "mean", "var", "std", "max", "min", "any", "all"):
         install(name, getattr(reductions, name))
     for name in ("argmax", "argmin"):
         install(name, getattr(extremes, name))
