@@ -65,12 +65,19 @@ def _check_contract(node: Node) -> None:
     _require(kinds == sorted(kinds), node, "has its relations last")
     if node.dtype is not bool_:
         for child, positions, _ in node.args:
-            if child.kind not in ("affine", "select") and len(node.args) > 1:
+            # What is read at something is summed where it is read.
+            if child.kind not in ("affine", "select") and len(node.args) > 1 and not _is_read(node, positions):
                 lonely = [position for position in positions if position >= len(node.dims) and occurrences[position] == 1]
                 _require(not lonely or child.kind == "range", node, f"sums what only {child!r} mentions inside it")
     for child, positions, _ in node.args:
         if child.kind == "affine" and child.param == ((1, -1), 0) and child.dims[0] == child.dims[1]:
             _require(all(position < len(node.dims) for position in positions), node, "has no delta that touches a summed label")
+
+
+def _is_read(node: Node, positions: tuple[int, ...]) -> bool:
+    """Whether a relation mentions one of a factor's summed labels."""
+    related = {place for child, places, _ in node.args if child.kind in RELATIONS for place in places}
+    return any(place >= len(node.dims) and place in related for place in positions)
 
 
 def _require(condition: bool, node: Node, claim: str) -> None:

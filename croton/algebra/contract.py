@@ -15,6 +15,7 @@ from croton.algebra.coefficient import multiply, of_number, of_size, power
 from croton.algebra.constant import zero
 from croton.algebra.mapping import map_
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
+from croton.algebra.reads import Factors, Reads, is_one_read, read_at
 from croton.algebra.relation import Row, at_least_zero, row_of
 from croton.algebra.rows import determined, is_unit, radix
 from croton.algebra.seal import seal, seal_unordered
@@ -26,9 +27,6 @@ MOST_FACTORS = 16
 """A product of more factors is not taken apart again, so that a long chain of products stays linear."""
 
 MINUS_ONE = Coef(-1)
-
-Factors = dict[tuple[Node, tuple[Label, ...]], int]
-
 
 def contract(
     out_labels: Collection[Label],
@@ -102,6 +100,13 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
                 factors = parts
                 continue
         private = _private(readers)
+        if private and related:
+            reads = read_at(merged, private, sums)
+            if is_one_read(merged, private, reads):
+                break
+            if reads:
+                factors = _summed_where_read(merged, private, reads, sums, dtype)
+                continue
         if private:
             factors = _partial_sums(merged, private, sums, dtype)
             continue
@@ -334,20 +339,36 @@ def _prefix(merged: Factors, sums: set[Label], readers: dict[Label, list[tuple]]
 
 
 def _partial_sums(merged: Factors, private: dict[tuple, list[Label]], sums: set[Label], dtype: DType) -> list[tuple[Use, int]]:
-    """R5: what only one factor mentions is summed there. A mask that is counted stays a guard: where the count is 0 the product is."""
+    """R5: what only one factor mentions is summed there."""
     factors = []
     for key, exponent in merged.items():
-        use = Use(*key)
         labels = private.get(key)
         if labels is None:
-            factors.append((use, exponent))
+            factors.append((Use(*key), exponent))
         else:
             sums.difference_update(labels)
-            part = _seal({key: exponent}, ONE, set(labels), dtype)
-            factors.append((part, 1))
-            if key[0].dtype is bool_ and dtype.kind == "f" and key[0].kind not in RELATIONS and part[1]:
-                factors.append((map_("ne", [part, zero(dtype)], bool_), 1))
+            factors += _partial_sum(key, {key: exponent}, set(labels), dtype)
     return factors
+
+
+def _summed_where_read(merged: Factors, private: dict[tuple, list[Label]], reads: Reads, sums: set[Label], dtype: DType) -> list[tuple[Use, int]]:
+    """R5 for a factor that is read at something: what only it mentions is summed for what is read, sum over k of x[index[b], k], not for all there is."""
+    key, mine = next(iter(reads.items()))
+    elsewhere = {label for other in merged if other != key and other not in mine.values() for label in other[1]}
+    names = {label: Label(label.size) if label in elsewhere else label for label in mine}
+    inside: Factors = {(node, tuple([names.get(label, label) for label in at])): merged[node, at] for node, at in (key, *mine.values())}
+    gone = {key, *[relation for label, relation in mine.items() if label not in elsewhere]}
+    sums.difference_update(private[key], [label for label in mine if label not in elsewhere])
+    rest = [(Use(*other), exponent) for other, exponent in merged.items() if other not in gone]
+    return rest + _partial_sum(key, inside, {*private[key], *names.values()}, dtype)
+
+
+def _partial_sum(key: tuple[Node, tuple[Label, ...]], inside: Factors, labels: set[Label], dtype: DType) -> list[tuple[Use, int]]:
+    """A factor summed, by itself or where it is read. A mask that is counted stays a guard: where the count is 0 the product is."""
+    part = _seal(inside, ONE, labels, dtype)
+    if key[0].dtype is bool_ and dtype.kind == "f" and key[0].kind not in RELATIONS and part[1]:
+        return [(part, 1), (map_("ne", [part, zero(dtype)], bool_), 1)]
+    return [(part, 1)]
 
 
 def _seal(merged: Factors, coef: Coef, sums: set[Label], dtype: DType) -> Use:

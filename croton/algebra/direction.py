@@ -48,6 +48,7 @@ def problem_of(node: Node) -> Problem:
         else:
             problem.data.append((argument, labels, power))
     _open_windows(problem)
+    _open_bounds(problem)
     return problem._replace(checks=tuple(checks))
 
 
@@ -78,6 +79,27 @@ def _open_windows(problem: Problem) -> None:
         place = len(problem.sizes)
         problem.sizes[place] = width + 1
         problem.affine.append(rows.plus(low, ({place: 1}, 0), -1))
+
+
+def _open_bounds(problem: Problem) -> None:
+    """[label <= width] of a summed label becomes [label == k] with k summed up to there, and so a bound from below.
+
+    Where more than half is left a mask is better, which lets a sum go along with others over the whole axis.
+    """
+    for bound in list(problem.ranges):
+        if len(bound[0]) != 1:
+            continue
+        ((label, coefficient),) = bound[0].items()
+        size = problem.sizes[label]
+        width = bound[1] if coefficient == -1 else size - 1 + bound[1]
+        if label < problem.rank or not rows.is_unit(coefficient) or not nonnegative(width + 1):
+            continue
+        if 2 * extent(width + 1) > extent(size) and not (isinstance(width, int) and not isinstance(size, int)):
+            continue
+        place = len(problem.sizes)
+        problem.sizes[place] = width + 1
+        problem.ranges.remove(bound)
+        problem.affine.append(({label: 1, place: -1}, 0 if coefficient == -1 else bound[1]))
 
 
 def _row(relation: Node, labels: Sequence[int]) -> Row:

@@ -45,7 +45,7 @@ def nested(base: Use) -> list[Use]:
 def is_indexed(node: Node) -> bool:
     """Whether a product reads or writes at indices, with no other relation, and has more than one thing to sum."""
     kinds = {arg[0].kind for arg in node.args if arg[0].kind in RELATIONS}
-    if kinds != {"select"} or not 1 < len(node.sums) <= MOST_LABELS or len(node.args) < 3:
+    if kinds != {"select"} or not 1 < len(node.sums) <= MOST_LABELS or len(node.args) < 2:
         return False
     return len({name for size in node.dims + node.sums for name in symbols(size)}) <= MOST_UNKNOWN
 
@@ -67,7 +67,7 @@ def _summed_along(base: Use, label: int) -> Use | None:
     labels = (*axes, *[Label(size) for size in node.sums])
     inside = {other for place in group for other in node.args[place][1]}
     local = {labels[other] for other in inside if other >= len(axes) and other not in outside}
-    if len(group) < 2 or len(group) == len(node.args) or not outside:
+    if len(group) == len(node.args) or not outside or not local:
         return None
     factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
     part = contract({labels[other] for other in inside} - local, [factors[place] for place in group], 1, local, node.dtype)

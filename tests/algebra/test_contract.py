@@ -7,7 +7,7 @@ import pytest
 from algebra_arrays import Array, apply, array, einsum, value
 
 from croton import algebra
-from croton.algebra import Label, Use, add, constant, contract, delta, input_, interpret, scalar
+from croton.algebra import Label, Use, add, affine, constant, contract, delta, input_, interpret, scalar, select
 from croton.dtypes import bool_, float32, float64, int32, int64
 from croton.sizes import symbol
 
@@ -215,3 +215,19 @@ def test_long_chains_are_linear_and_do_not_recurse() -> None:
     nodes = list(algebra.walk([y.use.node]))
     assert len(nodes) <= 10_001
     assert max(len(node.args) for node in nodes) <= 17
+
+
+def test_what_is_read_is_summed_where_it_is_read() -> None:
+    x, b, k, v = input_("x", [Label(V), Label(H)], float64).node, Label(B), Label(H), Label(V)
+    index = input_("index", [b], int64)
+    rows = contract([b], [(Use(x, (v, k)), 2), (select(v, index), 1)], 1, [v, k])
+    assert rows.node.kind == "contract" and len(rows.node.sums) == 2 and x in [arg[0] for arg in rows.node.args]
+    weights = input_("weights", [b], float64)
+    # A factor more is multiplied with the sums of rows, not with all elements.
+    weighed = contract([], [(Use(x, (v, k)), 2), (select(v, index), 1), (weights, 1)], 1, [v, k, b])
+    assert {arg[0] for arg in weighed.node.args} == {rows.node, weights.node}
+    # Where a window reads an element many times, it is summed first.
+    i, o, w = Label(N + 2), Label(N), Label(3)
+    wide = input_("wide", [i, k], float64)
+    windows = contract([o], [(wide, 1), (affine({i: 1, o: -1, w: -1}, 0), 1), (input_("kernel", [w], float64), 1)], 1, [i, k, w])
+    assert wide.node not in [arg[0] for arg in windows.node.args]
