@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ SILENT = ("cast", "identity", "stop")
 UNARY, ATOMIC = 4, 6
 
 POSITIONS = "ijkl"
+SIZES = "nmpq"
 OWN = "@"
 """What names of positions and sizes begin with, as long as they are no text: arrays may have these names too."""
 
@@ -60,18 +62,19 @@ def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expr
     """What is stored to each buffer at last; zeros that sums begin with are part of the sums."""
     made: Made = {}
     operations: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     results: dict[str, Expression] = {}
-    pending = list(reversed(body))
-    while pending:
-        statement = pending.pop()
-        if isinstance(statement, For | Lanes):
-            pending += reversed(statement.body)
-        elif isinstance(statement, Acc):
+    statements = _flat(body)
+    stored = Counter([statement.buffer for statement in statements if isinstance(statement, Store) and statement.op is None])
+    for statement in statements:
+        if isinstance(statement, Acc):
             operations[statement.name] = statement.op
         elif isinstance(statement, Let):
-            made[statement.name] = _function(statement, made)
+            made[statement.name] = _function(statement, made, sizes)
         elif isinstance(statement, Load):
-            made[statement.name] = _read(statement, made, buffers)
+            # What is stored twice is on the way to a result: what is read of it has no name of its own.
+            found = results.get(statement.buffer) if stored[statement.buffer] > 1 else None
+            made[statement.name] = _read(statement, made, buffers) if found is None or not found.args else found
         elif isinstance(statement, Update):
             value = _guarded(_atom(statement.value, made), statement.guard, made)
             made[statement.name] = Expression(operations.get(statement.name, "sum"), (value,))
@@ -84,12 +87,28 @@ def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expr
     return results
 
 
-def _function(statement: Let, made: Made) -> Expression:
+def _flat(body: Sequence[Stmt]) -> list[Stmt]:
+    """All statements in order, those of loops in their places."""
+    found: list[Stmt] = []
+    pending = list(reversed(body))
+    while pending:
+        statement = pending.pop()
+        if isinstance(statement, For | Lanes):
+            pending += reversed(statement.body)
+        else:
+            found.append(statement)
+    return found
+
+
+def _function(statement: Let, made: Made, sizes: dict[str, int]) -> Expression:
+    """A function of what was made before; `sizes` numbers the sizes that the kernel computes with, in the order in which it mentions them."""
     if statement.function == "index":
         (label,) = statement.args
         return Expression(_position(label.name if isinstance(label, Var) else ""))
     if statement.function == "size":
-        return Expression(f"{OWN}n")
+        (size,) = statement.args
+        number = sizes.setdefault(size.name if isinstance(size, Var) else "", len(sizes))
+        return Expression(f"{OWN}{SIZES[number] if number < len(SIZES) else f'n{number}'}")
     args = tuple([_atom(arg, made) for arg in statement.args])
     if statement.function in SILENT:
         return args[0]
@@ -125,7 +144,18 @@ def _product(left: Expression, right: Expression) -> Expression:
     """With numbers in front; a value by itself is a square."""
     if left == right:
         return Expression("pow", (left, Expression("2")))
+    if right.function == "div" and _is_number(right.args[0]) and not _is_number(left):
+        return _quotient(left, *right.args)
+    if left.function == "div" and _is_number(left.args[0]) and not _is_number(right):
+        return _quotient(right, *left.args)
     return Expression("mul", (right, left) if _is_number(right) and not _is_number(left) else (left, right))
+
+
+def _quotient(value: Expression, number: Expression, divisor: Expression) -> Expression:
+    """value * (number / divisor) as one quotient."""
+    sign, size = ("-", number.function[1:]) if number.function.startswith("-") else ("", number.function)
+    found = Expression("div", (value if size == "1" else _product(Expression(size), value), divisor))
+    return Expression("neg", (found,)) if sign else found
 
 
 def _is_number(value: Expression) -> bool:

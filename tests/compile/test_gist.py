@@ -103,3 +103,17 @@ def test_long_totals_show_their_greatest_terms() -> None:
     (row,) = [row for row in str(cr.function(sizes, total).explain()).split("\n") if row.startswith("In general")]
     assert "smaller term" in row and len(row) < 400
     assert np.isfinite(cr.function(sizes, total)(*[np.ones(2)] * 18))
+
+
+def formulas(outputs: cr.Expr) -> str:
+    return str(cr.function([x], outputs).explain())
+
+
+def test_what_is_stored_on_the_way_has_no_name() -> None:
+    assert "result = exp(x - max(x))/sum(exp(x - max(x)))" in formulas(cr.softmax(x, axis=-1))
+
+
+def test_sizes_divide_and_have_names_of_their_own() -> None:
+    assert "result = 3*sum(t0)/(n*m)" in formulas(x.mean() * 3)
+    assert "sum((x - t0/n)**2)" in formulas(x.var(0).sum())
+    assert "result = -(sum(t0)/(n*m))" in formulas(-x.mean())
