@@ -6,7 +6,7 @@ more than that.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,14 +51,25 @@ def _at(array: Array, labels: Sequence[Label | int], axes: Sequence[Label | int]
     return array.transpose(order).reshape([next(shape) if label in own else 1 for label in axes])
 
 
+Watch = Callable[[int, list[Node], Mapping[Node, Array]], None]
+"""Gets the number of a step, what the step is for, and the values of all nodes in it."""
+
+
+def follow(node: Node, arguments: Sequence[Array], sizes: Mapping[Any, int], watch: Watch) -> None:
+    """Go through the steps of a loop, on the values of its arguments, with somebody looking at each."""
+    with np.errstate(all="ignore"):
+        _Meaning({}, sizes, watch).value(node, list(arguments))
+
+
 class _Meaning:
-    """One evaluation: inputs and sizes."""
+    """One evaluation: inputs and sizes, and who looks at the steps of a loop."""
 
-    __slots__ = ("environment", "sizes")
+    __slots__ = ("environment", "sizes", "watch")
 
-    def __init__(self, environment: Mapping[Hashable, Any], sizes: Mapping[Any, int]) -> None:
+    def __init__(self, environment: Mapping[Hashable, Any], sizes: Mapping[Any, int], watch: Watch | None = None) -> None:
         self.environment = environment
         self.sizes = sizes
+        self.watch = watch
 
     def size(self, size: Size) -> int:
         return size if isinstance(size, int) else max(evaluate(size, self.sizes), 0)
@@ -229,6 +240,8 @@ class _Meaning:
             values: dict[Node, Array] = {}
             for child in order:
                 values[child] = inner.value(child, [values[arg[0]] for arg in child.args])
+            if self.watch is not None:
+                self.watch(time, roots, values)
             carries = [
                 np.broadcast_to(_at(values[use.node], use.labels, axes), carry.shape)
                 for use, axes, carry in zip(results, loop.carry_axes, carries)

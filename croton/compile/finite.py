@@ -8,12 +8,12 @@ copies of the shared variables, so that an error leaves them as they were; the g
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from croton.algebra.interpret import interpret
+from croton.algebra.interpret import follow, interpret
 from croton.algebra.node import Node, walk
 from croton.algebra.operand import fresh_use
 from croton.compile.executable import Executable
@@ -23,6 +23,9 @@ from croton.runtime.function import call_native
 from croton.sizes import bind
 from croton.transforms.lower import lower
 from croton.util.errors import CrotonError
+
+Test = Callable[[np.ndarray], np.ndarray]
+"""Which elements are bad: NaN, or infinite."""
 
 
 class NotFiniteError(CrotonError, FloatingPointError):
@@ -69,18 +72,26 @@ class CheckedProgram:
         """Raise where a value that is not finite was born; nothing if the caller gave it so."""
         test = np.isnan if _has_nan(value) else np.isinf
         end = "a result of the function" if variable is None else f"the new value of the shared variable {variable.name or variable!r}"
-        found, given = _birth(root, dict(zip(self.inputs, arrays)), test)
-        if found is not None:
-            node, array = found
-            raise NotFiniteError(f"{_words(node)} made {_what(array, test)}, which reached {end}", node.origin or root.line)
+        born, given = _birth(root, dict(zip(self.inputs, arrays)), test)
+        if born is not None:
+            raise NotFiniteError(f"{born.words} made {_what(born.value, test)}, which reached {end}{born.cause}", born.node.origin or root.line)
         if isinstance(given, SharedVariable) and test is np.isnan:
             raise NotFiniteError(f"the shared variable {given.name or given!r} holds {_what(given.cell[0], test)}, which reached {end}", given.line)
         if given is None or test is np.isnan:
             raise NotFiniteError(f"{end} holds {_what(value, test)}", root.line)
 
 
-def _birth(root: Expr, values: dict[Expr, np.ndarray], test: Any) -> tuple[tuple[Node, np.ndarray] | None, Expr | bool | None]:
-    """The first node on the way to a bad value that is bad while what it reads is not, with its value; and a leaf that was bad from the start.
+class _Birth(NamedTuple):
+    """An operation that made a bad value of good ones: what it is called, and where infinities came from that it made NaN of."""
+
+    node: Node
+    value: np.ndarray
+    words: str
+    cause: str
+
+
+def _birth(root: Expr, values: dict[Expr, np.ndarray], test: Test) -> tuple[_Birth | None, Expr | bool | None]:
+    """The first operation on the way to a bad value that is bad while what it reads is not; and a leaf that was bad from the start.
 
     A constant that is bad is True in place of a leaf.
     """
@@ -93,23 +104,55 @@ def _birth(root: Expr, values: dict[Expr, np.ndarray], test: Any) -> tuple[tuple
     order = list(walk([use.node]))
     # Every node is a value of its own here, read at its own axes.
     found = dict(zip(order, interpret([fresh_use(node) for node in order], {leaf.id: array for leaf, array in values.items()}, sizes)))
-    bad = {node for node in order if node.dtype.is_float and test(found[node]).any()}
-    reached = {use.node} & bad
-    for node in reversed(order):
-        if node in reached:
-            reached.update(child for child, *_ in node.args if child in bad)
     given: Expr | bool | None = None
     by_key: dict[Any, Expr] = {leaf.id: leaf for leaf in values}
-    for node in order:
-        if node not in reached:
-            continue
-        if node.kind == "input":
-            given = by_key[node.param] if given is None else given
-        elif node.kind == "constant" or (node.kind == "contract" and not node.args and not np.isfinite(node.param.number)):
-            given = True if given is None else given
-        elif not any(child in reached for child, *_ in node.args):
-            return (node, found[node]), given
+    for node in _first_bad([use.node], found, test):
+        if not _is_leaf(node):
+            return _told(node, found, sizes, test), given
+        if given is None:
+            given = by_key[node.param] if node.kind == "input" else True
     return None, given
+
+
+def _first_bad(roots: Sequence[Node], values: Mapping[Node, np.ndarray], test: Test) -> Iterator[Node]:
+    """Of values in the order in which they are computed: what is bad, reaches a root through what is bad, and reads nothing that is."""
+    bad = {node for node, value in values.items() if node.dtype.is_float and test(value).any()}
+    reached = bad.intersection(roots)
+    for node in reversed(list(values)):
+        if node in reached:
+            reached.update(child for child, *_ in node.args if child in bad)
+    for node in values:
+        if node in reached and not any(child in reached for child, *_ in node.args):
+            yield node
+
+
+def _is_leaf(node: Node) -> bool:
+    return node.kind in ("input", "constant") or (node.kind == "contract" and not node.args and not np.isfinite(node.param.number))
+
+
+def _told(node: Node, values: Mapping[Node, np.ndarray], sizes: Mapping[Any, int], test: Test) -> _Birth:
+    """What there is to say of the operation that made a bad value: in a loop, the operation and the step."""
+    if node.kind == "loop":
+        inside: list[_Birth] = []
+
+        def watch(step: int, roots: list[Node], within: Mapping[Node, np.ndarray]) -> None:
+            born = None if inside else next((node for node in _first_bad(roots, within, test) if not _is_leaf(node)), None)
+            if born is not None:
+                told = _told(born, within, sizes, test)
+                inside.append(told._replace(words=f"{told.words} in step {step} of a loop"))
+
+        follow(node, [values[child] for child, *_ in node.args], sizes, watch)
+        if inside:
+            return inside[0]
+    return _Birth(node, values[node], _words(node), _cause(node, values) if test is np.isnan else "")
+
+
+def _cause(node: Node, values: Mapping[Node, np.ndarray]) -> str:
+    """Where an infinity was born that NaN was made of."""
+    for born in _first_bad([child for child, *_ in node.args], values, np.isinf):
+        if not _is_leaf(born) and born.origin is not None and born.origin != node.origin:
+            return f"; it was made of inf, which {_words(born)} made at {born.origin}"
+    return ""
 
 
 _KINDS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +142,48 @@ def test_off_by_default() -> None:
     with cr.config.use(check_finite=False):
         f = cr.function([x], cr.log(x))
     assert np.isnan(f(np.array([-1.0]))).all()
+
+
+def test_an_infinity_that_became_nan_is_named_too() -> None:
+    x = cr.vector("x")
+    powers = cr.exp(x)
+    differences = powers - powers.sum()
+    message = fails(cr.function([x], differences), np.array([1000.0, 0.0]))
+    assert message.startswith("a sum made nan in 1 of 2 elements, the first at (0,)")
+    assert "differences = powers - powers.sum()" in message
+    line = next(number for number, text in enumerate(Path(__file__).read_text().split("\n"), 1) if text.strip() == "powers = cr.exp(x)")
+    assert f"which exp made at {__file__}:{line}" in message.split("\n")[0]
+
+
+@pytest.mark.parametrize("part", ["final", "states", "gradient"])
+def test_the_step_of_a_loop_and_what_it_does_are_named(part: str) -> None:
+    x = cr.vector("x")
+
+    def step(carry: cr.Expr, element: cr.Expr) -> tuple[cr.Expr, cr.Expr]:
+        root = cr.sqrt(element)
+        return carry + root, carry * root
+
+    last, every = cr.scan(step, cr.asarray(0.0), x)
+    outcome = {"final": last, "states": every, "gradient": cr.grad(every.sum(), x)}[part]
+    values = np.array([1.0, 4.0, 9.0, -1.0, 2.0, -3.0])
+    f = cr.function([x], outcome)
+    assert np.isfinite(f(abs(values))).all()
+    message = fails(f, values)
+    assert "root = cr.sqrt(element)" in message
+
+
+def test_the_step_of_a_recurrence() -> None:
+    x = cr.vector("x")
+
+    def outer(carry: cr.Expr, element: cr.Expr) -> tuple[cr.Expr, None]:
+        def inner(total: cr.Expr, _: None) -> tuple[cr.Expr, None]:
+            squared = total * total
+            return squared + element, None
+
+        return cr.scan(inner, carry, None, length=2)[0], None
+
+    f = cr.function([x], cr.scan(outer, cr.asarray(1.0), x)[0])
+    assert f(np.zeros(3)) == 1
+    message = fails(f, np.array([0.0, 1e100, 1.0, 1.0]))
+    assert "in step 0 of a loop in step 2 of a loop made inf" in message
+    assert "squared = total * total" in message
