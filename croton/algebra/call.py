@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 from croton.algebra.matrix_routine import MatrixRoutine
@@ -11,7 +11,7 @@ from croton.dtypes import DType
 from croton.util.errors import NotSupportedError
 
 Lift = Callable[[int, tuple[tuple[int, ...], ...]], "Routine"]
-Vjp = Callable[[list[Operand], list[Operand], list["Use | None"]], "list[Use | None]"]
+Vjp = Callable[[list[Operand], list[Operand], list["Use | None"], Collection[Label]], "list[Use | None]"]
 
 
 class Routine:
@@ -19,9 +19,10 @@ class Routine:
 
     name     how it prints
     numpy    arrays -> array, or a tuple of arrays: its meaning; leading axes may be batches, as the routine defines
-    vjp      (arguments, results, cotangents) -> the cotangent of each argument, or None for one that has none. A cotangent is read
-             at the axes of its result and perhaps at seeds; what is returned is read at the axes of the argument and the same
-             seeds. Without a vjp there is no derivative.
+    vjp      (arguments, results, cotangents, batch) -> the cotangent of each argument, or None for one that has none. A cotangent is
+             read at the axes of its result and perhaps at seeds; what is returned is read at the axes of the argument and the same
+             seeds. An axis around that is one of `batch` is such a seed too: an argument without it has a cotangent for each place
+             along it, where along others these are summed up. Without a vjp there is no derivative.
     identity what makes two routines equal, with their name; by default the object itself
     around   how many axes it has around it, in front of its results: it is called for each place along them
     lift     (number, for each argument which axes around it has from now on, in front) -> the routine with so many axes more around it, which
@@ -86,7 +87,7 @@ def _same(value: Any, *after: Any) -> Any:
     return value
 
 
-def _pulled_back(arguments: list[Operand], results: list[Operand], cotangents: list[Use | None]) -> list[Use | None]:
+def _pulled_back(arguments: list[Operand], results: list[Operand], cotangents: list[Use | None], batch: Collection[Label]) -> list[Use | None]:
     return [cotangents[0]] + [None] * (len(arguments) - 1)
 
 

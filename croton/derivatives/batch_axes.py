@@ -68,7 +68,7 @@ class BatchAxes:
             self.meet(child, [every[i] for i in positions])
 
     def _call(self, results: Sequence[Node]) -> None:
-        """A routine does the same for each place along axes that its arguments share with its results."""
+        """A routine does the same for each place along axes that are around it, and along those that its arguments share with its results."""
         first = results[-1]
         labels = [Label(size) for size in first.dims + first.sums]
         arguments, values = arguments_of(first, labels), results_of(first, labels)
@@ -76,6 +76,7 @@ class BatchAxes:
             arguments = arguments[:1]  # the others only say when
         everywhere = [argument.use.labels for argument in arguments if argument.use.node.dtype.is_float] + [value.use.labels for value in values]
         shared = set(labels).intersection(*everywhere)
+        shared.update(values[0].axes[: first.param[0].around])
         label_of: dict[Label, Label | None] = {}
         for node in results:
             for label, name in zip(values[node.param[1]].use.labels, self.of(node)):

@@ -177,7 +177,7 @@ def _call(sweep: _Sweep, node: Node, received: Received | None) -> None:
         place = part.param[1]
         at = dict(zip(axes, results[place].use.labels))
         cotangents[place] = Use(adjoint.node, tuple([at.get(label, label) for label in adjoint.labels]))
-    for argument, cotangent in zip(arguments, routine.vjp(arguments, results, cotangents)):
+    for argument, cotangent in zip(arguments, routine.vjp(arguments, results, cotangents, sweep.batch.labels)):
         if cotangent is not None and argument.use.node in sweep.reached:
             sweep.pull(argument.use, [cotangent], ONE, argument.axes)
 

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from croton.dtypes import DType, dtype, float32, float64, uint32, uint64
-from croton.expr.expr import Expr
+from croton.dtypes import DType, dtype, float32, float64
+from croton.expr.expr import Constant, Expr
 from croton.ops.arithmetic import abs, clip, sign
 from croton.ops.axes import broadcast_to
 from croton.ops.broadcasting import broadcast_shapes
-from croton.ops.casting import asarray, astype, converted
+from croton.ops.casting import converted
 from croton.ops.linalg import matmul
 from croton.ops.logic import where
-from croton.ops.transcendental import erf, erfinv, exp, log, log1p, sqrt, tan
-from croton.random.key import bits, sizes, split
+from croton.ops.nn import softmax
+from croton.ops.transcendental import erf, erfinv, exp, log, log1p, sigmoid, tan
+from croton.random.key import sizes, split
+from croton.random.normal_tail import BEGINS, beyond
+from croton.random.rejection import gamma_of
+from croton.random.unit import half_open_unit, open_unit, standard_normal
 from croton.sizes import Size
 from croton.util.config import config
 from croton.util.errors import DTypeError
 
 
 def uniform(key: Any, shape: Any = (), low: Any = 0.0, high: Any = 1.0, dtype: object = None) -> Expr:
-    """Uniform in [low, high). Every multiple of 2**-24 (float32) or 2**-53 (float64) of the interval is equally likely."""
+    """Uniform in [low, high). Every multiple of 2**-24 (float32) or 2**-53 (float64) of the interval is equally likely.
+
+    Bounds other than 0 and 1 may round the greatest of them up to `high`.
+    """
     kind = kind_of(dtype)
     bounds, where_to = parameters(kind, shape, low, high)
-    unit = _unit(key, where_to, kind)
+    unit = half_open_unit(key, where_to, kind)
     if low == 0.0 and high == 1.0 and not isinstance(low, Expr) and not isinstance(high, Expr):
         return unit
     return bounds[0] + unit * (bounds[1] - bounds[0])
@@ -34,32 +42,48 @@ def normal(key: Any, shape: Any = (), mean: Any = 0.0, std: Any = 1.0, dtype: ob
     """Normal with a mean and a standard deviation, by inversion of the distribution function."""
     kind = kind_of(dtype)
     (centre, scale), where_to = parameters(kind, shape, mean, std)
-    z = math.sqrt(2) * erfinv(_open(key, where_to, kind, symmetric=True))
-    return centre + scale * z
+    return centre + scale * standard_normal(key, where_to, kind)
 
 
 def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = (), dtype: object = None) -> Expr:
-    """The standard normal given that it lies between two bounds."""
+    """The standard normal given that it lies between two bounds, which may be infinite, or both far from 0."""
     kind = kind_of(dtype)
     (a, b), where_to = parameters(kind, shape, lower, upper)
+    u = open_unit(key, where_to, kind)
     root = math.sqrt(0.5)
     from_, to = erf(a * root), erf(b * root)
-    inside = from_ + _open(key, where_to, kind) * (to - from_)
-    return clip(math.sqrt(2) * erfinv(inside), a, b)
+    # Rounding gives no value at infinity.
+    most = 1 - 2.0 ** (-24 if kind is float32 else -53)
+    inside = clip(math.sqrt(2) * erfinv(clip(from_ + u * (to - from_), -most, most)), a, b)
+    if not _may_be_far(a, b):
+        return inside
+    # Beyond either end the same is done on one side, towards infinity.
+    above, below = a >= BEGINS, b <= -BEGINS
+    near = where(above, a, where(below, -b, BEGINS))
+    far = where(above, b, where(below, -a, BEGINS + 1))
+    distance = clip(beyond(u, near, far), near, far)
+    return where(above, distance, where(below, -distance, inside))
+
+
+def _may_be_far(lower: Expr, upper: Expr) -> bool:
+    """Whether bounds may both be beyond an end of the distribution."""
+    above = not isinstance(lower, Constant) or bool((lower.value >= BEGINS).any())
+    below = not isinstance(upper, Constant) or bool((upper.value <= -BEGINS).any())
+    return above or below
 
 
 def exponential(key: Any, shape: Any = (), rate: Any = 1.0, dtype: object = None) -> Expr:
     """Exponential with a rate: mean 1 / rate."""
     kind = kind_of(dtype)
     (scale,), where_to = parameters(kind, shape, rate)
-    return -log1p(-_unit(key, where_to, kind)) / scale
+    return -log1p(-half_open_unit(key, where_to, kind)) / scale
 
 
 def laplace(key: Any, shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: object = None) -> Expr:
     """Laplace (double exponential)."""
     kind = kind_of(dtype)
     (centre, width), where_to = parameters(kind, shape, loc, scale)
-    u = _open(key, where_to, kind, symmetric=True)
+    u = open_unit(key, where_to, kind, symmetric=True)
     return centre - width * sign(u) * log1p(-abs(u))
 
 
@@ -67,7 +91,7 @@ def logistic(key: Any, shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype:
     """Logistic."""
     kind = kind_of(dtype)
     (centre, width), where_to = parameters(kind, shape, loc, scale)
-    u = _open(key, where_to, kind)
+    u = open_unit(key, where_to, kind)
     return centre + width * (log(u) - log1p(-u))
 
 
@@ -75,62 +99,42 @@ def gumbel(key: Any, shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: o
     """Gumbel (of maxima)."""
     kind = kind_of(dtype)
     (centre, width), where_to = parameters(kind, shape, loc, scale)
-    return centre - width * log(-log(_open(key, where_to, kind)))
+    return centre - width * log(-log(open_unit(key, where_to, kind)))
 
 
 def cauchy(key: Any, shape: Any = (), loc: Any = 0.0, scale: Any = 1.0, dtype: object = None) -> Expr:
     """Cauchy."""
     kind = kind_of(dtype)
     (centre, width), where_to = parameters(kind, shape, loc, scale)
-    return centre + width * tan(math.pi * (_open(key, where_to, kind) - 0.5))
-
-
-ATTEMPTS = 12
-"""Proposals a gamma variate may take. Each is accepted with a probability of at least 0.95, so that running out is a matter of 1e-16."""
+    return centre + width * tan(math.pi * (open_unit(key, where_to, kind) - 0.5))
 
 
 def gamma(key: Any, concentration: Any, shape: Any = (), rate: Any = 1.0, dtype: object = None) -> Expr:
-    """Gamma with a concentration (shape parameter) > 0 and a rate.
-
-    Marsaglia and Tsang, ACM Transactions on Mathematical Software 26 (2000), with a fixed number of proposals, of which the first accepted counts. A
-    concentration below 1 is raised by 1 and corrected by a power of a uniform number.
-    """
+    """Gamma with a concentration (shape parameter) >= 0 and a rate."""
     kind = kind_of(dtype)
     (alpha, speed), where_to = parameters(kind, shape, concentration, rate)
-    boost = alpha < 1
-    raised = where(boost, alpha + 1, alpha)
-    d = raised - 1 / 3
-    c = 1 / sqrt(9 * d)
-    keys = split(key, 2 * ATTEMPTS + 1)
-    # From the last proposal to the first, so that the first accepted one stays.
-    value = d
-    for attempt in reversed(range(ATTEMPTS)):
-        x = normal(keys[2 * attempt], where_to, dtype=kind)
-        u = _open(keys[2 * attempt + 1], where_to, kind)
-        v = (1 + c * x) ** 3
-        positive = v > 0
-        safe = where(positive, v, 1.0)
-        accepted = positive & (log(u) < 0.5 * x**2 + d - d * safe + d * log(safe))
-        value = where(accepted, d * safe, value)
-    u = _open(keys[-1], where_to, kind)
-    return value * where(boost, exp(log(u) / alpha), 1.0) / speed
+    value, factor = gamma_of(key, alpha, where_to, kind)
+    return value * exp(factor) / speed
 
 
 def beta(key: Any, a: Any, b: Any, shape: Any = (), dtype: object = None) -> Expr:
     """Beta, as a share of two gamma variates."""
     kind = kind_of(dtype)
-    _, where_to = parameters(kind, shape, a, b)
+    (one, other), where_to = parameters(kind, shape, a, b)
     first, second = split(key, 2)
-    x, y = gamma(first, a, where_to, dtype=kind), gamma(second, b, where_to, dtype=kind)
-    return x / (x + y)
+    return sigmoid(_log_gamma(first, one, where_to, kind) - _log_gamma(second, other, where_to, kind))
 
 
 def dirichlet(key: Any, concentration: Any, shape: Any = (), dtype: object = None) -> Expr:
     """Dirichlet: shares of gamma variates along the last axis. `shape` comes before the axes of the concentration."""
     kind = kind_of(dtype)
     alpha = converted(concentration, kind)
-    x = gamma(key, alpha, (*sizes(shape), *alpha.shape), dtype=kind)
-    return x / x.sum(axis=-1, keepdims=True)  # type: ignore[attr-defined]
+    return softmax(_log_gamma(key, alpha, (*sizes(shape), *alpha.shape), kind), axis=-1)
+
+
+def _log_gamma(key: Any, concentration: Expr, shape: tuple[Size, ...], kind: DType) -> Expr:
+    value, factor = gamma_of(key, concentration, shape, kind)
+    return log(value) + factor
 
 
 def multivariate_normal(key: Any, mean: Any, factor: Any, shape: Any = (), dtype: object = None) -> Expr:
@@ -152,30 +156,14 @@ def kind_of(dtype_name: object) -> DType:
 def parameters(kind: DType, shape: Any, *values: Any) -> tuple[list[Expr], tuple[Size, ...]]:
     """Parameters in one dtype, and the shape of the result: `shape`, or that of the parameters where it is ()."""
     given = [converted(value, kind) for value in values]
+    return given, drawn_shape(shape, given)
+
+
+def drawn_shape(shape: Any, given: Sequence[Expr]) -> tuple[Size, ...]:
+    """The shape of what is drawn: `shape`, which parameters broadcast against, or that of the parameters where it is ()."""
     wanted = sizes(shape)
     if not wanted:
-        pairs: list = []
-        wanted = broadcast_shapes([x.shape for x in given], "parameters of a distribution", pairs)
-    else:
-        for x in given:
-            broadcast_to(x, wanted)  # says what does not fit
-    return given, wanted
-
-
-def _unit(key: Any, shape: tuple[Size, ...], kind: DType) -> Expr:
-    """Uniform in [0, 1): the highest bits as a fraction."""
-    if kind is float32:
-        return astype(bits(key, shape) >> asarray(8, dtype=uint32), float32) * 2.0**-24
-    return astype(bits(key, shape, uint64) >> asarray(11, dtype=uint64), float64) * 2.0**-53
-
-
-def _open(key: Any, shape: tuple[Size, ...], kind: DType, symmetric: bool = False) -> Expr:
-    """Uniform in (0, 1), or in (-1, 1), without the ends: the middle of each of 2**23 (2**52) cells."""
-    if kind is float32:
-        cell = astype(bits(key, shape) >> asarray(9, dtype=uint32), float32)
-        width = 2.0**-23
-    else:
-        cell = astype(bits(key, shape, uint64) >> asarray(12, dtype=uint64), float64)
-        width = 2.0**-52
-    unit = (cell + 0.5) * width
-    return 2 * unit - 1 if symmetric else unit
+        return broadcast_shapes([x.shape for x in given], "parameters of a distribution", [])
+    for x in given:
+        broadcast_to(x, wanted)  # says what does not fit
+    return wanted

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from croton.dtypes import DType, dtype, float64, int64, uint64
-from croton.expr.expr import Expr
+from croton.expr.expr import Constant, Expr
 from croton.ops.axes import broadcast_to, expand_dims, moveaxis
 from croton.ops.casting import asarray, astype, converted
 from croton.ops.creation import arange
 from croton.ops.cumulative import cumsum
 from croton.ops.extremes import argmax
 from croton.ops.indexing import take
+from croton.ops.logic import where
 from croton.ops.selection import one_hot
 from croton.ops.sorting import argsort
-from croton.ops.transcendental import exp, log
-from croton.random.continuous import gumbel, kind_of, parameters, uniform
-from croton.random.key import bits, sizes
-from croton.util.errors import ArgumentError, DTypeError, KindError, NotSupportedError, ShapeError
+from croton.ops.transcendental import log
+from croton.random.continuous import drawn_shape, gumbel, kind_of, parameters, uniform
+from croton.random.key import bits, sizes, split
+from croton.random.rejection import few_events, poisson_of
+from croton.sizes import Poly
+from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
 
 
 def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
@@ -27,15 +32,23 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
 
 
 def randint(key: Any, low: Any, high: Any, shape: Any = (), dtype: object = int64) -> Expr:
-    """Integers in [low, high), each equally likely up to one part in 2**64 / (high - low)."""
+    """Integers in [low, high), each equally likely up to one part in 2**64 / (high - low); low where there is none between."""
     kind = integer(dtype)
-    if isinstance(low, (tuple, list)):
+    if isinstance(low, (tuple, list)) and shape == ():
         raise KindError(f"randint(key, low, high, shape): the bounds come before the shape, got low={low!r}")
-    if isinstance(low, int) and isinstance(high, int) and high <= low:
-        raise ArgumentError(f"randint wants low < high, got {low} and {high}")
-    from_, to = astype(asarray(low), int64), astype(asarray(high), int64)
-    where_to = sizes(shape)
-    span = astype(to - from_, uint64)
+    if isinstance(low, int) and isinstance(high, int):
+        least, most = np.iinfo(kind.numpy).min, np.iinfo(kind.numpy).max
+        if high <= low:
+            raise ArgumentError(f"randint wants low < high, got {low} and {high}")
+        if low < least or high - 1 > most:
+            raise ArgumentError(f"randint: {kind} has the numbers from {least} to {most}, got low={low} and high={high}; use another dtype")
+    bounds = [asarray(low), asarray(high)]
+    for name, bound in zip(("low", "high"), bounds):
+        if not bound.dtype.is_integer:
+            raise DTypeError(f"randint: {name} is an integer, got dtype {bound.dtype} of {bound!r}; round it and convert it with astype")
+    where_to = drawn_shape(shape, bounds)
+    from_, to = [astype(bound, int64) for bound in bounds]
+    span = astype(where(bounds[1] > bounds[0], to - from_, 1), uint64)
     return astype(from_ + astype(bits(key, where_to, uint64) % span, int64), kind)
 
 
@@ -49,9 +62,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = ()) -> Expr:
 
 def permutation(key: Any, x: Any) -> Expr:
     """A random order of 0..n-1 for a number or size n, or an array in random order along its first axis."""
-    if isinstance(x, int) or (not isinstance(x, Expr) and not hasattr(x, "shape")):
-        return argsort(bits(key, (x,), uint64))
-    return shuffle(key, x)
+    return argsort(bits(key, (x,), uint64)) if _is_count(x) else shuffle(key, x)
 
 
 def shuffle(key: Any, x: Any) -> Expr:
@@ -64,8 +75,13 @@ def shuffle(key: Any, x: Any) -> Expr:
 
 def choice(key: Any, x: Any, shape: Any = (), replace: bool = True, p: Any = None) -> Expr:
     """Elements of an array along its first axis, or of 0..n-1: with replacement, or without; with probabilities p, or equally likely."""
-    values = arange(x) if isinstance(x, int) else asarray(x)
+    values = arange(x) if _is_count(x) else asarray(x)
+    if not values.ndim:
+        raise ShapeError(f"choice wants a number of choices, or an array with at least one axis, got {values!r}")
     n = values.shape[0]
+    chances = None if p is None else converted(p, float64)
+    if chances is not None and (chances.ndim != 1 or (isinstance(n, int) and isinstance(chances.shape[0], int) and chances.shape[0] != n)):
+        raise ShapeError(f"choice: p has a probability for each of the {n} choices, got {chances.type}")
     where_to = sizes(shape)
     if not replace:
         count: Any = 1
@@ -73,11 +89,11 @@ def choice(key: Any, x: Any, shape: Any = (), replace: bool = True, p: Any = Non
             count = count * extent
         if isinstance(n, int) and isinstance(count, int) and count > n:
             raise ArgumentError(f"choice without replacement takes at most {n} of {n} elements, got {count}")
-        scores = bits(key, (n,), uint64) if p is None else -(gumbel(key, (n,)) + log(converted(p, float64)))
+        scores = bits(key, (n,), uint64) if chances is None else -(gumbel(key, (n,), dtype=float64) + log(chances))
         return take(values, argsort(scores)[:count].reshape(where_to), axis=0)  # type: ignore[index]
-    if p is None:
-        return take(values, randint(key, 0, asarray_size(n), where_to), axis=0)
-    bounds = cumsum(converted(p, float64))
+    if chances is None:
+        return take(values, randint(key, 0, asarray(n), where_to), axis=0)
+    bounds = cumsum(chances)
     u = uniform(key, where_to, dtype=float64) * bounds[-1]  # type: ignore[index]
     place = (expand_dims(u, -1) >= bounds).sum(axis=-1)  # type: ignore[union-attr]
     return take(values, place, axis=0, mode="clip")
@@ -98,24 +114,29 @@ def binomial(key: Any, n: int, p: Any, shape: Any = ()) -> Expr:
     return (uniform(key, (*where_to, n), dtype=float64) < expand_dims(broadcast_to(chance, where_to), -1)).sum(axis=-1)  # type: ignore[union-attr]
 
 
-MOST_EVENTS = 200
-"""Terms of the Poisson distribution function that are added up."""
+FEW_EVENTS = 10
+"""Up to this rate Poisson numbers are made by inversion."""
+
+FEW_EVENTS_TERMS = 50
+"""Terms of the distribution function that are added up then: of such a rate more than that has a chance of 1e-18."""
 
 
 def poisson(key: Any, rate: Any, shape: Any = ()) -> Expr:
-    """Poisson with a rate up to about 100, by inversion of the distribution function: exact up to its 200th term."""
-    if isinstance(rate, int | float) and not 0 <= rate <= MOST_EVENTS / 2:
-        raise NotSupportedError(f"not supported: Poisson numbers with a rate of {rate}; the rate is at least 0 and at most {MOST_EVENTS // 2}")
+    """Poisson with a rate of up to 1e12 or so, above which rounding shows. A rate that is negative, infinite or NaN gives -1."""
     (mean,), where_to = parameters(float64, shape, rate)
-    u = uniform(key, where_to, dtype=float64)
+    known = mean.value if isinstance(mean, Constant) else None
+    if known is not None and not ((known >= 0) & (known < np.inf)).all():
+        raise ArgumentError(f"a Poisson rate is at least 0 and finite, got {rate!r}")
+    first, second = split(key)
     mean = broadcast_to(mean, where_to)
-    term, total = exp(-mean), exp(-mean)
-    count = astype(u >= total, int64)
-    for k in range(1, MOST_EVENTS):
-        term = term * mean / k
-        total = total + term
-        count = count + astype(u >= total, int64)
-    return count
+    few, many = (mean >= 0) & (mean < FEW_EVENTS), (mean >= FEW_EVENTS) & (mean < np.inf)
+    count = asarray(-1.0)
+    if known is None or not (known < FEW_EVENTS).all():
+        count = where(many, poisson_of(first, where(many, mean, float(FEW_EVENTS)), where_to), count)
+    if known is None or (known < FEW_EVENTS).any():
+        u = uniform(second, where_to, dtype=float64)
+        count = where(few, few_events(u, where(few, mean, 0.0), FEW_EVENTS_TERMS), count)
+    return astype(count, int64)
 
 
 def integer(name: object) -> DType:
@@ -126,8 +147,6 @@ def integer(name: object) -> DType:
     return kind
 
 
-def asarray_size(n: Any) -> Expr:
-    """A size as an expression."""
-    return asarray(n)
-
-
+def _is_count(x: Any) -> bool:
+    """Whether it is a number of things, and not the things."""
+    return isinstance(x, int | np.integer | Poly)

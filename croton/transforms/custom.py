@@ -9,7 +9,7 @@ marks are gone: they cost nothing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -281,6 +281,7 @@ def _pullback(
     arguments: list[Operand],
     results: list[Operand],
     cotangents: list[Use | None],
+    batch: Collection[Label],
 ) -> list[Use | None]:
     """The cotangents of the arguments: the graph of the rule, with what is here in place of its placeholders."""
     rule, around, sizes = mark.rule, mark.around, mark.sizes
@@ -321,8 +322,8 @@ def _pullback(
             continue
         operand = lowering.operands[gradient]
         use = relabel(operand.use, {**back, **dict(zip(operand.axes, argument.axes[len(has) :]))})
-        # What is around the call but not around this argument shares it.
-        shared = [label for i, label in enumerate(front) if i not in has]
+        # What is around the call but not around this argument shares it: each element of a batch on its own account.
+        shared = [label for i, label in enumerate(front) if i not in has and label not in batch]
         found.append(algebra.contract(set(use.labels).difference(shared), [(use, 1)], summed=shared) if shared else use)
     return found + [None] * (len(arguments) - len(found))
 

@@ -31,7 +31,7 @@ from croton.transforms.release import Spread, release
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.transforms.unify import Check, unify
 from croton.transforms.vmap import COLLECT, MAPPED
-from croton.transforms.waiting import without_waiting
+from croton.transforms.waiting import without_unknown, without_waiting
 
 
 class Lowered(NamedTuple):
@@ -269,6 +269,8 @@ def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
             pullback = Operand(pullback.axes, without_waiting([pullback.use], probe.use.node)[0])
             cotangent = _pulled(_at(lowering.operands[node.inputs[1]], pullback.axes), pullback)
             (result,) = _derive([pullback], [cotangent], [probe.use.node])
+            if result is not None:
+                result = without_unknown(result[0], probe.use.node), result[1]
         question.put(node, (), _of_variable(probe, result, node.dtype))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from croton.algebra.call import AGAIN, again
+from croton.algebra.constant import constant
 from croton.algebra.loop import core_of, with_body
 from croton.algebra.node import Label, Node, Use, walk
 from croton.algebra.rebuild import rebuild
@@ -17,6 +18,16 @@ from croton.algebra.rebuild import rebuild
 def without_waiting(uses: Sequence[Use], unknown: Node) -> list[Use]:
     """The uses, in which nothing is computed again for what depends on a node that is not known."""
     return _settled(uses, {unknown})
+
+
+def without_unknown(derivative: Use, unknown: Node) -> Use:
+    """What does not depend on a node that is not known, in terms that do not name it either.
+
+    The derivative of a pullback by its cotangent, in which it is linear, is the same for all cotangents. But a step of a loop whose values it reads may have
+    made more of the cotangent, for carries that nobody asks for now.
+    """
+    zero = constant(0, unknown.dtype)
+    return rebuild([derivative], lambda node, *_: zero if node is unknown else None)[0]
 
 
 def _settled(uses: Sequence[Use], unknown: set[Node]) -> list[Use]:

@@ -169,3 +169,47 @@ def test_a_routine_whose_argument_has_elements_that_meet_elsewhere() -> None:
         return cr.grad((cr.linalg.inv(matrices[i]) ** 2).sum() + (cr.cumsum(matrices, axis=0)[i] ** 2).sum(), x)
 
     agrees(lambda x: cr.map(lambda i: grads(x, i), cr.arange(x.shape[0])), grads, (3, 2, 2))
+
+
+def with_own_pullback(function: Callable) -> Callable:
+    return cr.custom_vjp(function, lambda args, y, cotangent: cr.vjp(function(*args), args, cotangent))
+
+
+@pytest.mark.parametrize("marked", [cr.checkpoint, with_own_pullback], ids=["checkpoint", "custom_vjp"])
+def test_marked_functions_one_after_another_with_an_argument_that_all_elements_share(marked: Callable) -> None:
+    """What the second hands to the first is that of the same element."""
+    W, X = cr.matrix("W"), cr.matrix("X")
+
+    def cost(wrap: Callable, W: cr.Expr, x: cr.Expr) -> cr.Expr:
+        h = wrap(lambda w, x: cr.tanh(x @ w))(W, x)
+        h = wrap(lambda h, x: cr.sin(h) * x.sum())(h, x)
+        return (wrap(lambda h: h * h)(h)).sum()
+
+    def each(wrap: Callable) -> cr.Function:
+        return cr.function([W, X], cr.vmap(lambda x: cr.grad(lambda w: cost(wrap, w, x))(W))(X))
+
+    plain, found = each(lambda f: f), each(marked)
+    w, xs = rng.standard_normal((4, 3)), rng.standard_normal((5, 4))
+    np.testing.assert_allclose(found(w, xs), plain(w, xs), rtol=1e-10, atol=1e-14)
+    # No pairs of elements.
+    shapes = {"W": (20, 20), "X": (100, 20)}
+    assert found.flops(**shapes) <= 2 * plain.flops(**shapes)
+    assert found.memory_peak(**shapes) <= 2 * plain.memory_peak(**shapes)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5, 6])
+def test_loops_in_segments_are_as_linear_in_the_number_of_sequences(steps: int) -> None:
+    """Of three or five steps one is left over after the segments."""
+    W, X = cr.tensor("W", (8, 8)), cr.tensor("X", (None, steps, 8))
+
+    def cost(W: cr.Expr, x: cr.Expr, checkpoint: str | None) -> cr.Expr:
+        last, _ = cr.scan(lambda h, e: (cr.tanh(h @ W + e), None), cr.zeros(8), x, checkpoint=checkpoint)
+        return (last**2).sum()
+
+    def each(checkpoint: str | None) -> cr.Function:
+        return cr.function([W, X], cr.vmap(lambda x: cr.grad(lambda W: cost(W, x, checkpoint))(W))(X))
+
+    plain, few = each(None), each("sqrt")
+    w, xs = rng.standard_normal((8, 8)) / 3, rng.standard_normal((4, steps, 8))
+    np.testing.assert_allclose(few(w, xs), plain(w, xs), rtol=1e-10, atol=1e-14)
+    assert few.flops((8, 8), (100, steps, 8)) <= 3 * plain.flops((8, 8), (100, steps, 8))

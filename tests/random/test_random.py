@@ -8,7 +8,7 @@ import scipy.stats as stats
 
 import croton as cr
 from croton.random.threefry import threefry
-from croton.util.errors import ArgumentError, DTypeError, KindError, NotSupportedError, ShapeError
+from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
 
 KEY = cr.random.key(20261121)
 COUNT = 20_000
@@ -158,8 +158,19 @@ def test_wrong_requests_are_refused_with_words() -> None:
         cr.random.key(2**64)
     with pytest.raises(KindError, match="integer seed"):
         cr.random.stream(0.5)
-    with pytest.raises(NotSupportedError, match="rate"):
-        cr.random.poisson(KEY, 1e6)
+    for rate in (-1.0, [1.0, np.nan], np.inf):
+        with pytest.raises(ArgumentError, match="a Poisson rate is at least 0 and finite"):
+            cr.random.poisson(KEY, rate)
+    with pytest.raises(ArgumentError, match="int8 has the numbers from -128 to 127"):
+        cr.random.randint(KEY, 0, 1000, (3,), "int8")
+    with pytest.raises(DTypeError, match="low is an integer, got dtype float64"):
+        cr.random.randint(KEY, 0.5, 10)
+    with pytest.raises(ShapeError, match="does not stretch"):
+        cr.random.randint(KEY, np.zeros((2, 8), int), 1000, (8,))
+    with pytest.raises(ShapeError, match="a probability for each of the 3 choices"):
+        cr.random.choice(KEY, 3, (5,), p=[0.5, 0.5])
+    with pytest.raises(ShapeError, match="a number of choices, or an array"):
+        cr.random.choice(KEY, cr.scalar("x"), (5,))
 
 
 def test_split_keys_are_an_array_and_a_key_may_be_shared() -> None:
@@ -177,3 +188,80 @@ def test_split_keys_are_an_array_and_a_key_may_be_shared() -> None:
     assert len({*draw(), *draw()}) == 8
     with np.testing.assert_raises(cr.KindError):
         cr.shared(x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("lower", "upper"), [(-np.inf, np.inf), (2.9, np.inf), (3, 4), (5, 6), (7, 9), (-9, -7), (10, 11), (-np.inf, -5), (-np.inf, -40), (100, np.inf)]
+)
+def test_a_normal_truncated_far_from_its_middle(lower, upper, dtype) -> None:
+    wanted = stats.truncnorm(lower, upper)
+    values = cr.random.truncated_normal(KEY, lower, upper, (COUNT,), dtype=dtype).eval().astype("f8")
+    assert (values >= lower).all() and (values <= upper).all() and np.isfinite(values).all()
+    # The share of the chance beyond it, which is 0 to all digits in the distribution function of one side.
+    near, far, x = (lower, upper, values) if lower > -np.inf and lower >= -upper else (-upper, -lower, -values)
+    share = np.exp(stats.norm.logsf(x) - stats.norm.logsf(near)) - np.exp(stats.norm.logsf(far) - stats.norm.logsf(near))
+    assert stats.kstest(share / (1 - np.exp(stats.norm.logsf(far) - stats.norm.logsf(near))), "uniform").pvalue > 1e-3
+    assert abs(values.mean() - wanted.mean()) < 5 * wanted.std() / np.sqrt(COUNT) or abs(lower) > 30
+
+
+def test_bounds_of_a_truncated_normal_may_be_expressions() -> None:
+    lower, upper = cr.vector("lower"), cr.vector("upper")
+    f = cr.function([lower, upper], cr.random.truncated_normal(KEY, lower, upper, (COUNT, lower.shape[0])))
+    low, high = np.array([-1.0, 4.0, -9.0, -np.inf, 2.0]), np.array([1.0, 5.0, -8.0, np.inf, 3.0])
+    for values, a, b in zip(f(low, high).T, low, high):
+        assert stats.kstest(values, stats.truncnorm(a, b).cdf).pvalue > 1e-3
+    slope = cr.function([lower], cr.grad(cr.random.truncated_normal(KEY, lower, lower + 1, (COUNT, 1)).mean(), lower))(np.array([5.0]))
+    wanted = [stats.truncnorm(5 + step, 6 + step).mean() for step in (-1e-3, 1e-3)]
+    np.testing.assert_allclose(slope, (wanted[1] - wanted[0]) / 2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("a", "b"), [(0.001, 0.001), (0.01, 0.01), (0.01, 1.0)])
+def test_shares_of_small_concentrations_are_numbers(a, b, dtype) -> None:
+    """Both gamma variates are often too small to be written down."""
+    values = cr.random.beta(KEY, a, b, (COUNT,), dtype=dtype).eval()
+    assert ((values >= 0) & (values <= 1)).all()
+    assert abs(values.astype("f8").mean() - a / (a + b)) < 5 * stats.beta(a, b).std() / np.sqrt(COUNT)
+    shares = cr.random.dirichlet(KEY, [a, a, b], (2000,), dtype=dtype).eval()
+    np.testing.assert_allclose(shares.sum(axis=-1), 1, rtol=1e-5)
+    assert np.isnan(cr.random.gamma(KEY, np.array([-1.0, 0.5])).eval()).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 9.99, 10.0, 50.0, 150.0, 1e4, 1e9])
+def test_poisson_numbers_of_any_rate_fit(rate) -> None:
+    values = cr.random.poisson(KEY, rate, (COUNT,)).eval()
+    assert values.dtype == "int64"
+    if not rate:
+        assert not values.any()
+        return
+    wanted = stats.poisson(rate)
+    inner = np.unique(wanted.ppf(np.linspace(0.02, 0.98, 20)))
+    chances = np.diff([0.0, *wanted.cdf(inner), 1.0])
+    assert stats.chisquare(np.bincount(np.searchsorted(inner, values), minlength=len(chances)), chances * COUNT).pvalue > 1e-3
+    assert abs(values.mean() - rate) < 5 * np.sqrt(rate / COUNT)
+    assert abs(values.var() / rate - 1) < 0.1
+
+
+def test_a_poisson_rate_that_is_none_gives_what_is_no_number_of_events() -> None:
+    rate = cr.vector("rate")
+    found = cr.function([rate], cr.random.poisson(KEY, rate))(np.array([-1.0, np.nan, np.inf, 0.0, 1000.0]))
+    assert found[:4].tolist() == [-1, -1, -1, 0] and 800 < found[4] < 1200
+
+
+def test_integers_between_arrays_of_bounds_differ_from_each_other() -> None:
+    low, high = np.zeros(50, int), np.full(50, 10**6)
+    assert len(set(cr.random.randint(KEY, low, high).eval())) > 45
+    found = cr.random.randint(KEY, np.arange(5) * 10, np.arange(5) * 10 + 10, (1000, 5)).eval()
+    assert (found // 10 == np.arange(5)).all()
+    assert cr.random.randint(KEY, np.array([5, 0]), np.array([5, -3])).eval().tolist() == [5, 0]  # nothing between
+    assert cr.random.randint(KEY, 0, 2**64 - 1, (1000,), "uint64").eval().max() > 2**63
+
+
+def test_numbers_of_choices_of_any_kind() -> None:
+    x = cr.vector("x")
+    assert cr.random.choice(KEY, np.int64(5), (50,)).eval().max() == 4
+    assert sorted(cr.random.permutation(KEY, np.int64(5)).eval()) == sorted(cr.random.permutation(KEY, [0, 1, 2, 3, 4]).eval()) == [0, 1, 2, 3, 4]
+    f = cr.function([x], [cr.random.choice(KEY, x.shape[0], (50,)), cr.random.choice(KEY, x.shape[0], (3,), replace=False)])
+    some, all_of_them = f(np.zeros(3))
+    assert set(some) == {0, 1, 2} and set(all_of_them) == {0, 1, 2}

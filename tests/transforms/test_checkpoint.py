@@ -162,6 +162,19 @@ def test_forward_mode_computes_nothing_again() -> None:
     assert marked.flops(VALUE) <= plain.flops(VALUE)
 
 
+@pytest.mark.parametrize("checkpoint", ["sqrt", 2])
+def test_products_with_the_hessian_of_a_loop_in_segments_that_carries_nothing(checkpoint: Any) -> None:
+    """What waits in it waits for an adjoint that nobody asks for, which is made of the cotangent that a pushforward has no value of."""
+    x, w = cr.matrix("x"), cr.vector("w")
+
+    def product(checkpoint: Any) -> Any:
+        _, ys = cr.scan(lambda c, e: (c, cr.tanh(e * w)), 0.0, x, checkpoint=checkpoint)
+        return cr.function([x, w], cr.jvp(cr.grad((ys**3).sum(), w), w, w * w))
+
+    given = np.random.default_rng(0).standard_normal((4, 3)), np.array([0.3, -0.5, 0.8])
+    np.testing.assert_allclose(product(checkpoint)(*given), product(None)(*given), rtol=1e-10)
+
+
 def test_a_derivative_with_respect_to_what_comes_from_outside() -> None:
     x = cr.vector("x")
     y = x * 2

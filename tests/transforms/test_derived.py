@@ -30,12 +30,13 @@ def test_a_rule_is_written_for_derivatives_only_and_may_call_its_function() -> N
     x = cr.vector("x")
     at = np.array([0.3, 1.0])
     written.clear()
-    np.testing.assert_allclose(cr.function([x], sine(x))(at), np.sin(at))
-    assert not written
-    value = sine(x).sum()
-    for order in range(1, 5):
-        value = cr.grad(value, x).sum()
-        np.testing.assert_allclose(cr.function([x], value)(at), np.sin(at + order * np.pi / 2).sum())
+    with cr.config.use(cache=False):  # a program of an earlier run needs no rule
+        np.testing.assert_allclose(cr.function([x], sine(x))(at), np.sin(at))
+        assert not written
+        value = sine(x).sum()
+        for order in range(1, 5):
+            value = cr.grad(value, x).sum()
+            np.testing.assert_allclose(cr.function([x], value)(at), np.sin(at + order * np.pi / 2).sum())
     assert written
 
 
