@@ -34,7 +34,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
 def randint(key: Any, low: Any, high: Any, shape: Any = (), dtype: object = int64) -> Expr:
     """Integers in [low, high), each equally likely up to one part in 2**64 / (high - low); low where there is none between."""
     kind = integer(dtype)
-    if isinstance(low, (tuple, list)) and shape == ():
+    if isinstance(low, (tuple, list)):
         raise KindError(f"randint(key, low, high, shape): the bounds come before the shape, got low={low!r}")
     if isinstance(low, int) and isinstance(high, int):
         least, most = np.iinfo(kind.numpy).min, np.iinfo(kind.numpy).max
