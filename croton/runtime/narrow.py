@@ -155,13 +155,15 @@ def _panels(kind: str, turned: bool) -> str:
 
             def tiles(rows: int, row: str, above: str = above, panel: str = panel_here, length: str = length, out: str = out, count: str = count) -> None:
                 here, there = a.at(above, a.multiply(row, a_row), kind), a.at(out, row if turned else a.multiply(row, ldc), kind)
-                scales = f"{kind} {alpha}, {kind} {a.get(factor, kind)}"
                 matrices = f"ptr {here}, i64 {a_row}, i64 {a_column}, {panel}, i64 {length}, ptr {there}, i64 {ldc}"
-                a.do(f"call void @croton_{'turned_' if turned else ''}tile_{rows}_{kind}({matrices}, {scales}, i64 {count})")
+                numbers = f"{kind} {alpha}, {kind} {a.get(factor, kind)}, i64 {count}"
+                if turned:
+                    numbers += f", i64 {a.smaller(a.subtract('%rows', row), rows)}"
+                a.do(f"call void @croton_{'turned_' if turned else ''}tile_{rows}_{kind}({matrices}, {numbers})")
 
-            with a.loop(a.value(f"sdiv i64 %rows, {most}")) as block:
+            with a.loop(_blocks(a, "%rows", most) if turned else a.value(f"sdiv i64 %rows, {most}")) as block:
                 tiles(most, a.multiply(block, most))
-            for rows in ROWS[ROWS.index(most) + 1 :]:
+            for rows in () if turned else ROWS[ROWS.index(most) + 1 :]:
                 with a.when(a.compare("ne", a.value(f"and i64 %rows, {rows}"), 0)):
                     tiles(rows, a.value(f"and i64 %rows, {-2 * rows}"))
             a.set(factor, "1.0", kind)
@@ -198,7 +200,7 @@ def _fits(a: Assembler, kind: str) -> str:
     """Whether rows are few or columns are not many, the last panel is not mostly empty, and the product is not a matter of nothing."""
     m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
     width = width_of(kind)
-    panels = _panels_of(a, n, width)
+    panels = _blocks(a, n, width)
     plain = a.compare("ne", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
     columns = a.value(f"and i1 {a.compare('sle', n, NARROW)}, {plain}")
     short = a.value(f"or i1 {a.compare('sle', m, MOST)}, {columns}")
@@ -210,8 +212,9 @@ def _fits(a: Assembler, kind: str) -> str:
     return a.value(f"and i1 {a.value(f'and i1 {narrow}, {filled}')}, {large}")
 
 
-def _panels_of(a: Assembler, n: str, width: int) -> str:
-    return a.value(f"sdiv i64 {a.add(n, width - 1)}, {width}")
+def _blocks(a: Assembler, count: str, size: int) -> str:
+    """How many blocks of a size hold so many."""
+    return a.value(f"sdiv i64 {a.add(count, size - 1)}, {size}")
 
 
 def _share(kind: str, turned: bool) -> str:
@@ -219,7 +222,7 @@ def _share(kind: str, turned: bool) -> str:
     name = _name("share", kind, turned)
     a = Assembler(f"internal void @{name}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
     m, n = (a.load("%context", WORD[name]) for name in ("nm" if turned else "mn"))
-    panels = _panels_of(a, n, width_of(kind))
+    panels = _blocks(a, n, width_of(kind))
     tall = a.compare("sgt", m, n)
     rows, columns = share(a, m, registers()[1]), share(a, panels, 1)
     top, bottom = a.choose(tall, rows[0], 0), a.choose(tall, rows[1], m)
@@ -245,7 +248,7 @@ def _part(kind: str) -> str:
         width = width_of(kind)
         b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
         wide = a.value(f"and i1 {b_turned}, {a.compare('sgt', n, m)}")
-        filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(_panels_of(a, m, width), width * (FILLED - 1)))
+        filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(_blocks(a, m, width), width * (FILLED - 1)))
         turned, plain, done = a.label(), a.label(), a.label()
         a.fork(a.value(f"and i1 {wide}, {filled}"), turned, plain)
         for label, is_turned in ((turned, True), (plain, False)):
@@ -259,6 +262,6 @@ def _part(kind: str) -> str:
 
 def text(kind: str) -> str:
     """`croton_narrow_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
-    tiles = [tile(kind, rows, turned) for rows in ROWS if rows <= registers()[1] for turned in (False, True)]
+    tiles = [*[tile(kind, rows) for rows in ROWS if rows <= registers()[1]], tile(kind, registers()[1], turned=True)]
     shares = [part for turned in (False, True) for part in (_panels(kind, turned), _share(kind, turned))]
     return "\n".join([declarations(), DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), *shares, _part(kind)])

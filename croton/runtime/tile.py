@@ -31,16 +31,19 @@ def width_of(kind: str) -> int:
 
 def tile(kind: str, rows: int, turned: bool = False) -> str:
     """c[rows, :count] = alpha * a @ panel + beta * c, where rows of the panel lie `b_row` apart. With `beta` 0 what is in c is not looked at. Rows of c lie
-    `ldc` apart; if it is turned, its columns do."""
+    `ldc` apart; if it is turned, its columns do, and only the first `live` rows of both are there."""
     lanes = _lanes(kind)
     vector = f"<{lanes} x {kind}>"
     splat = f"<{lanes} x i32> zeroinitializer"
     places = [(row, part) for row in range(rows) for part in range(VECTORS)]
     pointers = "ptr %a, i64 %a_row, i64 %a_column, ptr %b, i64 %b_row, i64 %k, ptr %c, i64 %ldc"
+    live = ", i64 %live" if turned else ""
     lines = [
-        f"define internal void @croton_{'turned_' if turned else ''}tile_{rows}_{kind}({pointers}, {kind} %alpha, {kind} %beta, i64 %count) {{",
+        f"define internal void @croton_{'turned_' if turned else ''}tile_{rows}_{kind}({pointers}, {kind} %alpha, {kind} %beta, i64 %count{live}) {{",
         "entry:",
-        *[line for row in range(rows) for line in _kept(f"row{row}", f"mul i64 %a_row, {row}")],
+        *([f"  %columns = alloca [{VECTORS * lanes} x <{rows} x {kind}>], align 64", "  %last = sub i64 %live, 1"] if turned else []),
+        *([f"  %at{row} = call i64 @llvm.smin.i64(i64 {row}, i64 %last)" for row in range(rows)] if turned else []),
+        *[line for row in range(rows) for line in _kept(f"row{row}", f"mul i64 %a_row, {f'%at{row}' if turned else row}")],
         "  %some = icmp sgt i64 %k, 0",
         "  br i1 %some, label %step, label %done",
         "step:",
@@ -97,11 +100,15 @@ def _stored_by_rows(kind: str, rows: int) -> list[str]:
 
 
 def _stored_by_columns(kind: str, rows: int) -> list[str]:
-    """The sums %f<row>_<part> added to columns of the result, squares of as many lanes as there are rows transposed in registers."""
+    """The sums %f<row>_<part> added to columns of the result: squares of as many lanes as there are rows are transposed in registers, and kept on the stack
+    from where a loop takes column by column."""
     lanes = _lanes(kind)
     vector, mask = f"<{rows} x {kind}>", f"<{rows} x i1>"
-    lines = [*_splat("alpha", kind, rows), *_splat("beta", kind, rows)]
-    every = f"{mask} <{', '.join(['i1 true'] * rows)}>"
+    lines = [*_splat("adds", "i1", rows), *_splat("live", "i64", rows), *_splat("alpha", kind, rows), *_splat("beta", kind, rows)]
+    lines += [
+        f"  %in = icmp slt <{rows} x i64> <{', '.join(f'i64 {row}' for row in range(rows))}>, %live_v",
+        f"  %old = and {mask} %in, %adds_v",
+    ]
     for column in range(0, VECTORS * lanes, rows):
         part, first = divmod(column, lanes)
         square = []
@@ -115,16 +122,24 @@ def _stored_by_columns(kind: str, rows: int) -> list[str]:
                 square[place] = f"%x{column}_{step}_{place}"
                 lines.append(f"  {square[place]} = shufflevector {pair}, <{rows} x i32> <{numbers(order)}>")
         for place, value in enumerate(square):
-            at = str(column + place)
             lines += [
-                f"  %is{at} = icmp slt i64 {at}, %count",
-                f"  %both{at} = and i1 %is{at}, %adds",
-                f"  %in{at} = select i1 %is{at}, {every}, {mask} zeroinitializer",
-                f"  %old{at} = select i1 %both{at}, {every}, {mask} zeroinitializer",
-                f"  %ci{at} = mul i64 %ldc, {at}",
-                *_added(kind, rows, at, value, f"%old{at}", f"%in{at}"),
+                f"  %kp{column + place} = getelementptr {vector}, ptr %columns, i64 {column + place}",
+                f"  store {vector} {value}, ptr %kp{column + place}",
             ]
-    return lines
+    return [
+        *lines,
+        "  br label %column",
+        "column:",
+        "  %number = phi i64 [ 0, %done ], [ %later, %column ]",
+        f"  %vp = getelementptr {vector}, ptr %columns, i64 %number",
+        f"  %v = load {vector}, ptr %vp",
+        "  %ci = mul i64 %ldc, %number",
+        *_added(kind, rows, "", "%v", "%old", "%in"),
+        "  %later = add i64 %number, 1",
+        "  %again = icmp slt i64 %later, %count",
+        "  br i1 %again, label %column, label %end",
+        "end:",
+    ]
 
 
 def _added(kind: str, lanes: int, name: str, value: str, old: str, here: str) -> list[str]:
@@ -168,8 +183,8 @@ def declarations() -> str:
     """What tiles call."""
     lines = []
     for kind in TYPES:
-        # Columns are written as many rows at a time as a tile has.
-        for lanes in dict.fromkeys([_lanes(kind), 8, 4, 2, 1]):
+        # Of columns as many elements are written at a time as a tile has rows.
+        for lanes in dict.fromkeys([_lanes(kind), registers()[1]]):
             vector, mask, name = f"<{lanes} x {kind}>", f"<{lanes} x i1>", f"v{lanes}{_SHORT[kind]}"
             lines += [
                 f"declare {vector} @llvm.fma.{name}({vector}, {vector}, {vector})",
