@@ -106,6 +106,21 @@ class Loop(NamedTuple):
         axes = [label for group in (*self.carry_axes, *self.element_axes, *self.fixed_axes) for label in group]
         return tuple(axes) if self.core.length == 1 else (self.step, *axes)
 
+    def apart(self) -> Loop:
+        """The loop with a label for each axis of each argument, as its parts have it, where a batch has one label for all of them."""
+        if len(set(self.frame)) == len(self.frame):
+            return self
+        groups: list[tuple[tuple[Label, ...], ...]] = []
+        uses = list(self.arguments)
+        for axes_of, start in ((self.carry_axes, 0), (self.element_axes, len(self.inits)), (self.fixed_axes, len(self.inits) + len(self.sequences))):
+            own = []
+            for place, axes in enumerate(axes_of, start):
+                label_of = {axis: Label(axis.size) for axis in axes}
+                own.append(tuple(label_of.values()))
+                uses[place] = Use(uses[place].node, tuple([label_of.get(label, label) for label in uses[place].labels]))
+            groups.append(tuple(own))
+        return Loop(self.core, self.step, groups[0], groups[1], groups[2], tuple(uses))
+
     def states(self, place: int, row: Label) -> Use:
         """All values of a carry: at its row and the axes of the carry."""
         return self._part(Part("states", place), (row, *self.carry_axes[place]))

@@ -33,7 +33,9 @@ def rebuild(
 ) -> list[Use]:
     """The uses after every node below them has been visited, arguments first. A memo kept between calls makes them share the work.
 
-    Nodes of which `leave` is true stay as they are, with all that is below them. Axes that have `names` are visited at these labels (see `names_below`).
+    Nodes of which `leave` is true stay as they are, with all that is below them. What a node mentions and `names` has a label for is visited at that label:
+    where a value that is put in place of a node is read at it too, the two meet. Named otherwise, all pairs of their elements would be computed, and the
+    diagonal be read.
     """
     if memo is None:
         memo = {}
@@ -46,7 +48,7 @@ def rebuild(
         origin.current = node.origin
         labels = tuple([Label(size) for size in node.dims + node.sums])
         if names is not None and node in names:
-            labels = (*[name or label for name, label in zip(names[node], labels)], *labels[len(node.dims) :])
+            labels = tuple([name or label for name, label in zip(names[node], labels)])
         changed = False
         arguments = []
         for child, positions, *_ in node.args:
@@ -78,32 +80,6 @@ def _unvisited(roots: Sequence[Node], memo: Memo, leave: Callable[[Node], bool] 
             else:
                 stack.pop()
                 yield node
-
-
-def names_below(uses: Sequence[Use], order: Sequence[Node], is_name: Callable[[Label], bool]) -> dict[Node, list[Label | None]]:
-    """For nodes below some uses, arguments first in `order`, which of their axes are always the same label of the uses.
-
-    Where a value that is put in place of a node is read at such a label too, the two meet: named otherwise, all pairs of their elements would be
-    computed, and the diagonal be read.
-    """
-    found: dict[Node, list[Label | None]] = {}
-
-    def add_reader(node: Node, labels: Sequence[Label | None]) -> None:
-        known = found.get(node)
-        if known is None:
-            found[node] = [label if label is not None and label not in labels[:place] else None for place, label in enumerate(labels)]
-        else:
-            found[node] = [label if label is other else None for label, other in zip(known, labels)]
-
-    for use in uses:
-        add_reader(use.node, [label if is_name(label) else None for label in use.labels])
-    for node in reversed(order):
-        own = found.get(node)
-        if own is not None:
-            every = [*own, *[None] * len(node.sums)]
-            for child, positions, *_ in node.args:
-                add_reader(child, [every[i] for i in positions])
-    return {node: labels for node, labels in found.items() if any(labels)}
 
 
 def read(memo: Memo, node: Node, labels: Sequence[Label]) -> Use:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from croton.algebra.add import add
+from croton.algebra.batch_axes import BatchAxes, first_parts
 from croton.algebra.call import arguments_of, results_of
 from croton.algebra.coefficient import among, multiply
 from croton.algebra.constant import constant, number_of
@@ -21,7 +22,6 @@ from croton.algebra.reduce import cumulate, reduce
 from croton.algebra.relation import at_least_zero, delta
 from croton.algebra.scalar import FLAT, FUNCTIONS
 from croton.algebra.term import Term
-from croton.derivatives.batch_axes import BatchAxes, first_parts
 from croton.derivatives.loop_derivative import Received, pull_back
 from croton.dtypes import DType
 from croton.util.errors import NotSupportedError

@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
+from croton.algebra.batch_axes import BatchAxes, first_parts
 from croton.algebra.call import AGAIN
 from croton.algebra.loop import Loop, Part, open_loop, part_of, results_of
 from croton.algebra.node import ONE, Label, Node, Use
-from croton.algebra.rebuild import CONSTRUCTORS, Memo, names_below, rebuild
+from croton.algebra.rebuild import CONSTRUCTORS, Memo, rebuild
 from croton.algebra.stand_in import is_closed, mark, open_nodes
 from croton.loops.course import Course, Steps, keep
 from croton.loops.extraction import Extraction, is_number
@@ -159,8 +160,10 @@ class Recurrence:
         """Values of a step with what has grown in place."""
         if not self.grown:
             return list(uses)
-        names = names_below(uses, open_nodes([use.node for use in uses]), lambda label: label.ambient and label is not self.course.step)
-        return rebuild(uses, keep, dict(self.grown), is_closed, names)
+        order = open_nodes([use.node for use in uses])
+        around = {label for use in uses for label in use.labels if label.ambient and label is not self.course.step}
+        batch = BatchAxes(uses, order, around, first_parts(order), everywhere=False)
+        return rebuild(uses, keep, dict(self.grown), is_closed, {node: batch.of_all(node) for node in order if node in batch.names})
 
     def _grow_elements(self) -> None:
         """What is known for all steps and depends on labels around has them as axes, as carries do: so the two meet along them."""
@@ -307,7 +310,7 @@ def part_again(loop: Loop, part: Part, axes: Sequence[Label]) -> Use:
     """A part of a loop at labels for its axes. What arguments are read at besides becomes axes of the carries."""
     own = (*loop.carry_axes, *[(loop.step, *axes_of) for axes_of in loop.element_axes], *loop.fixed_axes)
     if all(label in labels for labels, use in zip(own, loop.arguments) for label in use.labels):
-        return loop.part(part, axes)
+        return loop.apart().part(part, axes)
     carries = [Carry(c, own, init, new) for c, own, init, new in zip(loop.core.carries, loop.carry_axes, loop.inits, results_of(loop))]
     given = [*zip(loop.core.elements, loop.element_axes, loop.sequences), *zip(loop.core.fixed, loop.fixed_axes, loop.fixed)]
     limit = None if loop.core.limit is None else loop.fixed[loop.core.limit]

@@ -81,7 +81,8 @@ def _followed(core: Core, node: Node, axis: int) -> Places | None:
         places[node] = at
         if node in carried:
             result, axes = core.results[carried[node]]
-            stack.append((result, axes.index(at) if at in axes else None))
+            # Of a diagonal both axes are the strand, and neither alone.
+            stack.append((result, axes.index(at) if axes.count(at) == 1 else None))
         elif node.kind != "input":
             below = handed_on(node, at)
             if below is None:

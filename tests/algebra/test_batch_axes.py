@@ -1,4 +1,4 @@
-"""Derivatives of each element of `vmap`: no pairs of elements are formed, through loops either, and where elements do meet the derivative is right."""
+"""Each element of `vmap`, values and derivatives: no pairs of elements are formed, through loops either, and where elements do meet it is right."""
 
 from __future__ import annotations
 
@@ -213,3 +213,24 @@ def test_loops_in_segments_are_as_linear_in_the_number_of_sequences(steps: int) 
     w, xs = rng.standard_normal((8, 8)) / 3, rng.standard_normal((4, steps, 8))
     np.testing.assert_allclose(few(w, xs), plain(w, xs), rtol=1e-10, atol=1e-14)
     assert few.flops((8, 8), (100, steps, 8)) <= 3 * plain.flops((8, 8), (100, steps, 8))
+
+
+@pytest.mark.parametrize("transform", [None, cr.grad, cr.hessian], ids=["value", "grad", "hessian"])
+def test_loops_in_loops_are_linear_in_the_number_of_elements(transform: Callable | None) -> None:
+    """The inner loop begins with and reads what is made of a carry of the outer one."""
+
+    def newton(w: cr.Expr, x: cr.Expr) -> cr.Expr:
+        def step(w: cr.Expr, _: None) -> tuple:
+            slopes = cr.tanh(x @ w)
+            inner, _ = cr.scan(lambda d, row: (d - 0.1 * (slopes * (x @ d)) @ x + row * w, d), slopes @ x, x)
+            return w - inner, None
+
+        return (cr.scan(step, w, None, length=3)[0] ** 2).sum()
+
+    of_one = newton if transform is None else transform(newton)
+    w, x = cr.tensor("w", (None, 2)), cr.tensor("x", (None, 4, 2))
+    f = cr.function([w, x], cr.vmap(of_one)(w, x))
+    assert f.flops(w=(1000, 2), x=(1000, 4, 2)) <= 11 * f.flops(w=(100, 2), x=(100, 4, 2))
+    ws, xs = rng.standard_normal((3, 2)), rng.standard_normal((3, 4, 2))
+    one = cr.function([w, x], of_one(w[0], x[0]))
+    np.testing.assert_allclose(f(ws, xs), [one(ws[i : i + 1], xs[i : i + 1]) for i in range(3)], rtol=1e-8)

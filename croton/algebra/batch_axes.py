@@ -2,7 +2,8 @@
 
 `vmap` leaves the label of its elements on every value inside. The derivative of each element's output is wanted for that element: if all that
 is between reads an axis at that label only, adjoints are read at it too, and no pairs of elements are ever formed, of which the diagonal
-would be read. Through a loop a batch axis is an axis of its carries.
+would be read. Where a value is put in place of another that is read at that label as well, the two meet along it in the same way. Through a loop
+a batch axis is an axis of its carries.
 """
 
 from __future__ import annotations
@@ -25,9 +26,13 @@ class BatchAxes:
     slots   for the first part of each loop with batch axes, the names of what stands for its carries, elements and fixed values in a step
     """
 
-    __slots__ = ("firsts", "labels", "names", "parts", "slots")
+    __slots__ = ("everywhere", "firsts", "labels", "names", "parts", "slots")
 
-    def __init__(self, uses: Sequence[Use], order: Sequence[Node], labels: Collection[Label], firsts: Mapping[Node, Node]) -> None:
+    def __init__(
+        self, uses: Sequence[Use], order: Sequence[Node], labels: Collection[Label], firsts: Mapping[Node, Node], everywhere: bool = True
+    ) -> None:
+        """`everywhere`: a batch axis of a routine has to be one of all its arguments, since the derivative by one that has none is a sum over the batch."""
+        self.everywhere = everywhere
         self.names: dict[Node, Names] = {}
         self.slots: dict[Node, dict[Node, Names]] = {}
         self.labels = frozenset(labels)
@@ -47,6 +52,19 @@ class BatchAxes:
 
     def of(self, node: Node) -> Names:
         return self.names.get(node) or (None,) * len(node.dims)
+
+    def of_all(self, node: Node) -> Names:
+        """The names of all labels that a node mentions: of its axes, of what it sums over, and of the axes of what its loop reads."""
+        own = (*self.of(node), *[None] * len(node.sums))
+        slots = self.slots.get(self.firsts[node]) if node.kind == "loop" else None
+        if not slots:
+            return own
+        labels = [Label(size) for size in node.dims + node.sums]
+        loop = open_loop(node, labels)
+        name_of = dict(zip(labels, own))
+        for slot, axes in zip((*loop.core.carries, *loop.core.elements, *loop.core.fixed), (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes)):
+            name_of.update(zip(axes, slots.get(slot, ())))
+        return tuple([name_of[label] for label in labels])
 
     def meet(self, node: Node, names: Sequence[Label | None]) -> None:
         """One more reader, to which the axes of a node are these."""
@@ -74,8 +92,9 @@ class BatchAxes:
         arguments, values = arguments_of(first, labels), results_of(first, labels)
         if first.param[0] is AGAIN:
             arguments = arguments[:1]  # the others only say when
-        everywhere = [argument.use.labels for argument in arguments if argument.use.node.dtype.is_float] + [value.use.labels for value in values]
-        shared = set(labels).intersection(*everywhere)
+        shared = set(labels).intersection(*[value.use.labels for value in values])
+        if self.everywhere:
+            shared.intersection_update(*[argument.use.labels for argument in arguments if argument.use.node.dtype.is_float])
         shared.update(values[0].axes[: first.param[0].around])
         label_of: dict[Label, Label | None] = {}
         for node in results:
@@ -88,6 +107,8 @@ class BatchAxes:
 
     def _loop(self, parts: Sequence[Node]) -> None:
         first, core = parts[-1], core_of(parts[-1])
+        # What others only wait for (see `again`) is read nowhere.
+        parts = [node for node in parts if node in self.names]
         slots: dict[Node, Names] = {}
         while any(name is not None for node in parts for name in self.of(node)):
             slots = self._through(core, parts)
@@ -99,6 +120,8 @@ class BatchAxes:
         else:
             slots = {}
         self.slots[first] = slots
+        if not parts:
+            return
         loop = open_loop(first, [Label(size) for size in first.dims + first.sums])
         groups = zip((*core.carries, *core.elements, *core.fixed), (*loop.carry_axes, *loop.element_axes, *loop.fixed_axes), loop.arguments)
         for slot, axes, use in groups:
@@ -120,7 +143,7 @@ class BatchAxes:
             uses = [_named(node, names) for node, names in taps if node is not None]
             uses += [_named(core.results[place][0], [carried[core.carries[place]][axis] for axis in core.results[place][1]]) for place in known]
             order = list(open_nodes([use.node for use in uses]))
-            inside = BatchAxes(uses, order, self.labels, first_parts(order))
+            inside = BatchAxes(uses, order, self.labels, first_parts(order), self.everywhere)
             before = dict(carried)
             for carry in core.carries:
                 if carry in inside.names:
