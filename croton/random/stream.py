@@ -22,6 +22,9 @@ class Stream:
 
     `key()` gives another key each time it is asked for while the graph is built. `updates()` moves the stream on after each call; a function
     compiled without it draws the same numbers every time.
+
+    Asked for in the body of a loop or in a mapped function it is one key, and every step draws the same numbers, as a dropout mask that is kept over time
+    does. For numbers of their own give the steps keys of their own: `split(noise.key(), n)` among the sequences, or `fold_in(noise.key(), step)`.
     """
 
     def __init__(self, seed: int) -> None:

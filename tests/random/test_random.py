@@ -265,3 +265,11 @@ def test_numbers_of_choices_of_any_kind() -> None:
     f = cr.function([x], [cr.random.choice(KEY, x.shape[0], (50,)), cr.random.choice(KEY, x.shape[0], (3,), replace=False)])
     some, all_of_them = f(np.zeros(3))
     assert set(some) == {0, 1, 2} and set(all_of_them) == {0, 1, 2}
+
+
+def test_steps_of_a_loop_share_a_key_of_a_stream_or_have_keys_made_of_it() -> None:
+    noise = cr.random.stream(0)
+    shared = cr.scan(lambda c, _: (c, cr.random.uniform(noise.key())), 0.0, None, length=5)[1]
+    own = cr.scan(lambda c, key: (c, cr.random.uniform(key)), 0.0, cr.random.split(noise.key(), 5))[1]
+    counted = cr.fori(0, 5, lambda i, c: c.at[i].set(cr.random.uniform(cr.random.fold_in(noise.key(), i))), cr.zeros(5))
+    assert [len(set(values)) for values in cr.function([], [shared, own, counted], updates=noise.updates())()] == [1, 5, 5]
