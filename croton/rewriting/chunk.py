@@ -11,14 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
-from croton.algebra.constant import zero
+from croton.algebra.coefficient import of_size
+from croton.algebra.constant import constant as constant_of
+from croton.algebra.constant import iota, zero
 from croton.algebra.contract import contract
 from croton.algebra.loop import Core, Loop, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import Memo, construct, read, rebuild
-from croton.algebra.relation import affine
-from croton.dtypes import bool_
+from croton.algebra.relation import affine, at_least_zero
+from croton.dtypes import bool_, int64
 from croton.loops.history import read_at
 from croton.sizes import Size, hint, product
 
@@ -88,6 +90,17 @@ def _is_apart(node: Node, axis: int) -> bool:
     return node.kind != "select" or axis > 0
 
 
+def _is_known_of_chunk(node: Node, relation: Node, positions: Sequence[int], place: int) -> bool:
+    """Whether a relation that a node reads at the axis may be read at a chunk of it: rows of an index, and a mask of elements, such as a triangle,
+    which is a value with all of its labels. Where there is no other with these, as in a running sum, it is cheaper as a relation."""
+    if relation.kind == "select":
+        return place > 0
+    if all(position < len(node.dims) for position in positions):
+        return True
+    others = [argument[1] for argument in node.args if argument[0].kind not in RELATIONS]
+    return relation.kind == "range" and any(set(positions) <= set(other) for other in others)
+
+
 class _Growth:
     """A region that grows from an axis of a node."""
 
@@ -146,7 +159,7 @@ class _Growth:
             places = [place for place, position in enumerate(positions) if position == label]
             if not places:
                 continue
-            if len(places) > 1 or (child.kind in RELATIONS and (child.kind != "select" or places[0] == 0)):
+            if len(places) > 1 or (child.kind in RELATIONS and not _is_known_of_chunk(node, child, positions, places[0])):
                 self.possible = False
             elif child.kind in SLICED:
                 self._take(child, places[0])
@@ -256,6 +269,9 @@ class _Rest(_Source):
     def read(self, child: Node, labels: tuple[Label, ...], inner: Label) -> Use:
         if inner not in labels:
             return Use(child, labels)
+        if child.kind in _ROWS:
+            coefficients, constant = child.param
+            return _ROWS[child.kind](dict(zip(labels, coefficients)), constant + coefficients[labels.index(inner)] * self.begin)
         whole = tuple([Label(size) if label is inner else label for label, size in zip(labels, child.dims)])
         return read_at(Use(child, whole), whole[labels.index(inner)], {inner: 1}, self.begin)
 
@@ -269,6 +285,7 @@ class _Chunks(_Source):
         self.given: dict[tuple[Node, int], Node] = {}
         self.elements: list[tuple[Node, tuple[Label, ...], Use]] = []
         self.fixed: list[tuple[Node, tuple[Label, ...], Use]] = []
+        self.number: Node | None = None
 
     def values(self) -> list[Found]:
         """What the region gives."""
@@ -309,6 +326,8 @@ class _Chunks(_Source):
 
     def read(self, child: Node, labels: tuple[Label, ...], inner: Label) -> Use:
         at = labels.index(inner) if inner in labels else -1
+        if at >= 0 and child.kind in _ROWS:
+            return self._mask(child, labels, at)
         if at < 0 and not child.args and (child.kind not in ("input", "constant") or (not child.dims and child.kind == "constant")):
             return Use(child, labels)
         found = self.given.get((child, at))
@@ -324,3 +343,22 @@ class _Chunks(_Source):
                 moved = tuple([own[at] if place == at else axis for place, axis in enumerate(axes)])
                 group.append((found, axes, read_at(Use(child, moved), own[at], {self.step: self.each, axes[at]: 1}, 0)))
         return Use(found, labels)
+
+    def _mask(self, relation: Node, labels: tuple[Label, ...], at: int) -> Use:
+        """A relation as a value: which elements are in it depends on the step."""
+        coefficients, constant = relation.param
+        terms = [(iota(label), of_size(coefficient)) for label, coefficient in zip(labels, coefficients)]
+        terms.append((self._number(), of_size(coefficients[at] * self.each)))
+        total = add([*terms, (constant_of(of_size(constant), int64), ONE)], int64)
+        return scalar("eq" if relation.kind == "affine" else "ge", total, zero(int64))
+
+    def _number(self) -> Use:
+        """The number of the step."""
+        if self.number is None:
+            self.number = slot("element", len(self.elements), (), int64)
+            self.elements.append((self.number, (), iota(self.step)))
+        return Use(self.number, ())
+
+
+_ROWS = {"affine": affine, "range": at_least_zero}
+"""How relations of these kinds are made of their coefficients and their constant."""
