@@ -44,10 +44,15 @@ class RelationBody:
             # a computed index may be checked only after the kernel that computes it, which may read here: it must not fault
             size = self.node.args[gather.argument][0].dims[0]
             place = self._defined(gather.label)
-            above = self.body.call("ge", bool_, place, self.body.const(int64, 0))
-            within = self.body.call("logical_and", bool_, above, self.body.call("lt", bool_, place, self.draft.size(self.body, size)))
-            guard = within if guard < 0 else self.body.call("logical_and", bool_, guard, within)
+            known = self.body.instructions[place]
+            if known[0] != "const" or known[2] < 0:
+                guard = self._and(guard, self.body.call("ge", bool_, place, self.body.const(int64, 0)))
+            if known[0] != "const" or not isinstance(size, int) or known[2] >= size:
+                guard = self._and(guard, self.body.call("lt", bool_, place, self.draft.size(self.body, size)))
         return self.body.load(source, index, guard)
+
+    def _and(self, guard: int, condition: int) -> int:
+        return condition if guard < 0 else self.body.call("logical_and", bool_, guard, condition)
 
     def _unchecked(self, at: Sequence[Row]) -> list[Gather]:
         """What gives positions their labels from indices which are computed and have to be checked."""
@@ -123,8 +128,7 @@ class RelationBody:
         """Whether all of some predicates hold; -1 where there are none."""
         guard = -1
         for predicate in predicates:
-            held = self.holds(predicate)
-            guard = held if guard < 0 else self.body.call("logical_and", bool_, guard, held)
+            guard = self._and(guard, self.holds(predicate))
         return guard
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from execute import OutOfBounds, run
 
+import croton as cr
 from croton.algebra.add import add
 from croton.algebra.call import Routine, call
 from croton.algebra.constant import constant, input_
@@ -102,6 +103,15 @@ def test_cross_entropy_picks_inside_the_pass():
     loss = add([(reduce("lse", z, [c]), 1), (picked, -1)])
     plan = check([Operand((r,), loss)], {"x": RNG.normal(size=(5, 4)), "y": np.array([0, 3, 1, 2, 2])}, {"N": 5, "M": 4})
     assert count(plan, KernelCall) == 1 and len(plan.slots) <= 1
+
+
+def test_an_index_that_is_the_same_everywhere_is_compared_with_what_is_not_known() -> None:
+    """Whether 0 is at least 0 is no question for a kernel, which does not know of numbers alone what dtype they have."""
+    x = cr.tensor("x", shape=(5, None), dtype="float32")
+    given = np.arange(10, dtype=np.float32).reshape(5, 2)
+    with cr.config.use(check=True, cache=False):
+        found = cr.function([x], cr.take(x, np.array([0, 0]), axis=1))(given)
+    np.testing.assert_array_equal(found, given[:, [0, 0]])
 
 
 @pytest.mark.parametrize("reverse", [False, True])
