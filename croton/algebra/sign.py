@@ -23,6 +23,25 @@ def positive(node: Node) -> bool:
     return _known(node, True, MOST_DEPTH)
 
 
+def is_sum_of_squares(node: Node) -> bool:
+    """Whether a value is known to be 0 only where all terms of a sum of even powers are, so that its root is a norm. False says nothing."""
+    return _squares(node, MOST_DEPTH)
+
+
+def _squares(node: Node, depth: int) -> bool:
+    if depth == 0 or not node.args or not node.dtype.is_float:
+        return False
+    if node.kind == "add":
+        return all(coef.number > 0 and _squares(child, depth - 1) for child, _, coef in node.args)
+    if node.kind != "contract" or not node.param.number > 0:
+        return False
+    data = [(child, exponent) for child, _, exponent in node.args if not child.dtype.is_bool]
+    others = [(child, exponent) for child, exponent in data if exponent % 2 and not positive(child)]
+    if not others:
+        return any(exponent > 0 and exponent % 2 == 0 for _, exponent in data)
+    return len(others) == 1 and others[0][1] == 1 and _squares(others[0][0], depth - 1)
+
+
 def _known(node: Node, strictly: bool, depth: int) -> bool:
     if node.dtype.is_bool or node.dtype.kind == "u":
         return not strictly

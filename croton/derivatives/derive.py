@@ -21,6 +21,7 @@ from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import cumulate, reduce
 from croton.algebra.relation import at_least_zero, delta
 from croton.algebra.scalar import FLAT, FUNCTIONS
+from croton.algebra.sign import is_sum_of_squares
 from croton.algebra.term import Term
 from croton.derivatives.loop_derivative import Received, pull_back
 from croton.dtypes import DType
@@ -212,7 +213,11 @@ def _map(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) -> No
         if derivative is None:
             raise NotSupportedError(f"not supported: the derivative of {function.name}", node.origin)
         assert callable(derivative)
-        slope = derivative(*arguments, value)
+        if node.param == "sqrt" and is_sum_of_squares(argument.use.node):
+            # A norm: at 0, where every square is, so is the derivative.
+            slope = Term(scalar("safe_reciprocal", value.use)) * 0.5
+        else:
+            slope = derivative(*arguments, value)
         factors = [adjoint, slope.use] if isinstance(slope, Term) else [adjoint]
         sweep.pull(argument.use, factors, ONE, axes, node.dtype)
 

@@ -36,7 +36,7 @@ from croton.rewriting.stable_logarithms import (
     log_of_sum_of_exponentials,
     log_of_sum_of_two_exponentials,
 )
-from croton.rewriting.stable_zeros import quotient_by_norm, x_log_x
+from croton.rewriting.stable_zeros import x_log_x
 
 Rule = Callable[[Use], Use | None]
 
@@ -120,7 +120,6 @@ RULES: dict[str, list[Rule]] = {
         quotient_by_one_plus_exp,
         exp_times_sigmoid,
         x_log_x,
-        quotient_by_norm,
     ],
     "add": [exp_minus_one],
 }
