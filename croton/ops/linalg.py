@@ -21,7 +21,8 @@ from croton.ops.arithmetic import multiply, pow, square
 from croton.ops.axes import expand_dims, moveaxis
 from croton.ops.broadcasting import Pairs, equal_sizes, typed
 from croton.ops.casting import asarray, astype, converted, floats, promoted
-from croton.ops.comparisons import not_equal
+from croton.ops.comparisons import equal, not_equal
+from croton.ops.logic import where
 from croton.ops.reductions import count_nonzero
 from croton.ops.reductions import max as max_
 from croton.ops.reductions import min as min_
@@ -321,4 +322,9 @@ def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: 
         return min_(sizes, axis, keepdims)
     if order == 1:
         return sum_(sizes, axis, None, keepdims)
-    return pow(sum_(pow(sizes, order), axis, None, keepdims), 1 / order)
+    total = sum_(pow(sizes, order), axis, None, keepdims)
+    if order < 1:
+        return pow(total, 1 / order)
+    # At 0 the root has no slope, the norm's is 0.
+    nothing = equal(total, 0)
+    return where(nothing, total, pow(where(nothing, 1, total), 1 / order))

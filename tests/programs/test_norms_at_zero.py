@@ -17,6 +17,8 @@ NORMS: dict[str, Callable[[cr.Expr], cr.Expr]] = {
     "of a sample": lambda v: cr.std(v, correction=1),
     "weighted": lambda v: cr.sqrt((2 * v**2).sum()),
     "weighted by what is positive": lambda v: cr.sqrt((v**2 * cr.exp(v)).sum()),
+    "of order three": lambda v: cr.norm(v, order=3),
+    "of order one and a half": lambda v: cr.linalg.norm(v, 1.5),
     "a power": lambda v: ((v**2).sum() + (v**4).sum()) ** 0.5,
     "of a difference of products": lambda v: cr.norm(cr.asarray(np.ones((2, 3))) @ v * 0 + v[0] - v[1]),
 }
