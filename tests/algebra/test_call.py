@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 from algebra_arrays import Array, array, jacobian, value
@@ -13,7 +15,7 @@ from croton.dtypes import float64
 from croton.sizes import symbol
 
 
-def solve_pullback(arguments: list[Operand], results: list[Operand], cotangents: list[Use | None]) -> list[Use | None]:
+def solve_pullback(arguments: list[Operand], results: list[Operand], cotangents: list[Use | None], batch: Collection[Label]) -> list[Use | None]:
     """x = A^-1 b: g_b = A^-T g, g_A = - g_b x^T. The seeds of g are batch axes in front."""
     A, b = arguments
     (x,) = results
