@@ -108,6 +108,8 @@ class _Relation:
         solved = self.solved
         if len(solved.factors) != 1 or solved.factors[0].power != 1 or self.coef != ONE or solved.repeat or solved.predicates:
             return None
+        if not (solved.plain or solved.covers):
+            return None  # there are zeros beside it
         source = self.draft.source(self.node.args[solved.factors[0].argument][0])
         axes = labels_of(solved.output)
         if type(source) is not Value or source.dtype is not self.node.dtype or axes is None or set(axes) != set(solved.loop) or len(set(axes)) < len(axes):

@@ -177,3 +177,11 @@ def test_a_step_transposes_nothing(turned: bool) -> None:
         state = np.tanh(x @ values[1] + state @ values[2])
         rows.append(state)
     check(given, states, np.stack(rows), *values)
+
+
+def test_a_piece_that_begins_where_the_whole_does_is_not_all_of_it() -> None:
+    """Pieces of 9 - n rows, the first of which goes through its memory as the whole does."""
+    x = cr.matrix("x")
+    part = x[-5:4]
+    value = np.arange(10.0).reshape(5, 2)
+    check([x], cr.concatenate([cr.tanh(part), cr.tanh(part), part]), np.concatenate([np.tanh(value[:4]), np.tanh(value[:4]), value[:4]]), value)
