@@ -28,6 +28,7 @@ MOST_FACTORS = 16
 
 MINUS_ONE = Coef(-1)
 
+
 def contract(
     out_labels: Collection[Label],
     factors: Iterable[tuple[Use, int]],

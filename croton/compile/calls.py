@@ -115,7 +115,7 @@ class _Calls:
             powers=tuple([Power(index(size), exponent) for size, exponent in call.alpha.sizes]),
             beta=float(call.beta),
             batch=tuple([Axis(*map(index, axis)) for axis in batch]),
-            own="packed" if packed else "symmetric" if shape.symmetric else _few(dtype, m, n, left_transposed),
+            own="packed" if packed else "symmetric" if shape.symmetric else _own_routine(dtype, m, n, left_transposed),
             packed=self.pointer_to(("slot", call.packed)) if packed else -1,
             counter=self.counter if packed else -1,
         )
@@ -205,7 +205,7 @@ class _Calls:
         return any(isinstance(call, KernelCall) and self.tables.kernels[call.kernel].steps is not None for call in body.calls)
 
 
-def _few(dtype: str, rows: Size, columns: Size, left_transposed: bool) -> str:
+def _own_routine(dtype: str, rows: Size, columns: Size, left_transposed: bool) -> str:
     """The routine of our own for a product that has few columns, or may have few rows or not many columns; it looks again when it is called."""
     slim = isinstance(columns, int) and few_columns.FEWEST <= columns <= few_columns.MOST[dtype] and not left_transposed
     if slim and not (isinstance(rows, int) and rows < few_columns.LEAST_ROWS):

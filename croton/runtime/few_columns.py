@@ -17,6 +17,7 @@ from croton.runtime.narrow import TINY
 from croton.runtime.narrow import suits as suits
 from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import ROW_GRAIN, TRANSPOSED, WORD, share
+from croton.runtime.tile import ITEM, SHORT
 
 FEWEST, MOST = 2, {"float32": 8, "float64": 4}
 """Columns that a product has to have: half as many as a vector has elements, so that the sums of two rows are one vector."""
@@ -26,15 +27,13 @@ LONGEST = 1024
 """Products that are added up in one go: what is rearranged of the other matrix stays in the first cache."""
 LANES = {"float": 16, "double": 8}
 ALIGNMENT = 64
-_ITEM = {"float": 4, "double": 8}
-_SHORT = {"float": "f32", "double": "f64"}
 
 
 def _pair(kind: str) -> str:
     """out[:2, :count] = alpha * rows @ packed + beta * out, for two rows of `k` elements; the second one is not written unless `both`."""
-    lanes, item = LANES[kind], _ITEM[kind]
+    lanes, item = LANES[kind], ITEM[kind]
     columns = lanes // 2
-    vector, half, short = f"<{lanes} x {kind}>", f"<{columns} x {kind}>", _SHORT[kind]
+    vector, half, short = f"<{lanes} x {kind}>", f"<{columns} x {kind}>", SHORT[kind]
     places = [(row, column) for row in range(2) for column in range(columns)]
     scalars = f"i64 %k, {kind} %alpha, {kind} %beta, i64 %count, i1 %both"
     lines = [
@@ -95,7 +94,7 @@ def _multiplied(values: str, before: str, after: str, packed: str, vector: str, 
         lines.append(f"  %{name} = load {vector}, ptr %{name}.p, align {ALIGNMENT}")
         for row in range(2):
             arguments = f"{vector} %{values}{row}, {vector} %{name}, {vector} %{before}{row}_{column}"
-            lines.append(f"  %{after}{row}_{column} = call {vector} @llvm.fma.v{LANES[kind]}{_SHORT[kind]}({arguments})")
+            lines.append(f"  %{after}{row}_{column} = call {vector} @llvm.fma.v{LANES[kind]}{SHORT[kind]}({arguments})")
     return lines
 
 
@@ -206,7 +205,7 @@ def _part(kind: str) -> str:
 
 def text(kind: str) -> str:
     """`croton_columns_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
-    short, lines = _SHORT[kind], [DECLARATION]
+    short, lines = SHORT[kind], [DECLARATION]
     for lanes in (LANES[kind], LANES[kind] // 2):
         vector, mask = f"<{lanes} x {kind}>", f"<{lanes} x i1>"
         lines += [

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from croton.runtime.assembler import Assembler
 from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import TRANSPOSED, WORD, share
-from croton.runtime.tile import VECTORS, declarations, registers, tile, width_of
+from croton.runtime.tile import ITEM, SHORT, VECTORS, declarations, registers, tile, width_of
 from croton.util.transposition import exchanges, numbers
 
 FEWEST, MOST = 4, 256
@@ -42,8 +42,6 @@ transposed, for each block again."""
 FILLED = 8
 """Of so many columns of all panels one may be empty: in the last panel the work is done whatever it is for."""
 ROWS = (8, 4, 2, 1)
-_ITEM = {"float": 4, "double": 8}
-_SHORT = {"float": "f32", "double": "f64"}
 _PANEL = "ptr %b, i64 %ldb, i64 %k, i64 %count, ptr %panel"
 
 
@@ -71,8 +69,8 @@ class _Vectors:
 
     def load(self, pointer: str, mask: str) -> str:
         """The elements whose mask is set, else 0."""
-        name = f"@llvm.masked.load.v{self.lanes}{_SHORT[self.kind]}.p0"
-        return self.a.value(f"call {self.type} {name}(ptr {pointer}, i32 {_ITEM[self.kind]}, {self.mask} {mask}, {self.type} zeroinitializer)")
+        name = f"@llvm.masked.load.v{self.lanes}{SHORT[self.kind]}.p0"
+        return self.a.value(f"call {self.type} {name}(ptr {pointer}, i32 {ITEM[self.kind]}, {self.mask} {mask}, {self.type} zeroinitializer)")
 
     def store(self, value: str, pointer: str) -> None:
         self.a.do(f"store {self.type} {value}, ptr {pointer}, align 64")
@@ -127,7 +125,7 @@ def _panels(kind: str, turned: bool) -> str:
     b_row, b_column, ldb = right.row, right.column, right.lead
     alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
     factor, apart, place = a.variable(kind), a.variable("i64"), a.variable("ptr")
-    bytes_ = a.multiply(a.multiply(k, ldb), _ITEM[kind])
+    bytes_ = a.multiply(a.multiply(k, ldb), ITEM[kind])
     small = a.value(f"and i1 {a.compare('sle', bytes_, SMALL)}, {a.value(f'xor i1 {right.turned}, true')}")
     with a.loop(a.subtract("%high", "%low")) as number:
         first = a.multiply(a.add("%low", number), width)

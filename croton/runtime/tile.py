@@ -10,8 +10,10 @@ from croton.runtime.engine import host
 from croton.util.transposition import exchanges, numbers
 
 TYPES = ("float", "double")
-_SHORT = {"float": "f32", "double": "f64"}
-_WIDTH = {"float": 4, "double": 8}
+SHORT = {"float": "f32", "double": "f64"}
+"""What LLVM calls the types in names of intrinsics."""
+ITEM = {"float": 4, "double": 8}
+"""Bytes of an element."""
 VECTORS = 2
 """Vectors in a row of a panel."""
 
@@ -26,7 +28,7 @@ def registers() -> tuple[int, int]:
 
 def width_of(kind: str) -> int:
     """The columns of a panel."""
-    return VECTORS * registers()[0] // _WIDTH[kind]
+    return VECTORS * registers()[0] // ITEM[kind]
 
 
 def tile(kind: str, rows: int, turned: bool = False) -> str:
@@ -53,7 +55,7 @@ def tile(kind: str, rows: int, turned: bool = False) -> str:
         *[f"  %s{row}_{part} = phi {vector} [ zeroinitializer, %entry ], [ %n{row}_{part}, %step ]" for row, part in places],
     ]
     for part in range(VECTORS):
-        lines += [f"  %bp{part} = getelementptr {vector}, ptr %b_at, i64 {part}", f"  %b{part} = load {vector}, ptr %bp{part}, align {_WIDTH[kind]}"]
+        lines += [f"  %bp{part} = getelementptr {vector}, ptr %b_at, i64 {part}", f"  %b{part} = load {vector}, ptr %bp{part}, align {ITEM[kind]}"]
     for row in range(rows):
         lines += [
             f"  %ap{row} = getelementptr {kind}, ptr %a_at, i64 %row{row}",
@@ -63,7 +65,7 @@ def tile(kind: str, rows: int, turned: bool = False) -> str:
         ]
         for part in range(VECTORS):
             arguments = f"{vector} %av{row}, {vector} %b{part}, {vector} %s{row}_{part}"
-            lines.append(f"  %n{row}_{part} = call {vector} @llvm.fma.v{lanes}{_SHORT[kind]}({arguments})")
+            lines.append(f"  %n{row}_{part} = call {vector} @llvm.fma.v{lanes}{SHORT[kind]}({arguments})")
     lines += [
         "  %next = add i64 %left, -1",
         f"  %a_next = getelementptr {kind}, ptr %a_at, i64 %a_column",
@@ -145,12 +147,12 @@ def _stored_by_columns(kind: str, rows: int) -> list[str]:
 def _added(kind: str, lanes: int, name: str, value: str, old: str, here: str) -> list[str]:
     """alpha * value + beta * what is in the result at %ci<name>, which is looked at where `old` is set, stored where `here` is."""
     vector, mask = f"<{lanes} x {kind}>", f"<{lanes} x i1>"
-    masked, width = f"v{lanes}{_SHORT[kind]}.p0", _WIDTH[kind]
+    masked, width = f"v{lanes}{SHORT[kind]}.p0", ITEM[kind]
     return [
         f"  %cp{name} = getelementptr {kind}, ptr %c, i64 %ci{name}",
         f"  %co{name} = call {vector} @llvm.masked.load.{masked}(ptr %cp{name}, i32 {width}, {mask} {old}, {vector} zeroinitializer)",
         f"  %cb{name} = fmul {vector} %co{name}, %beta_v",
-        f"  %cn{name} = call {vector} @llvm.fma.v{lanes}{_SHORT[kind]}({vector} {value}, {vector} %alpha_v, {vector} %cb{name})",
+        f"  %cn{name} = call {vector} @llvm.fma.v{lanes}{SHORT[kind]}({vector} {value}, {vector} %alpha_v, {vector} %cb{name})",
         f"  call void @llvm.masked.store.{masked}({vector} %cn{name}, ptr %cp{name}, i32 {width}, {mask} {here})",
     ]
 
@@ -165,7 +167,7 @@ def _splat(name: str, type_: str, lanes: int) -> list[str]:
 
 
 def _lanes(kind: str) -> int:
-    return registers()[0] // _WIDTH[kind]
+    return registers()[0] // ITEM[kind]
 
 
 def _kept(name: str, operation: str) -> list[str]:
@@ -185,7 +187,7 @@ def declarations() -> str:
     for kind in TYPES:
         # Of columns as many elements are written at a time as a tile has rows.
         for lanes in dict.fromkeys([_lanes(kind), registers()[1]]):
-            vector, mask, name = f"<{lanes} x {kind}>", f"<{lanes} x i1>", f"v{lanes}{_SHORT[kind]}"
+            vector, mask, name = f"<{lanes} x {kind}>", f"<{lanes} x i1>", f"v{lanes}{SHORT[kind]}"
             lines += [
                 f"declare {vector} @llvm.fma.{name}({vector}, {vector}, {vector})",
                 f"declare {vector} @llvm.masked.load.{name}.p0(ptr, i32, {mask}, {vector})",
