@@ -70,7 +70,7 @@ def _rolled(x: Expr, shift: Any, axis: int) -> Expr:
         distance = distance % n if n else 0
     if distance == 0:
         return x
-    cut: Size = -distance if _is_negative(distance) else n - distance
+    cut: Size = -distance if isinstance(distance, int) else n - distance  # counted from the end, as in slices
     return concatenate([index(x, _along(axis, cut, None)), index(x, _along(axis, 0, cut))], axis)
 
 

@@ -220,6 +220,7 @@ def _together(one: Found, other: Found) -> Found:
 
 def _placed(use: Use, whole: Label, inner: dict[Label, Size], begin: Size) -> Use:
     """Values at labels of a chunk, at the place begin + sum of coefficient * label of the whole axis; 0 elsewhere."""
+    inner = {label: coefficient for label, coefficient in inner.items() if label.size != 1}
     where = affine({whole: 1, **{label: -coefficient for label, coefficient in inner.items()}}, -begin)
     return contract({*use.labels, whole}.difference(inner), [(use, 1), (where, 1)], ONE, list(inner), use.node.dtype)
 
@@ -240,7 +241,8 @@ def _instances(region: Region, size: Size, outside: _Source) -> Iterator[tuple[N
 
 
 class _Source(abc.ABC):
-    """What a region reads of others at labels for its axes, one of which may be that of a chunk."""
+    """What a region reads of others at labels for its axes, one of which may be that of a chunk. What is read does not mention the label of a chunk of
+    one element, which is no axis."""
 
     @abc.abstractmethod
     def read(self, child: Node, labels: tuple[Label, ...], inner: Label) -> Use: ...
@@ -271,9 +273,10 @@ class _Rest(_Source):
             return Use(child, labels)
         if child.kind in _ROWS:
             coefficients, constant = child.param
-            return _ROWS[child.kind](dict(zip(labels, coefficients)), constant + coefficients[labels.index(inner)] * self.begin)
+            at = {label: coefficient for label, coefficient in zip(labels, coefficients) if label.size != 1}
+            return _ROWS[child.kind](at, constant + coefficients[labels.index(inner)] * self.begin)
         whole = tuple([Label(size) if label is inner else label for label, size in zip(labels, child.dims)])
-        return read_at(Use(child, whole), whole[labels.index(inner)], {inner: 1}, self.begin)
+        return read_at(Use(child, whole), whole[labels.index(inner)], {} if inner.size == 1 else {inner: 1}, self.begin)
 
 
 class _Chunks(_Source):
@@ -341,13 +344,15 @@ class _Chunks(_Source):
             else:
                 axes = tuple([Label(size) for size in sizes])
                 moved = tuple([own[at] if place == at else axis for place, axis in enumerate(axes)])
-                group.append((found, axes, read_at(Use(child, moved), own[at], {self.step: self.each, axes[at]: 1}, 0)))
-        return Use(found, labels)
+                inside = {axes[at]: 1} if self.each > 1 else {}
+                whole = read_at(Use(child, moved), own[at], {self.step: self.each, **inside}, 0)
+                group.append((found, tuple([axis for axis in axes if axis.size != 1]), whole))
+        return Use(found, tuple([label for label in labels if label.size != 1]))
 
     def _mask(self, relation: Node, labels: tuple[Label, ...], at: int) -> Use:
         """A relation as a value: which elements are in it depends on the step."""
         coefficients, constant = relation.param
-        terms = [(iota(label), of_size(coefficient)) for label, coefficient in zip(labels, coefficients)]
+        terms = [(iota(label), of_size(coefficient)) for label, coefficient in zip(labels, coefficients) if label.size != 1]
         terms.append((self._number(), of_size(coefficients[at] * self.each)))
         total = add([*terms, (constant_of(of_size(constant), int64), ONE)], int64)
         return scalar("eq" if relation.kind == "affine" else "ge", total, zero(int64))

@@ -81,7 +81,7 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
                 if not may_cancel and not _is_short(use.node):
                     return None
                 few = True
-            product, weight, more = _squared(use)
+            product, weight, more = squared(use)
             if len(product) + len(rest) > MOST_FACTORS:
                 return None
             todo.append((rest + product, multiply(coef, weight), sums + more))
@@ -144,7 +144,7 @@ def _expanded(use: Use, exponent: int) -> list[tuple[list[tuple[Use, int]], Coef
     return found
 
 
-def _squared(use: Use) -> tuple[list[tuple[Use, int]], Coef, list[Label]]:
+def squared(use: Use) -> tuple[list[tuple[Use, int]], Coef, list[Label]]:
     """The square of a sum as a product of two copies, each with sums of its own."""
     product: list[tuple[Use, int]] = []
     sums: list[Label] = []

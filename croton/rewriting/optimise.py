@@ -8,9 +8,9 @@ is; with what its terms have in common taken out (R9). Everything not said here,
 What may change is rounding, and three policies say how far. `strict` rewrites nothing: programs stay as written, up to the constructors' normal
 form. `default` re-associates, which cannot cancel more than before; centres, which cancels less; and distributes where a relation in a
 term removes a sum (as in the derivative of a softmax) or all terms are known not to be negative; and squares sums of a few terms (those of
-a window in a window) where that saves much; and multiplies out squares of deviations, with a check of the result (`checked`). `aggressive` also
-distributes where terms of different sign are taken apart, which may cancel: squared distances as differences of squares, the norm of a sum of outer
-products by its Gram matrices.
+a window in a window) where that saves much; and multiplies out squares of deviations and of products, with a check of the result (`checked`).
+`aggressive` also distributes where terms of different sign are taken apart, which may cancel, and checks nothing: squared distances as differences
+of squares, the norm of a sum of outer products by its Gram matrices.
 Each application is in the list of decisions.
 """
 
@@ -27,7 +27,7 @@ from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
-from croton.rewriting.checked import checked, expand, is_checked, scaled
+from croton.rewriting.checked import Expansion, checked, expand, is_checked, scaled
 from croton.rewriting.common_factors import take_out
 from croton.rewriting.contest import Bill, Contest, amount, is_open
 from croton.rewriting.diagonal import sink_diagonals
@@ -323,8 +323,10 @@ class _Optimiser:
         found = expand(atomic) if self.checks and cost(atomic.node) >= LEAST_CHECKED else None
         if found is None:
             return []
-        better = [self._best_opening(piece, shares) for piece in found.pieces]
-        return [Form("expand the square, checked", checked(atomic, pieces, found.squares), CHECKED_GAIN) for pieces in _different(found.pieces, better)]
+        name = "multiply the square out, checked" if found.apart else "expand the square, checked"
+        pieces, squares = [[self._best_opening(use, shares) for use in uses] for uses in (found.pieces, found.squares)]
+        choices = _different(found, found._replace(pieces=pieces, squares=squares))
+        return [Form(name, checked(atomic, choice), CHECKED_GAIN) for choice in choices]
 
     def _best_opening(self, piece: Use, shares: dict[Node, float]) -> Use:
         node = piece.node
@@ -340,7 +342,7 @@ class _Optimiser:
         return min([piece, *forms], key=lambda use: amount(self._bill(use.node, shares)))
 
 
-def _different(*choices: list[Use]) -> list[list[Use]]:
+def _different(*choices: Expansion) -> list[Expansion]:
     return [choice for place, choice in enumerate(choices) if choice not in choices[:place]]
 
 

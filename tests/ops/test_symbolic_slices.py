@@ -139,3 +139,16 @@ def test_an_axis_that_is_only_checked_to_have_one_element_stretches() -> None:
     np.testing.assert_array_equal(cr.function([x, y], total)(a, b), a[:, :2:-2].sum() + 1 + b)
     with pytest.raises(ShapeError):
         cr.function([x, y], total)(np.zeros((2, 6)), b)
+
+
+@pytest.mark.parametrize("shift", [1, -1, 3, -3])
+def test_what_is_rolled_has_the_shape_that_it_had(shift: int) -> None:
+    x = cr.matrix("x")
+    with cr.config.use(check=True):
+        for axis in (0, 1):
+            rolled = cr.roll(x, shift, axis)
+            assert rolled.shape == x.shape
+            value = np.arange(20.0).reshape(4, 5)
+            np.testing.assert_array_equal(cr.function([x], cr.maximum(rolled, x))(value), np.maximum(np.roll(value, shift, axis), value))
+            with pytest.raises(ShapeError):
+                cr.function([x], rolled)(np.zeros((abs(shift) - 1,) * 2))

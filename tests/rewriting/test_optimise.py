@@ -229,8 +229,9 @@ def ghost(b_: int, t_: int, d_: int, h_: int) -> Use:
     return contract([b], [(gradient, 2)], 1.0, [d, h])
 
 
-def test_ghost_norms_are_asked_for() -> None:
-    assert optimise([ghost(32, 64, 512, 513)])[1] == []
+def test_ghost_norms_are_checked_unless_they_are_asked_for() -> None:
+    assert [decision.rule for decision in optimise([ghost(32, 64, 512, 513)])[1]] == ["multiply the square out, checked"]
+    assert optimise([ghost(32, 64, 512, 513)], checks=False)[1] == [], "what may cancel was not asked for"
     ratio, decisions = gain(ghost(32, 64, 512, 513), policy="aggressive")
     assert ratio > 4 and decisions[0].rule == "write the square as a product (may cancel)"
     gain(ghost(3, 2, 9, 8), policy="aggressive")
