@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.ops.other_names import INSTEAD
 
 # Python array API standard 2024.12, but for complex numbers
 STANDARD = """
@@ -114,3 +115,7 @@ def test_calls_as_other_libraries_have_them_say_what_to_write() -> None:
             wrong()
     np.testing.assert_allclose(cr.norm(np.array([3.0, -4.0]), ord=1).eval(), 7)
     np.testing.assert_array_equal(cr.vector("y", shape=3).shape, (3,))
+
+
+def test_what_is_there_is_not_said_to_be_missing() -> None:
+    assert [name for name in INSTEAD if name in cr.__all__] == []

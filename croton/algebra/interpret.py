@@ -279,7 +279,8 @@ class _Meaning:
 
     def _select(self, node: Node, args: list[Array]) -> Array:
         index, extent = args[0], self.size(node.dims[0])
-        if index.size and (index.min() < 0 or index.max() >= extent):
+        is_read = index.size and all(self._exact(size) for size in node.param)
+        if is_read and (index.min() < 0 or index.max() >= extent):
             raise IndexError(f"an index out of range: {index.min()} to {index.max()} where there are {extent}")
         return np.arange(extent).reshape(-1, *[1] * index.ndim) == index
 

@@ -107,7 +107,7 @@ def construct(node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> Use
     if kind == "reduce":
         return reduce(node.param, uses[0], inner)
     if kind == "select":
-        return select(axes[0], uses[0])
+        return select(axes[0], uses[0], node.param)
     if kind == "arg":
         return arg(node.param, uses[0], inner[0], axes[-1] if node.param == "argsort" else None)
     if kind == "cumulate":

@@ -11,14 +11,14 @@ A relation is idempotent, undirected and constant to the derivative. The constru
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from croton.algebra.constant import truth
 from croton.algebra.node import Label, Use, intern
 from croton.algebra.rows import Row, always_negative, never_negative, never_zero
 from croton.algebra.seal import is_delta
 from croton.dtypes import bool_
-from croton.sizes import Size, order_key
+from croton.sizes import Size, nonnegative, order_key
 
 _DELTA = ((1, -1), 0)
 
@@ -73,13 +73,17 @@ def at_least_zero(coefficients: Mapping[Label, Size], constant: Size = 0) -> Use
     return Use(intern("range", dims, bool_, (), (tuple([c for _, c in items]), constant)), tuple([label for label, _ in items]))
 
 
-def select(label: Label, index: Use) -> Use:
-    """[label == index], for an integer array `index` whose values lie in the range of the label."""
+def select(label: Label, index: Use, among: Collection[Size] = ()) -> Use:
+    """[label == index], for an integer array `index` whose values lie in the range of the label.
+
+    `among` are sizes of axes that the index is read along and does not depend on: where one of them is 0 nothing is read, and its values may be any.
+    """
     node, labels = index
     if not node.dtype.is_integer:
         raise TypeError(f"an index must be an integer array, got dtype {node.dtype}; convert it with astype('int64')")
     inner = tuple(range(1, 1 + len(labels)))
-    return Use(intern("select", (label.size, *node.dims), bool_, ((node, inner),)), (label, *labels))
+    maybe_none = tuple(sorted({size for size in among if not nonnegative(size - 1)}, key=order_key))
+    return Use(intern("select", (label.size, *node.dims), bool_, ((node, inner),), maybe_none), (label, *labels))
 
 
 def row_of(use: Use) -> Row:

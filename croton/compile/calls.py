@@ -21,7 +21,7 @@ from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.narrow import FEWEST, MOST, NARROW
 from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 from croton.schedule.product import Matrix
-from croton.sizes import Size, product
+from croton.sizes import Size, least, product
 
 GRAIN = 64
 """Threads share a loop in multiples of this many elements: a cache line of bytes at least, whatever the dtype."""
@@ -123,7 +123,8 @@ class _Calls:
     def _check(self, call: BoundsCheck, error: int) -> Check:
         index, value = self.sizes.index, self.plan.values[call.value]
         bound = -1 if call.bound is None else index(call.bound)
-        return Check(value.dtype.name, self.pointer(call.value), index(product(value.shape)), index(call.low), bound, error)
+        count = product([*value.shape, *[least(size, 1) for size in call.among]])
+        return Check(value.dtype.name, self.pointer(call.value), index(count), index(call.low), bound, error)
 
     def _matrices(self, call: MatrixCall, error: int) -> Matrices:
         index = self.sizes.index

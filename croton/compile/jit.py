@@ -15,6 +15,7 @@ from croton.dtypes import DType, dtype, float64
 from croton.expr.expr import Expr
 from croton.expr.expr import input as new_input
 from croton.expr.types import TensorType
+from croton.ops.arguments import check_function
 from croton.sizes import unused_symbol
 from croton.util.config import config
 from croton.util.errors import KindError
@@ -32,23 +33,25 @@ class Jit:
     is the function that it was made from. A method names its `self` in `static`.
     """
 
-    def __init__(self, definition: Callable[..., Any], static: Collection[str] = ()) -> None:
+    def __init__(self, definition: Callable[..., Any], static: str | Collection[str] = ()) -> None:
+        check_function(definition, "jit", "jit(function), or @jit above it")
+        functools.update_wrapper(self, definition)
         self.definition = definition
+        self.name = getattr(definition, "__name__", "the function")
         self.signature = inspect.signature(definition)
-        self.static = frozenset(static)
+        self.static = frozenset(_names(static))
         unknown = self.static - set(self.signature.parameters)
         if unknown:
-            raise KindError(f"static names {sorted(unknown)} are no arguments of {definition.__name__}{self.signature}")
+            raise KindError(f"static names {sorted(unknown)} are no arguments of {self.name}{self.signature}")
         self.programs: dict[Any, Function] = {}
         self.calls: dict[Any, tuple[Function, list[Any]]] = {}
         parameters = self.signature.parameters.values()
         self.places = frozenset(place for place, parameter in enumerate(parameters) if parameter.name in self.static)
         self.is_plain = not any(parameter.kind is parameter.VAR_POSITIONAL and parameter.name in self.static for parameter in parameters)
-        functools.update_wrapper(self, definition)
 
     def __repr__(self) -> str:
         made = len(self.programs)
-        return f"<croton jit of {getattr(self.definition, '__name__', 'a function')}{self.signature}: {made} program{'' if made == 1 else 's'} so far>"
+        return f"<croton jit of {self.name}{self.signature}: {made} program{'' if made == 1 else 's'} so far>"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -100,7 +103,7 @@ class Jit:
             program = self.programs.get(key)
         except TypeError:
             wrong = ", ".join(name for name, kind, _ in static if kind.__hash__ is None) or ", ".join(name for name, _, _ in static)
-            raise KindError(f"static arguments of {self.definition.__name__} must be hashable, which {wrong} is not; pass tuples, not lists") from None
+            raise KindError(f"static arguments of {self.name} must be hashable, which {wrong} is not; pass tuples, not lists") from None
         if program is None:
             program = self.programs[key] = self._trace(structure, types, static, leaves)
         return leaves, program
@@ -111,7 +114,7 @@ class Jit:
         arguments = {**unflatten(structure, inputs), **{name: value for name, _, value in static}}
         bound = inspect.BoundArguments(self.signature, {name: arguments[name] for name in self.signature.parameters if name in arguments})  # type: ignore[arg-type]
         outputs = self.definition(*bound.args, **bound.kwargs)
-        return function(inputs, outputs, name=getattr(self.definition, "__name__", "function"))
+        return function(inputs, outputs, name=self.name)
 
 
     def _value(self, leaf: Any) -> Any:
@@ -121,13 +124,21 @@ class Jit:
         array = np.asarray(leaf)
         if array.dtype.kind not in "biuf":
             raise KindError(
-                f"{self.definition.__name__} was compiled for arrays and numbers, got {type(leaf).__name__} {leaf!r}; "
+                f"{self.name} was compiled for arrays and numbers, got {type(leaf).__name__} {leaf!r}; "
                 'name an argument that is a Python value in static, jit(..., static=("name",))'
             )
         return array
 
 
-def jit(definition: Callable[..., Any] | None = None, *, static: Collection[str] = ()) -> Any:
+def _names(static: Any) -> tuple[str, ...]:
+    """The names of static arguments; one may stand by itself."""
+    names = (static,) if isinstance(static, str) else static
+    if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+        raise KindError(f'jit: static are names of arguments, static=("axis",), got {static!r}')
+    return tuple(names)
+
+
+def jit(definition: Callable[..., Any] | None = None, *, static: str | Collection[str] = ()) -> Any:
     """Compile a function of arrays when it is called: `@jit` or `@jit(static=("axis",))`.
 
         @cr.jit

@@ -200,7 +200,7 @@ class Extraction:
             return use  # a number, the value of a label, a relation
         if node.kind == "select":
             index, positions = node.args[0]
-            return select(labels[0], self._from_outside(Use(index, tuple([labels[i] for i in positions]))))
+            return select(labels[0], self._from_outside(Use(index, tuple([labels[i] for i in positions]))), node.param)
         return self._given(self.course.lifted(use))
 
     def _given(self, lifted: Use) -> Use:

@@ -1,4 +1,4 @@
-"""What users pass as axes, sizes and shapes, read and checked."""
+"""What users pass as axes, sizes, shapes and functions, read and checked."""
 
 from __future__ import annotations
 
@@ -91,3 +91,9 @@ def shape_of(shape: Any, what: str) -> tuple[Size, ...]:
 def count_of(shape: Sequence[Size], axes: Sequence[int]) -> Size:
     """How many elements lie along the axes together."""
     return product([shape[axis] for axis in axes])
+
+
+def check_function(value: Any, what: str, example: str) -> None:
+    """Raise where a function is wanted and something else is given; `example` is a call as it is meant."""
+    if not callable(value):
+        raise KindError(f"{what} wants a function, got {type(value).__name__}; write {example}")

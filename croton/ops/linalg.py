@@ -15,7 +15,7 @@ from croton.dtypes import bool_, int64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, show
-from croton.ops.arguments import Axes, axis_of
+from croton.ops.arguments import Axes, axes_in_order, axes_of, axis_of
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import multiply, pow, square
 from croton.ops.axes import expand_dims, moveaxis
@@ -292,7 +292,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Expr:
     x = asarray(x)
     if x.ndim < 2:
         raise ShapeError(f"diagonal takes an array of at least 2 axes, got shape {show(x.shape)}; diag makes a matrix of a vector")
-    return apply(DIAGONAL, (moveaxis(x, (axis1, axis2), (-2, -1)),), (int(offset),))
+    return apply(DIAGONAL, (moveaxis(x, axes_in_order((axis1, axis2), x.ndim, "diagonal"), (-2, -1)),), (int(offset),))
 
 
 def trace(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: object = None) -> Expr:
@@ -311,6 +311,7 @@ def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: 
     (x,) = floats(x)
     if order is not None and not isinstance(order, (int, float, np.number)):
         raise ArgumentError(f"norm: the order of a norm of vectors is a number, got {order!r}; linalg.matrix_norm has those of matrices")
+    axis = axes_of(axis, x.ndim, "norm")
     if order is None or order == 2:
         return sqrt(sum_(square(x), axis, None, keepdims))
     if order == 0:

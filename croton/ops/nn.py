@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from croton.expr.expr import Expr
-from croton.ops.arguments import Axes
+from croton.ops.arguments import Axes, axes_of, axis_of
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import add, divide, multiply, negative, subtract
 from croton.ops.axes import expand_dims, matrix_transpose
@@ -65,20 +65,22 @@ def log_sigmoid(x: Any) -> Expr:
 
 def softmax(x: Any, axis: Axes = -1) -> Expr:
     """exp(x), scaled to the sum 1 along the axes."""
-    e = exp(_below_zero(x, axis))
-    return divide(e, sum(e, axis, None, True))
+    shifted, axes = _below_zero(x, axis, "softmax")
+    e = exp(shifted)
+    return divide(e, sum(e, axes, None, True))
 
 
 def log_softmax(x: Any, axis: Axes = -1) -> Expr:
     """The logarithm of softmax, which never underflows."""
-    shifted = _below_zero(x, axis)
-    return subtract(shifted, log(sum(exp(shifted), axis, None, True)))
+    shifted, axes = _below_zero(x, axis, "log_softmax")
+    return subtract(shifted, log(sum(exp(shifted), axes, None, True)))
 
 
-def _below_zero(x: Any, axis: Axes) -> Expr:
+def _below_zero(x: Any, axis: Axes, what: str) -> tuple[Expr, tuple[int, ...]]:
     # Softmax does not change when x is shifted, so the greatest element counts as a constant.
     (x,) = floats(x)
-    return subtract(x, stop_gradient(greatest(x, axis)))
+    axes = axes_of(axis, x.ndim, what)
+    return subtract(x, stop_gradient(greatest(x, axes))), axes
 
 
 def celu(x: Any, alpha: Any = 1.0) -> Expr:
@@ -137,14 +139,16 @@ def mish(x: Any) -> Expr:
 
 def glu(x: Any, axis: int = -1) -> Expr:
     """The first half along an axis times the sigmoid of the second."""
-    first, second = split(floats(x)[0], 2, axis)
+    (x,) = floats(x)
+    first, second = split(x, 2, axis_of(axis, x.ndim, "glu"))
     return multiply(first, sigmoid(second))
 
 
 def standardize(x: Any, axis: Axes = -1, epsilon: Any = 1e-5) -> Expr:
     """x less its mean along the axes, divided by the square root of its variance plus epsilon."""
     (x,) = floats(x)
-    return divide(subtract(x, mean(x, axis, None, True)), sqrt(add(var(x, axis, 0, True), epsilon)))
+    axes = axes_of(axis, x.ndim, "standardize")
+    return divide(subtract(x, mean(x, axes, None, True)), sqrt(add(var(x, axes, 0, True), epsilon)))
 
 
 def attention(query: Any, key: Any, value: Any, mask: Any = None, bias: Any = None, scale: Any = None, causal: bool = False) -> Expr:
@@ -164,7 +168,7 @@ def attention(query: Any, key: Any, value: Any, mask: Any = None, bias: Any = No
         mask = seen if mask is None else logical_and(seen, mask)
     if mask is None:
         return matmul(softmax(scores), value)
-    shares = exp(subtract(scores, stop_gradient(greatest(where(mask, scores, -math.inf), -1))))
+    shares = exp(subtract(scores, stop_gradient(greatest(where(mask, scores, -math.inf), (scores.ndim - 1,)))))
     shares = where(mask, shares, converted(0, scores.dtype))
     total = sum(shares, -1, None, True)
     return matmul(divide(shares, where(equal(total, 0), converted(1, scores.dtype), total)), value)

@@ -13,7 +13,7 @@ import numpy as np
 from croton.dtypes import int64
 from croton.expr.expr import Expr
 from croton.expr.types import show
-from croton.ops.arguments import axis_of, size_of
+from croton.ops.arguments import axes_of, axis_of, size_of
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import add, divide, floor_divide, maximum, minimum, multiply, pow, remainder, subtract
 from croton.ops.arranging import flip, pad
@@ -135,7 +135,9 @@ def array_equal(x: Any, y: Any) -> Expr:
 
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Expr:
     """The greatest element along axes less the smallest."""
-    return subtract(max_(x, axis, keepdims), min_(x, axis, keepdims))
+    x = asarray(x)
+    axes = axes_of(axis, x.ndim, "ptp")
+    return subtract(max_(x, axes, keepdims), min_(x, axes, keepdims))
 
 
 # Products
@@ -296,7 +298,8 @@ def flipud(x: Any) -> Expr:
 
 def append(x: Any, values: Any, axis: int | None = None) -> Expr:
     """x with values after its last entries along an axis; without one, both flattened."""
-    return concatenate([asarray(x), asarray(values)], axis)
+    x = asarray(x)
+    return concatenate([x, asarray(values)], None if axis is None else axis_of(axis, x.ndim, "append"))
 
 
 # Places

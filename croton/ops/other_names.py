@@ -37,7 +37,6 @@ __all__ = [
 ]  # fmt: skip
 
 INSTEAD = {
-    "associative_scan": "use scan, or cumsum and cumprod",
     "block_until_ready": "it is not needed: a call returns when it is done",
     "complex64": "there are no complex numbers yet; keep real and imaginary parts apart",
     "complex128": "there are no complex numbers yet; keep real and imaginary parts apart",

@@ -136,9 +136,9 @@ def min(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = Non
     return _extreme("min", _MIN, _MIN_OF_BOOLS, x, axis, keepdims, initial, where)
 
 
-def greatest(x: Expr, axis: Axes) -> Expr:
-    """The greatest element of a floating array along axes, which stay with size 1; minus infinity where there is none."""
-    return apply(_GREATEST, (x,), (axes_of(axis, x.ndim, "max"), True))
+def greatest(x: Expr, axes: tuple[int, ...]) -> Expr:
+    """The greatest element of a floating array along axes, counted from the front, which stay with size 1; minus infinity where there is none."""
+    return apply(_GREATEST, (x,), (axes, True))
 
 
 def any(x: Any, axis: Axes = None, keepdims: bool = False, *, where: Any = None) -> Expr:
@@ -202,7 +202,8 @@ def std(
     x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None, where: Any = None
 ) -> Expr:
     """The square root of var."""
-    return sqrt(var(x, axis, _correction(correction, ddof, "std"), keepdims, where=where))
+    x = asarray(x)
+    return sqrt(var(x, axes_of(axis, x.ndim, "std"), _correction(correction, ddof, "std"), keepdims, where=where))
 
 
 def _let_in(what: str, x: Expr, mask: Any, nothing: Any) -> Expr:
@@ -232,16 +233,19 @@ def _correction(correction: int | float, ddof: int | float | None, what: str) ->
 
 def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """How many elements along the axes are not 0."""
-    return sum(truths(x), axis, None, keepdims)
+    x = truths(x)
+    return sum(x, axes_of(axis, x.ndim, "count_nonzero"), None, keepdims)
 
 
 def average(x: Any, axis: Axes = None, weights: Any = None, keepdims: bool = False) -> Expr:
     """The mean over axes, each element counted with its weight; the weights broadcast against x."""
+    x = asarray(x)
+    axes = axes_of(axis, x.ndim, "average")
     if weights is None:
-        return mean(x, axis, None, keepdims)
+        return mean(x, axes, None, keepdims)
     (x, weights) = floats(x, weights)
     weights = stretch(weights, x.shape)
-    return divide(sum(multiply(x, weights), axis, None, keepdims), sum(weights, axis, None, keepdims))
+    return divide(sum(multiply(x, weights), axes, None, keepdims), sum(weights, axes, None, keepdims))
 
 
 def not_empty(name: str, shape: Sequence[Size], axes: tuple[int, ...]) -> None:

@@ -73,9 +73,11 @@ def _is_natural(node: Node) -> bool:
     return value is not None and value.number >= 0
 
 
-def _selects(labels: Sequence[Label], indices: Sequence[Use]) -> list[tuple[Use, int]]:
+def _selects(labels: Sequence[Label], indices: Sequence[Use], places: Sequence[Label]) -> list[tuple[Use, int]]:
+    """The relations that choose the labels by index arrays whose axes are the places."""
     # An axis of size 1 is none in the algebra: its only element is taken.
-    return [(select(label, wrapped(index, label.size)), 1) for label, index in zip(labels, indices) if label.size != 1]
+    chosen = [(label, wrapped(index, label.size)) for label, index in zip(labels, indices) if label.size != 1]
+    return [(select(label, index, [place.size for place in places if place not in index.labels]), 1) for label, index in chosen]
 
 
 def _insert(entries: Sequence[Any], position: int, new: Sequence[Any]) -> tuple[Any, ...]:
@@ -103,7 +105,7 @@ def _gather_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     out = _insert(rest, position, places)
     chosen = [x.axes[axis] for axis in axes]
     pairs = [(label, use) for label, use in zip(chosen, uses) if label in x.use.labels]
-    factors = [(x.use, 1), *_selects([label for label, _ in pairs], [use for _, use in pairs])]
+    factors = [(x.use, 1), *_selects([label for label, _ in pairs], [use for _, use in pairs], places)]
     return Operand(out, contract(out, factors, summed=[label for label, _ in pairs], dtype=x.dtype))
 
 
@@ -126,7 +128,7 @@ def _target(shape: Sequence[Size], axes: tuple[int, ...], position: int, updates
     places, uses = align([fresh(index) for index in indices])
     out = tuple([Label(n) for n in shape])
     rest = [label for axis, label in enumerate(out) if axis not in axes]
-    return out, renamed(updates, _insert(rest, position, places)), places, _selects([out[axis] for axis in axes], uses)
+    return out, renamed(updates, _insert(rest, position, places)), places, _selects([out[axis] for axis in axes], uses, places)
 
 
 def _scatter_infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
@@ -221,7 +223,7 @@ def _along_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     if over not in value.labels:
         return Operand(tuple(axes), value)
     chosen = renamed(index, axes)
-    return Operand(tuple(axes), contract(axes, [(value, 1), *_selects([over], [chosen])], summed=[over], dtype=x.dtype))
+    return Operand(tuple(axes), contract(axes, [(value, 1), *_selects([over], [chosen], axes)], summed=[over], dtype=x.dtype))
 
 
 def _along_reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
@@ -244,7 +246,7 @@ def _one_hot_meaning(operands: Sequence[Operand], params: tuple) -> Operand:
     axes = (*index.axes, label)
     if count == 1:
         return Operand(axes, algebra_constant(1, kind))
-    relation = select(label, scalar("cast", index.use, dtype=int64))
+    relation = select(label, scalar("cast", index.use, dtype=int64), [axis.size for axis in index.axes if axis not in index.use.labels])
     return Operand(axes, contract(relation.labels, [(relation, 1)], dtype=kind))
 
 

@@ -60,12 +60,14 @@ def quantile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method: 
 
 def percentile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method: str = "linear") -> Expr:
     """`quantile` of q percent."""
-    return quantile(x, divide(q, 100), axis, keepdims, method)
+    x = asarray(x)
+    return quantile(x, divide(q, 100), axes_of(axis, x.ndim, "percentile"), keepdims, method)
 
 
 def median(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The element in the middle of those along the axes, or the mean of the two. NaN where there is a NaN."""
-    return quantile(x, 0.5, axis, keepdims, "midpoint")
+    x = asarray(x)
+    return quantile(x, 0.5, axes_of(axis, x.ndim, "median"), keepdims, "midpoint")
 
 
 # Without NaN
@@ -81,50 +83,55 @@ def _without(x: Any, nothing: Any) -> tuple[Expr, Expr]:
 
 def nansum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
     """The sum over axes of what is not NaN."""
-    return sum(_without(x, 0)[0], axis, dtype, keepdims)
+    x, _ = _without(x, 0)
+    return sum(x, axes_of(axis, x.ndim, "nansum"), dtype, keepdims)
 
 
 def nanprod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
     """The product over axes of what is not NaN."""
-    return prod(_without(x, 1)[0], axis, dtype, keepdims)
+    x, _ = _without(x, 1)
+    return prod(x, axes_of(axis, x.ndim, "nanprod"), dtype, keepdims)
 
 
 def nanmean(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The mean over axes of what is not NaN; NaN where there is nothing else."""
     x, there = _without(x, 0)
-    return mean(x, axis, None, keepdims, where=there)
+    return mean(x, axes_of(axis, x.ndim, "nanmean"), None, keepdims, where=there)
 
 
 def nanvar(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
     """The mean squared difference from the mean over axes, of what is not NaN; the sum is divided by the count less `correction`."""
     x, there = _without(x, 0)
-    found = var(x, axis, correction, keepdims, where=there)
+    axes = axes_of(axis, x.ndim, "nanvar")
+    found = var(x, axes, correction, keepdims, where=there)
     # NumPy's NaN where there are not more elements than the correction takes away.
-    count = count_nonzero(stretch(there, x.shape), axis, keepdims)
+    count = count_nonzero(stretch(there, x.shape), axes, keepdims)
     return where(greater(count, correction), found, converted(float("nan"), found.dtype))
 
 
 def nanstd(x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False) -> Expr:
     """The square root of nanvar."""
-    return sqrt(nanvar(x, axis, correction, keepdims))
+    x = asarray(x)
+    return sqrt(nanvar(x, axes_of(axis, x.ndim, "nanstd"), correction, keepdims))
 
 
 def nanmax(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The greatest element along axes that is not NaN; NaN where there is nothing else."""
-    return _extreme(max, float("-inf"), x, axis, keepdims)
+    return _extreme("nanmax", max, float("-inf"), x, axis, keepdims)
 
 
 def nanmin(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The smallest element along axes that is not NaN; NaN where there is nothing else."""
-    return _extreme(min, float("inf"), x, axis, keepdims)
+    return _extreme("nanmin", min, float("inf"), x, axis, keepdims)
 
 
-def _extreme(function: Callable[..., Expr], nothing: float, x: Any, axis: Axes, keepdims: bool) -> Expr:
+def _extreme(name: str, function: Callable[..., Expr], nothing: float, x: Any, axis: Axes, keepdims: bool) -> Expr:
     x = asarray(x)
+    axes = axes_of(axis, x.ndim, name)
     if not x.dtype.is_float:
-        return function(x, axis, keepdims)
+        return function(x, axes, keepdims)
     values, there = _without(x, nothing)
-    return where(greater(count_nonzero(there, axis, keepdims), 0), function(values, axis, keepdims), converted(float("nan"), x.dtype))
+    return where(greater(count_nonzero(there, axes, keepdims), 0), function(values, axes, keepdims), converted(float("nan"), x.dtype))
 
 
 # Together

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import math
 
-from croton.dtypes import DType
-from croton.expr.expr import Expr
-from croton.ops.arithmetic import abs
+from croton.dtypes import DType, float32, float64
+from croton.expr.expr import Constant, Expr
+from croton.ops.arithmetic import abs, minimum
+from croton.ops.broadcasting import stretch
+from croton.ops.casting import astype
 from croton.ops.logic import where
 from croton.ops.rounding import floor
 from croton.ops.transcendental import exp, log, sqrt
 from croton.random.key import split
+from croton.random.pathwise import slope_of_logarithm
 from croton.random.unit import open_unit, standard_normal, unit_pair
 from croton.sizes import Size
+from croton.transforms.custom import custom_vjp
 
 GAMMA_PROPOSALS = 12
 """Each is accepted with a probability of at least 0.95: running out is a matter of 1e-16."""
@@ -27,6 +31,24 @@ POISSON_PROPOSALS = 14
 
 def gamma_of(key: Expr, concentration: Expr, shape: tuple[Size, ...], kind: DType) -> tuple[Expr, Expr]:
     """A gamma variate of rate 1 as a number and the logarithm of a factor, since the product of a small concentration may be too small to write down.
+
+    The derivative by the concentration is that of the number whose place in the distribution stays; all of it is on the number, none on the factor.
+    """
+    concentration = stretch(concentration, shape)
+    if isinstance(concentration, Constant):
+        return _proposed(key, concentration, shape, kind)
+
+    def moved(arguments: tuple[Expr, Expr], variate: tuple[Expr, Expr], cotangents: tuple[Expr, Expr]) -> tuple[None, Expr]:
+        value, factor = variate
+        slope = slope_of_logarithm(arguments[1], log(astype(value, float64)) + astype(factor, float64))
+        # Of concentrations so small that the variate is 0, whose slope is 0 and not 0 times infinity.
+        return None, cotangents[0] * value * astype(minimum(slope, 1e30 if kind is float32 else 1e290), kind)
+
+    return custom_vjp(lambda key, concentration: _proposed(key, concentration, shape, kind), moved)(key, concentration)
+
+
+def _proposed(key: Expr, concentration: Expr, shape: tuple[Size, ...], kind: DType) -> tuple[Expr, Expr]:
+    """A gamma variate of rate 1 as a number and the logarithm of a factor.
 
     Marsaglia and Tsang, ACM Transactions on Mathematical Software 26 (2000). A concentration below 1 is raised by 1, and the factor is a power of a uniform
     number. One below 0 gives NaN.

@@ -190,7 +190,7 @@ class _Assembly:
                 calls.append(self._matrix_call(group.members[0].step, origins, begin))
             else:
                 calls.append(self._library_call(group.members[0].step, origins))
-        checks = [BoundsCheck(self._number(value), bound, origins, low) for value, bound, origins, low in self.checks]
+        checks = [BoundsCheck(self._number(value), bound, origins, low, among) for value, bound, origins, low, among in self.checks]
         if checks:
             calls = self._with_checks(calls, checks)
         inputs = {key: self._number(value) for key, value in draft.inputs.items()}

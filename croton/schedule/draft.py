@@ -49,7 +49,7 @@ class Draft:
     sums      the terms of sums that are read as other sums and some terms more
     donated   the inputs whose memory outputs may take; `replaced` has the node of such an output, with its input, `added` the terms of those that are sums
     origin    the line of the node that is being lowered
-    checks    values that have to be below a bound, if there is one, with lines, and from what on they may be
+    checks    values that have to be below a bound, if there is one, with lines, from what on they may be, and sizes that say by a 0 that it does not matter
     claims    how often a product has been asked for
     relied_on values that a loop reads in the order in which they are stored, with that order: nobody may choose another one later
     again     the lines that are computed again
@@ -65,7 +65,7 @@ class Draft:
         self.outputs: list[Value] = []
         self.output_axes: list[tuple[int, ...]] = []
         self.steps: list[Step] = []
-        self.checks: list[tuple[Value, Size | None, tuple, Size]] = []
+        self.checks: list[tuple[Value, Size | None, tuple, Size, tuple[Size, ...]]] = []
         self.donated = frozenset(donated)
         self.replaced = {outputs[number].use.node: (key, outputs[number]) for key, number in donated.items()}
         self.added = {arg[0] for node in self.replaced if node.kind == "add" for arg in node.args}
@@ -75,7 +75,7 @@ class Draft:
         self.origin: Any = None
         self.again: tuple[Any, ...] = ()
         self.relied_on: list[tuple[Value, Order]] = []
-        self._checked: set[tuple[Value, Size | None]] = set()
+        self._checked: set[tuple[Value, Size | None, tuple[Size, ...]]] = set()
 
     def emit(self, dims: tuple[Size, ...], rank: int, op: str | None, body: Body, own: bool = False) -> Value:
         """The value of a map or a reduction over the labels from `rank` on; its own, never shared, when it will be written again."""
@@ -131,13 +131,16 @@ class Draft:
             self.add(Step(value, "view", copy.dims, None, (), (source, copy.step, order), self.origin))
         return value
 
-    def check_bounds(self, node: Node, bound: Size) -> None:
-        """Ask for a check that the elements of an index are in 0 .. bound - 1; of one that may count from the end, before it does."""
+    def check_bounds(self, node: Node, bound: Size, among: tuple[Size, ...]) -> None:
+        """Ask for a check that the elements of an index are in 0 .. bound - 1; of one that may count from the end, before it does.
+
+        Where one of the sizes `among` is 0 nothing is read with it, and nothing is checked.
+        """
         low: Size = 0
         given = _counted_from_end(node, bound)
         if given is not None:
             node, low = given, -bound
-        self._check(self.materialised(self.sources[node], node.dims), low, bound)
+        self._check(self.materialised(self.sources[node], node.dims), low, bound, among)
 
     def check_exponents(self, node: Node) -> None:
         """Ask for a check that no element of an integer array is negative."""
@@ -147,13 +150,13 @@ class Draft:
             rank = len(node.dims)
             whole = body.call("cast", int64, self.read(body, source, tuple(range(rank))))
             source = self.emit(node.dims, rank, None, body.finish(whole))
-        self._check(self.materialised(source, node.dims), 0, None)
+        self._check(self.materialised(source, node.dims), 0, None, ())
 
-    def _check(self, value: Value, low: Size, bound: Size | None) -> None:
-        check = (value, bound)
+    def _check(self, value: Value, low: Size, bound: Size | None, among: tuple[Size, ...]) -> None:
+        check = (value, bound, among)
         if check not in self._checked:
             self._checked.add(check)
-            self.checks.append((value, bound, () if self.origin is None else (self.origin,), low))
+            self.checks.append((value, bound, () if self.origin is None else (self.origin,), low, among))
 
     def source(self, node: Node) -> Source:
         """The value of a node, or the node itself where readers write it out."""
@@ -186,7 +189,7 @@ class Draft:
         if kind == "select":
             index, places = source.args[0][:2]
             if not index_is_safe(source):
-                self.check_bounds(index, source.dims[0])
+                self.check_bounds(index, source.dims[0], source.param)
             found = self.read(body, self.sources[index], [labels[place] for place in places])
             if index.dtype is not int64:
                 found = body.call("cast", int64, found)

@@ -120,12 +120,16 @@ class MatrixCall:
 
 @dataclass(frozen=True)
 class BoundsCheck:
-    """low <= every element of a value < bound, else the user's index is out of range; without a bound they are exponents of integers."""
+    """low <= every element of a value < bound, else the user's index is out of range; without a bound they are exponents of integers.
+
+    Where one of the sizes `among` is 0 nothing is read with the index, whatever it is.
+    """
 
     value: int
     bound: Size | None
     origins: tuple[Any, ...]
     low: Size = 0
+    among: tuple[Size, ...] = ()
     flops: Size = 0
     bytes: Size = 0
 

@@ -93,7 +93,7 @@ class _Relation:
         self.definitions = {definition.label: definition for definition in solved.definitions}
         for check in solved.checks:
             select = node.args[check.argument][0]
-            draft.check_bounds(select.args[0][0], check.extent)
+            draft.check_bounds(select.args[0][0], check.extent, select.param)
 
     def value(self) -> Value:
         copied = self.copied()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from croton.expr.expr import Expr
-from croton.ops.arguments import axis_of
+from croton.ops.arguments import axis_of, check_function
 from croton.ops.axes import expand_dims, moveaxis, squeeze
 from croton.ops.casting import asarray
 from croton.ops.comparisons import equal
@@ -30,6 +30,7 @@ def associative_scan(function: Callable[[Any, Any], Any], xs: Any, axis: int = 0
     size 1 in that place, and gives one; `(a, b) -> (a[0] * b[0], b[0] * a[1] + b[1])` makes the linear recurrence h = a * h + b of pairs. It should
     be associative: the order in which elements are combined is not promised. `reverse` goes from the last element to the first.
     """
+    check_function(function, "associative_scan", "associative_scan(function, xs)")
     leaves, structure = flatten(xs)
     given = [asarray(x) for x in leaves]
     if not given:

@@ -20,12 +20,13 @@ from croton.expr.expr import Constant, Expr, apply
 from croton.expr.expr import input as new_input
 from croton.expr.op import Op
 from croton.expr.walk import replaced, substitute, walk, walk_with_counts
+from croton.ops.arguments import check_function
 from croton.ops.casting import asarray
 from croton.transforms.custom import HOLD, Rule
 from croton.transforms.grad import vjp
 from croton.transforms.loop_nodes import inner_values
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
-from croton.util.errors import KindError, NotSupportedError
+from croton.util.errors import NotSupportedError
 from croton.util.structure import flatten, map_structure, unflatten
 
 
@@ -37,8 +38,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     function takes and returns expressions, or nested structures of them, and is called once. It may use shared variables and other expressions, be used under
     `vmap` and in loops, and call checkpointed functions itself: those are computed again for each time that this one is. Also `@checkpoint`.
     """
-    if not callable(function):
-        raise KindError(f"checkpoint wants a function of expressions, got {type(function).__name__}; write checkpoint(function)(arguments)")
+    check_function(function, "checkpoint", "checkpoint(function)(arguments)")
 
     @functools.wraps(function)
     def recomputed(*args: Any) -> Any:

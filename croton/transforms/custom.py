@@ -25,6 +25,7 @@ from croton.expr.expr import input as new_input
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
 from croton.expr.walk import substitute, walk, walk_with_counts
+from croton.ops.arguments import check_function
 from croton.ops.casting import asarray
 from croton.sizes import Poly, Size, Symbol, symbols
 from croton.transforms.loop_nodes import inner_values
@@ -52,6 +53,8 @@ def custom_vjp(forward: Callable[..., Any] | None = None, backward: Callable[...
         raise KindError("custom_vjp wants two functions, custom_vjp(forward, backward), or @custom_vjp(backward=...) above the forward one")
     if forward is None:
         return functools.partial(custom_vjp, backward=backward)
+    for function in (forward, backward):
+        check_function(function, "custom_vjp", "custom_vjp(forward, backward)")
     value_of, pullback = forward, backward
 
     @functools.wraps(forward)

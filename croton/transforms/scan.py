@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from croton.expr.expr import Expr, apply
-from croton.ops.arguments import size_of
+from croton.ops.arguments import check_function, size_of
 from croton.ops.arithmetic import add, remainder, subtract
 from croton.ops.casting import asarray, size
 from croton.ops.comparisons import equal, greater, not_equal
@@ -51,6 +51,7 @@ def scan(
     segments and those of one segment, the others are computed again. "sqrt" makes about as many segments as they have steps, and keeps about 2 sqrt(n). It
     goes with all of the above; of a carry with `taps` every value that is handed on is kept between segments.
     """
+    check_function(function, "scan", "scan(function, init, xs)")
     if truncate is not None and (isinstance(truncate, bool) or not isinstance(truncate, int) or truncate <= 0):
         raise ArgumentError(f"scan: truncate is how many steps a derivative goes back, an integer > 0 or None, got {truncate!r}")
     return looped(function, init, xs, length, reverse, "scan", truncate, checkpoint)
@@ -92,6 +93,7 @@ def _left(steps: Size, reverse: bool) -> Expr:
 
 def fori(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, checkpoint: int | str | None = None) -> Any:
     """`carry = body(i, carry)` for i from `lower` to `upper` - 1, beginning with `init`. The bounds are integers or sizes; `checkpoint` is that of `scan`."""
+    check_function(body, "fori", "fori(lower, upper, body, init)")
     first, last = size_of(lower, "fori"), size_of(upper, "fori")
     if isinstance(first, int) and isinstance(last, int):
         last = max(first, last)

@@ -14,6 +14,7 @@ import numpy as np
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType
+from croton.ops.arguments import check_function
 from croton.ops.casting import asarray
 from croton.sizes import Size
 from croton.util.depth import Depth
@@ -65,6 +66,7 @@ def vmap(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> C
     where the mapped axis goes in each result, in the same way. `function` takes and returns expressions, or nested structures of them, and sees
     them without the mapped axis. Everything composes: gradients inside, gradients outside, vmap in vmap.
     """
+    check_function(function, "vmap", "vmap(function)(arguments)")
 
     def mapped(*args: Any) -> Any:
         axes = in_axes if isinstance(in_axes, list | tuple) else (in_axes,) * len(args)
@@ -94,6 +96,7 @@ def map(function: Callable[..., Any], *xs: Any) -> Any:
 
     As in Python's `map`, the function gets one element of each. A function of a nested structure takes it as one argument.
     """
+    check_function(function, "map", "map(function, arguments)")
     return vmap(function)(*xs)
 
 

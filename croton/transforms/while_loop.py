@@ -11,6 +11,7 @@ from typing import Any
 
 from croton.algebra.loop import UNLIMITED
 from croton.expr.expr import apply
+from croton.ops.arguments import check_function
 from croton.ops.logic import logical_and, where
 from croton.transforms.body import Body, bool_scalar
 from croton.transforms.loop_nodes import CARRY, FINAL
@@ -29,6 +30,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     still holds after them is an error; a loop inside of another loop has a derivative only so. To keep fewer states, write it as
     `scan(body, init, length=max_steps, checkpoint="sqrt")` whose body returns `until`.
     """
+    for function in (cond, body):
+        check_function(function, "while_loop", "while_loop(cond, body, init)")
     if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int) or not 0 < max_steps < UNLIMITED):
         raise ArgumentError(f"while_loop: max_steps is an integer > 0, or None for any number of steps, got {max_steps!r}")
     plain, structure = flatten(init)

@@ -273,6 +273,27 @@ def test_indices_of_every_integer_dtype(kind: str) -> None:
             f(values, np.array([-4], kind))
 
 
+def test_an_index_that_nothing_is_read_with_may_be_any() -> None:
+    """An axis of 0 elements has none to choose: NumPy refuses where there is an index, and there is none where the index has no elements."""
+    x, i = cr.matrix("x"), cr.vector("i", dtype="int64")
+    first = i * 0
+    reads = {
+        "taken": cr.take(x, first, axis=0),
+        "slope": cr.grad(cr.take(x, first, axis=0).sum(), x),
+        "added": cr.zeros((x.shape[0],)).at[first].add(1.0),
+        "greatest": cr.zeros((x.shape[0],)).at[first].max(1.0),
+        "along": cr.take_along_axis(x[:, :1] * cr.ones(i.shape), first[None], axis=0),
+        "one_hot": cr.one_hot(first, x.shape[0]),
+    }
+    for name, value in reads.items():
+        f = cr.function([x, i], value)
+        shape = f(np.ones((0, 3)), np.ones(0, int)).shape
+        assert 0 in shape, name
+        f(np.ones((2, 3)), np.ones(4, int))
+        with pytest.raises(OutOfRangeError, match="is out of range for an axis of size 0"):
+            f(np.ones((0, 3)), np.ones(2, int))
+
+
 @pytest.mark.parametrize("scattered", [False, True])
 def test_an_index_that_is_computed_and_wrong_leaves_shared_variables_alone(scattered: bool) -> None:
     """The check comes after the kernel that computes the index, which computes the update too."""

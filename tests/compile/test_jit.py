@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -246,3 +248,27 @@ def test_calls_that_look_alike_are_told_apart() -> None:
     for n in range(2, MOST_CALLS + 10):
         assert g(np.ones(n)).shape == (n,)
     assert len(g.calls) <= MOST_CALLS
+
+
+def test_one_static_argument_is_named_by_itself() -> None:
+    f = cr.jit(lambda x, axis: x.sum(axis), static="axis")
+    np.testing.assert_array_equal(f(np.ones((2, 3)), 1), [3, 3])
+    with pytest.raises(KindError, match='static are names of arguments, static=\\("axis",\\), got 1'):
+        cr.jit(lambda x, axis: x.sum(axis), static=1)
+
+
+def test_what_is_called_like_a_function_is_compiled() -> None:
+    """Also where it has no name, or attributes named as ours."""
+
+    class Model:
+        def __init__(self) -> None:
+            self.definition, self.name, self.static = None, "model", {"w"}
+
+        def __call__(self, x: Any) -> Any:
+            return x * 2
+
+    np.testing.assert_array_equal(cr.jit(Model())(np.ones(2)), [2, 2])
+    f = cr.jit(functools.partial(lambda k, x: x * k, 3))
+    np.testing.assert_array_equal(f(np.ones(2)), [3, 3])
+    with pytest.raises(KindError, match="was compiled for arrays and numbers"):
+        f("three")

@@ -93,3 +93,53 @@ def test_a_mistake_teaches(kind: type[Exception], message: str, mistake: Callabl
     line = getattr(caught.value, "line", None)
     if line is not None:
         assert line.file == __file__
+
+
+NAMED_AXES: dict[str, Callable[[Any], Any]] = {
+    "softmax": lambda axis: cr.softmax(x, axis),
+    "log_softmax": lambda axis: cr.log_softmax(x, axis),
+    "standardize": lambda axis: cr.standardize(x, axis),
+    "glu": lambda axis: cr.glu(x, axis),
+    "std": lambda axis: cr.std(x, axis),
+    "average": lambda axis: cr.average(x, axis, x),
+    "count_nonzero": lambda axis: cr.count_nonzero(x, axis),
+    "median": lambda axis: cr.median(x, axis),
+    "percentile": lambda axis: cr.percentile(x, 50, axis),
+    "nansum": lambda axis: cr.nansum(x, axis),
+    "nanprod": lambda axis: cr.nanprod(x, axis),
+    "nanmean": lambda axis: cr.nanmean(x, axis),
+    "nanvar": lambda axis: cr.nanvar(x, axis),
+    "nanstd": lambda axis: cr.nanstd(x, axis),
+    "nanmax": lambda axis: cr.nanmax(x, axis),
+    "nanmin": lambda axis: cr.nanmin(x, axis),
+    "ptp": lambda axis: cr.ptp(x, axis),
+    "append": lambda axis: cr.append(x, x, axis),
+    "norm": lambda axis: cr.norm(x, axis),
+    "diagonal": lambda axis: cr.diagonal(x, 0, 0, axis),
+}
+"""Functions that others make up, of an axis."""
+
+
+@pytest.mark.parametrize("name", NAMED_AXES)
+def test_a_wrong_axis_names_the_function_that_was_called(name: str) -> None:
+    with pytest.raises(ShapeError, match=f"^{name}: axis 7 does not exist, the array has 2 axes"):
+        NAMED_AXES[name](7)
+
+
+WANT_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "jit": lambda f: cr.jit(f),
+    "vmap": lambda f: cr.vmap(f),
+    "map": lambda f: cr.map(f, v),
+    "scan": lambda f: cr.scan(f, 0.0, v),
+    "fori": lambda f: cr.fori(0, 3, f, 0.0),
+    "while_loop": lambda f: cr.while_loop(lambda c: c < 3, f, 0.0),
+    "associative_scan": lambda f: cr.associative_scan(f, v),
+    "checkpoint": lambda f: cr.checkpoint(f),
+    "custom_vjp": lambda f: cr.custom_vjp(f, f),
+}
+
+
+@pytest.mark.parametrize("name", WANT_FUNCTIONS)
+def test_what_is_no_function_is_refused_by_name(name: str) -> None:
+    with pytest.raises(KindError, match=f"^{name} wants a function, got int; write .*{name}"):
+        WANT_FUNCTIONS[name](3)
