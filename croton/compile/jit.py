@@ -1,4 +1,4 @@
-"""The same compiler for a Python function of arrays: traced once for each combination of dtypes and ranks, never for a size."""
+"""The same compiler for a Python function of arrays: traced once for each combination of dtypes and ranks, for sizes only where it looks at them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,30 @@ from croton.expr.expr import Expr
 from croton.expr.expr import input as new_input
 from croton.expr.types import TensorType
 from croton.ops.arguments import check_function
-from croton.sizes import unused_symbol
+from croton.sizes import listening, unused_symbol
 from croton.util.config import config
-from croton.util.errors import KindError
+from croton.util.errors import KindError, ShapeError
 from croton.util.structure import Mapping, flatten, paths, unflatten
+
+
+class Request(NamedTuple):
+    """A call, and what decides which program it uses."""
+
+    structure: Mapping
+    types: tuple[tuple[DType, tuple[bool, ...]], ...]
+    static: tuple[tuple[str, type, Any], ...]
+    leaves: list[Any]
+
+    @property
+    def free(self) -> tuple:
+        """The key of the program for all sizes."""
+        return self.structure, self.types, self.static
+
+    @property
+    def sized(self) -> tuple:
+        """The key of the program for the sizes of this call; the same where there are no sizes to know."""
+        shapes = tuple([np.shape(leaf) for leaf in self.leaves])
+        return (*self.free, shapes) if any(extent != 1 for shape in shapes for extent in shape) else self.free
 
 
 class Jit:
@@ -27,7 +47,8 @@ class Jit:
 
     Arguments are arrays, numbers, or nested lists, tuples and dicts of them; `static` names arguments that are Python values and
     must be hashable: each value gets a program of its own. A program is made for each combination of dtypes, numbers of axes and axes of
-    size 1 (which broadcast); other sizes are free, and likely to be what they are in the first call. A Python float takes the dtype of the
+    size 1 (which broadcast); other sizes are free, and likely to be what they are in the first call. A function that cannot be traced with free sizes,
+    because it looks at them, or whose program refuses the sizes of a call, is traced with the sizes of each call. A Python float takes the dtype of the
     floating arrays beside it if they agree, an integer is int64: name axes, exponents and counts in `static`.
     Called with expressions, as inside another compiled function or under `grad` and `vmap`, it
     is the function that it was made from. A method names its `self` in `static`.
@@ -44,6 +65,7 @@ class Jit:
         if unknown:
             raise KindError(f"static names {sorted(unknown)} are no arguments of {self.name}{self.signature}")
         self.programs: dict[Any, Function] = {}
+        self.of_sizes: set[Any] = set()
         self.calls: dict[Any, tuple[Function, list[Any]]] = {}
         parameters = self.signature.parameters.values()
         self.places = frozenset(place for place, parameter in enumerate(parameters) if parameter.name in self.static)
@@ -66,12 +88,21 @@ class Jit:
             return program(*leaves, *defaults)
         if any(isinstance(leaf, Expr) for leaf in flatten((args, kwargs))[0]):
             return self.definition(*args, **kwargs)
-        every, program = self._program(args, kwargs)
+        request = self._request(args, kwargs)
+        program = self._program(request)
+        refused = None
+        try:
+            result = program(*request.leaves)
+        except ShapeError as error:
+            refused = error
+        if refused is not None:
+            program = self._program_of_sizes(request, refused)
+            result = program(*request.leaves)
         if call is not None:
             if len(self.calls) >= MOST_CALLS:
                 self.calls.clear()
-            self.calls[call] = program, every[len(leaves) :]
-        return program(*every)
+            self.calls[call] = program, request.leaves[len(leaves) :]
+        return result
 
     def _call_of(self, args: tuple, leaves: list[Any]) -> Any:
         """All that decides which program a call by position uses, as a key, its arrays and numbers added to `leaves`; None where that is not plain to see."""
@@ -85,9 +116,9 @@ class Jit:
 
     def function_for(self, *args: Any, **kwargs: Any) -> Function:
         """The compiled function that a call with these arguments uses: for `explain()` and its relatives."""
-        return self._program(args, kwargs)[1]
+        return self._program(self._request(args, kwargs))
 
-    def _program(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Any], Function]:
+    def _request(self, args: tuple, kwargs: dict[str, Any]) -> Request:
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         # 1, 1.0 and True are equal, and not the same to Python code.
@@ -97,25 +128,55 @@ class Jit:
         assert isinstance(structure, Mapping)
         leaves = [leaf if isinstance(leaf, np.ndarray) else self._value(leaf) for leaf in leaves]
         number = _number_dtype(leaves)
-        types = tuple(_key(leaf, number) for leaf in leaves)
-        key = (structure, types, static)
+        return Request(structure, tuple([_key(leaf, number) for leaf in leaves]), static, leaves)
+
+    def _program(self, request: Request) -> Function:
+        """The program for a call: that of its sizes where there is one, else the one for all sizes."""
         try:
-            program = self.programs.get(key)
+            program = self.programs.get(request.sized) or self.programs.get(request.free)
         except TypeError:
+            static = request.static
             wrong = ", ".join(name for name, kind, _ in static if kind.__hash__ is None) or ", ".join(name for name, _, _ in static)
             raise KindError(f"static arguments of {self.name} must be hashable, which {wrong} is not; pass tuples, not lists") from None
-        if program is None:
-            program = self.programs[key] = self._trace(structure, types, static, leaves)
-        return leaves, program
+        if program is not None:
+            return program
+        failed = None
+        if request.free not in self.of_sizes:
+            try:
+                with listening():
+                    program = self.programs[request.free] = self._trace(request, False)
+                return program
+            except Exception as error:
+                failed = error
+        program = self._program_of_sizes(request, failed)
+        self.of_sizes.add(request.free)
+        return program
 
-    def _trace(self, structure: Mapping, types: tuple, static: tuple, leaves: list[Any]) -> Function:
+    def _program_of_sizes(self, request: Request, failed: Exception | None) -> Function:
+        """The program for the sizes of a call, after what went wrong with free ones. Sizes that do not fit are told as those of the arguments."""
+        if failed is not None and (request.sized in self.programs or request.sized == request.free):
+            raise failed
+        try:
+            program = self._trace(request, True)
+        except Exception:
+            if isinstance(failed, ShapeError):
+                raise failed from None
+            raise
+        self.programs[request.sized] = program
+        return program
+
+    def _trace(self, request: Request, sized: bool) -> Function:
+        structure = request.structure
         names = [path for name, item in zip(structure.keys, structure.items) for path in paths(item, name)]
-        inputs = [new_input(_type(kind, ones, name, np.shape(leaf)), name) for (kind, ones), name, leaf in zip(types, names, leaves)]
-        arguments = {**unflatten(structure, inputs), **{name: value for name, _, value in static}}
+        types = [
+            TensorType(kind, np.shape(leaf)) if sized else _type(kind, ones, name, np.shape(leaf))
+            for (kind, ones), name, leaf in zip(request.types, names, request.leaves)
+        ]
+        inputs = [new_input(type_, name) for type_, name in zip(types, names)]
+        arguments = {**unflatten(structure, inputs), **{name: value for name, _, value in request.static}}
         bound = inspect.BoundArguments(self.signature, {name: arguments[name] for name in self.signature.parameters if name in arguments})  # type: ignore[arg-type]
         outputs = self.definition(*bound.args, **bound.kwargs)
         return function(inputs, outputs, name=self.name)
-
 
     def _value(self, leaf: Any) -> Any:
         # NumPy's float64 is a float of Python's too, and has a dtype of its own.
@@ -148,8 +209,9 @@ def jit(definition: Callable[..., Any] | None = None, *, static: str | Collectio
 
     Arguments are arrays, numbers, or nested lists, tuples and dicts of them; results are NumPy arrays in the structure that the function returns. The function
     is called with expressions, once for each combination of dtypes, numbers of axes and axes of size 1 (which broadcast); other sizes are free, and a new
-    size compiles nothing: the program is made with sizes like those of the first call in mind, and right for all. `static` names arguments that are Python
-    values (axes, exponents, counts, `self` of a method); they must be hashable, and each value gets a program of its own.
+    size compiles nothing: the program is made with sizes like those of the first call in mind, and right for all. A function that looks at its sizes
+    (`if x.shape[1] == 3`, `range(x.shape[0])`, a slice that wants more elements than there are) has a program for each. `static` names arguments that are
+    Python values (axes, exponents, counts, `self` of a method); they must be hashable, and each value gets a program of its own.
     A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
 
     `step.function_for(params, x, y)` is the compiled function that a call with these arguments uses: it has `explain()`, `flops`, `memory_peak` and `profile`.

@@ -1,5 +1,6 @@
 """Sizes of axes: one integer algebra, closed under + - * // and min, and a prover of `size >= 0`."""
 
+from croton.sizes.asked import listening
 from croton.sizes.bind import Determined, bind, determined
 from croton.sizes.poly import (
     Least,
@@ -34,6 +35,7 @@ __all__ = [
     "greatest",
     "hint",
     "least",
+    "listening",
     "never_more",
     "nonnegative",
     "order_key",

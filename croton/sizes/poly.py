@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from croton.sizes import asked
 from croton.sizes.written import bracketed, natural, written
 from croton.util.errors import KindError
 
@@ -121,7 +122,22 @@ class Poly:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Poly) and self._hash == other._hash and self.terms == other.terms
+        if isinstance(other, Poly) and self._hash == other._hash and self.terms == other.terms:
+            return True
+        if asked.listeners and asked.by_user() and self._may_be(other):
+            raise asked.SizeAsked(f"the size {self} is not known while the graph is built, so there is no telling whether it is {other}")
+        return False
+
+    def _may_be(self, other: object) -> bool:
+        if isinstance(other, float):
+            return other.is_integer()
+        other = other if isinstance(other, Poly) else _integer(other)
+        return other is not None and not isinstance(self - other, int)
+
+    def __bool__(self) -> bool:
+        if asked.listeners and asked.by_user():
+            raise asked.SizeAsked(f"the size {self} is not known while the graph is built, so there is no telling whether it is 0")
+        return True
 
     def __repr__(self) -> str:
         if self._text is None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import CodeType
 from typing import NamedTuple
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -41,6 +42,11 @@ def on_behalf_of(line: Line | None) -> Iterator[None]:
         _instead.reset(token)
 
 
+def is_ours(code: CodeType) -> bool:
+    """Whether code is of this package."""
+    return code.co_filename.startswith(_PACKAGE)
+
+
 def user_line() -> Line | None:
     """The innermost line outside the package, None where there is none; or the line on whose behalf something is done."""
     line = _instead.get()
@@ -48,8 +54,7 @@ def user_line() -> Line | None:
         return line
     frame = sys._getframe(1)
     while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE):
-            return Line(file, frame.f_lineno)
+        if not is_ours(frame.f_code):
+            return Line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return None

@@ -272,3 +272,66 @@ def test_what_is_called_like_a_function_is_compiled() -> None:
     np.testing.assert_array_equal(f(np.ones(2)), [3, 3])
     with pytest.raises(KindError, match="was compiled for arrays and numbers"):
         f("three")
+
+
+LOOKS: dict[str, Any] = {
+    "equal": lambda x: x * 2 if x.shape[1] == 3 else x * 5,
+    "not equal": lambda x: x * 2 if x.shape[0] != 4 else x * 5,
+    "reflected": lambda x: x * 2 if np.int64(3) == x.shape[1] else x * 5,
+    "float": lambda x: x * 2 if x.shape[1] == 3.0 else x * 5,
+    "shape": lambda x: x * 2 if x.shape == (4, 3) else x * 5,
+    "among": lambda x: x * 2 if x.shape[1] in (2, 3) else x * 5,
+    "even": lambda x: x * 2 if x.shape[0] % 2 == 0 else x * 5,
+    "two sizes": lambda x: x * 2 if x.shape[0] - 1 == x.shape[1] else x * 5,
+    "truth": lambda x: x * 2 if x.shape[0] else x.sum(),
+    "greater": lambda x: x * 2 if x.shape[0] > 3 else x * 5,
+    "key": lambda x: x * {3: 2.0, 4: 3.0}[x.shape[0]],
+    "range": lambda x: sum(x[i] for i in range(x.shape[0])),
+    "loop": lambda x: cr.stack([row * 2 for row in x]),
+    "taken apart": lambda x: (lambda a, b, c: a + b * c)(*x.T),
+    "an array of NumPy's": lambda x: x + np.arange(x.shape[1]),
+    "mathematics": lambda x: x / np.sqrt(int(x.shape[1])),
+    "a short slice": lambda x: x[:10] * 2,
+    "an axis of 1": lambda x: x[:, 2:] * x,
+    "a long roll": lambda x: cr.roll(x, 9),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_function_that_looks_at_its_sizes_is_traced_with_them(name: str) -> None:
+    """Comparing a size that is not known with a number is no answer: the other branch was taken."""
+    function = LOOKS[name]
+    f = cr.jit(function)
+    for shape in ((4, 3), (4, 3), (3, 3), (4, 3)):
+        x = np.arange(1.0, 1.0 + shape[0] * shape[1]).reshape(shape)
+        np.testing.assert_allclose(f(x), np.asarray(function(cr.asarray(x)).eval()), err_msg=str(shape))
+    assert len(f.programs) <= 3
+    gradient = cr.jit(cr.grad(lambda x: (function(x) ** 2).sum()))
+    assert gradient(np.ones((4, 3))).shape == (4, 3)
+
+
+def test_sizes_that_are_compared_inside_of_us_stay_free() -> None:
+    traced = []
+
+    def softened(x: Any, w: Any) -> Any:
+        traced.append(x.shape)
+        h = cr.softmax(x @ w).reshape(-1, 2)
+        assert h.ndim == 2
+        return cr.concatenate([h[1:], h[:1]]) + cr.ones(h.shape)
+
+    f = cr.jit(softened)
+    for n in (4, 6, 8):
+        f(np.ones((n, 3)), np.ones((3, 2)))
+    assert len(traced) == 1
+
+
+def test_what_is_wrong_with_every_size_is_told_once() -> None:
+    with pytest.raises(cr.ShapeError, match=r"argument 'y' of shape \(4,\) has 4 along axis 0, where it wants 3"):
+        cr.jit(lambda x, y: x + y)(np.ones(3), np.ones(4))
+
+    def wrong(x: Any) -> Any:
+        raise LookupError("of the user's own")
+
+    with pytest.raises(LookupError, match="of the user's own") as caught:
+        cr.jit(wrong)(np.ones(3))
+    assert caught.value.__context__ is None
