@@ -32,6 +32,7 @@ from croton.rewriting.common_factors import take_out
 from croton.rewriting.contest import Bill, Contest, amount, is_open
 from croton.rewriting.diagonal import sink_diagonals
 from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_distribute
+from croton.rewriting.first_steps import take_first_steps
 from croton.rewriting.nested_sums import is_indexed, nested
 from croton.rewriting.scattered_powers import collected
 from croton.rewriting.transpose_loops import transpose_loops
@@ -96,7 +97,7 @@ def optimise(
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
-    uses, turned = transpose_loops(sink_diagonals(uses))
+    uses, turned = transpose_loops(sink_diagonals(take_first_steps(uses)))
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests, checks)
     inside += [Decision(found.rule, found.node, found.before, found.after) for found in turned]

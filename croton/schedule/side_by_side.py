@@ -71,21 +71,25 @@ def product_of(child: Node, axes: Sequence[int], coef: Coef, dims: Sequence[Size
     if child.kind != "contract" or all(arg[0].kind != "affine" for arg in child.args):
         return None
     boxes, relations = _boxes(child)
+    if any(axes.count(axes[label]) > 1 for label in boxes):
+        return None  # a diagonal of which one label has a box
     sizes = child.dims + child.sums
-    placed = placed_in({axes[label]: box for label, box in boxes.items()}, {axis: label for label, axis in enumerate(axes)}, sizes, dims)
+    own = {axis: label for label, axis in enumerate(axes)}
+    placed = placed_in({axes[label]: box for label, box in boxes.items()}, own, sizes, dims)
     if placed is None:
         return None
-    at = placed.labels
+    # Of a diagonal several labels are one axis.
+    at = {**placed.labels, **{label: placed.labels[own[axis]] for label, axis in enumerate(axes) if own[axis] in placed.labels}}
     rest = [arg for number, arg in enumerate(child.args) if number not in relations]
     inner = [label for label in range(len(child.dims), len(sizes)) if label not in at]
     if inner or any(node.kind in RELATIONS for node, _, _ in rest):
         # Of the same arguments, which have been lowered; a constructor would put others in their place.
         mentioned = {label for _, positions, _ in rest for label in positions}
-        own = [label for label in at if label in mentioned]
-        number = {label: place for place, label in enumerate([*own, *inner])}
+        seen = [label for label in at if label in mentioned]
+        number = {label: place for place, label in enumerate([*seen, *inner])}
         arguments = tuple([(node, tuple([number[i] for i in positions]), power) for node, positions, power in rest])
-        kept, sums = (tuple([sizes[label] for label in labels]) for labels in (own, inner))
-        rest = [(intern("contract", kept, child.dtype, arguments, ONE, sums), tuple(own), 1)]
+        kept, sums = (tuple([sizes[label] for label in labels]) for labels in (seen, inner))
+        rest = [(intern("contract", kept, child.dtype, arguments, ONE, sums), tuple(seen), 1)]
     factors = tuple([(node, tuple([at[i] for i in positions]), power) for node, positions, power in rest])
     return Product(placed, factors, multiply(child.param, coef))
 

@@ -211,3 +211,18 @@ def test_random_pieces(seed: int) -> None:
     moved = np.moveaxis(wanted, axis, -1)
     for one, other in zip(found, (wanted, np.tanh(moved @ w), moved.T + 1)):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("policy", ["strict", "default"])
+def test_a_diagonal_of_pieces(policy: str) -> None:
+    """Several axes of a piece are one axis of what the pieces are written into, which may be the axis that they lie along."""
+    a, b = cr.tensor("a", (3, 3)), cr.tensor("b", (3, 3))
+    values = RNG.standard_normal((2, 3, 3))
+    sines = np.sin(values[0])
+    wanted = [
+        (cr.diagonal(cr.concatenate([cr.sin(a)[None], b[None]]), 0, 1, 2) + b[:2], np.diagonal([sines, values[1]], 0, 1, 2) + values[1, :2]),
+        (cr.diagonal(cr.concatenate([cr.sin(a)[:1], b[1:]])), np.diagonal(np.concatenate([sines[:1], values[1, 1:]]))),
+    ]
+    for expr, expected in wanted:
+        with cr.config.use(algebra=policy):
+            np.testing.assert_allclose(cr.function([a, b], expr)(*values), expected, rtol=1e-12)
