@@ -14,7 +14,7 @@ from croton.algebra.add import add
 from croton.algebra.batch_axes import BatchAxes, first_parts
 from croton.algebra.call import arguments_of, results_of
 from croton.algebra.coefficient import among, multiply
-from croton.algebra.constant import constant, number_of
+from croton.algebra.constant import number_of
 from croton.algebra.contract import contract
 from croton.algebra.node import ONE, Coef, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
@@ -24,6 +24,7 @@ from croton.algebra.scalar import FLAT, FUNCTIONS
 from croton.algebra.sign import is_sum_of_squares
 from croton.algebra.term import Term
 from croton.derivatives.loop_derivative import Received, pull_back
+from croton.derivatives.running_product import received_after
 from croton.dtypes import DType
 from croton.util.errors import NotSupportedError
 
@@ -256,20 +257,15 @@ def _cumulate(sweep: _Sweep, node: Node, adjoint: Use, axes: tuple[Label, ...]) 
     function, position, reverse, exclusive = node.param
     child, _ = node.args[0]
     until = axes[position]
+    if function == "prod":
+        source = Use(child, axes)
+        before = cumulate("prod", source, until, reverse, exclusive=True)
+        sweep.pull(source, [before, received_after(source, adjoint, until, reverse, exclusive)], ONE, axes)
+        return
     here = Label(until.size)
     source = Use(child, tuple([here if i == position else axis for i, axis in enumerate(axes)]))
-    along = Use(child, axes)
     sign = -1 if reverse else 1
-    factors: list[Use | tuple[Use, int]] = [adjoint]
-    if function == "prod":
-        # d y[t] / d x[s] is what comes before s, times what comes between s and t: a table of two axes, but right where x is 0.
-        after = at_least_zero({until: sign, here: -sign}, -1)
-        between = scalar("where", after, along, constant(1, node.dtype))
-        factors.append(after if exclusive else at_least_zero({until: sign, here: -sign}, 0))
-        factors.append(cumulate("prod", source, here, reverse, exclusive=True))
-        factors.append(cumulate("prod", between, until, reverse, exclusive))
-    else:
-        factors += _shared_equally(source, Use(node, axes), [here], [at_least_zero({until: sign, here: -sign}, 0)])
+    factors = [adjoint, *_shared_equally(source, Use(node, axes), [here], [at_least_zero({until: sign, here: -sign}, 0)])]
     sweep.pull(source, factors, ONE, (*axes, here))
 
 

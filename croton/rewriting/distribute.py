@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from croton.algebra.add import add
@@ -15,7 +15,7 @@ from croton.algebra.coefficient import multiply, of_size, power
 from croton.algebra.constant import constant
 from croton.algebra.contract import contract
 from croton.algebra.cost import extent
-from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
+from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.sign import never_negative
 
@@ -67,8 +67,11 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
         use, exponent = current[place]
         rest = current[:place] + current[place + 1 :]
         if use.node.kind == "add":
-            terms = _expanded(use, exponent)
-            if len(terms) * (1 + len(todo)) + len(done) > MOST_TERMS:
+            most = (MOST_TERMS - len(done)) // (1 + len(todo))
+            terms = _expanded(_terms(use), exponent)
+            if len(terms) > most:
+                terms = _expanded(_gathered(use), exponent)
+            if len(terms) > most:
                 return None
             rules.append("distribute" if exponent == 1 else "expand the square")
             cancels = cancels or not _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
@@ -132,9 +135,28 @@ def _ties(node: Node) -> bool:
     return any(child.kind in RELATIONS and all(place < len(node.dims) for place in positions) for child, positions, _ in node.args)
 
 
-def _expanded(use: Use, exponent: int) -> list[tuple[list[tuple[Use, int]], Coef]]:
+def _terms(use: Use) -> list[tuple[Use, Coef]]:
+    return [(Use(child, tuple([use.labels[i] for i in positions])), coef) for child, positions, coef in use.node.args]
+
+
+def _gathered(use: Use) -> list[tuple[Use, Coef]]:
+    """The terms of an Add, those that are the same along some of its axes and have the same others as one term: they are not told apart by a sum along those.
+
+    So the derivative of a normalisation is three terms: a diagonal, an outer product, and what is the same for all that is summed.
+    """
+    groups: dict[frozenset[Label], list[tuple[Use, Coef]]] = {}
+    found: list[tuple[Use, Coef]] = []
+    for term in _terms(use):
+        own = frozenset(term[0].labels)
+        if len(own) < len(set(use.labels)):
+            groups.setdefault(own, []).append(term)
+        else:
+            found.append(term)
+    return found + [terms[0] if len(terms) == 1 else (add(terms, use.dtype), ONE) for terms in groups.values()]
+
+
+def _expanded(terms: Sequence[tuple[Use, Coef]], exponent: int) -> list[tuple[list[tuple[Use, int]], Coef]]:
     """The terms of an Add, or of its square, as products."""
-    terms = [(Use(child, tuple([use.labels[i] for i in positions])), coef) for child, positions, coef in use.node.args]
     found = []
     for chosen in itertools.combinations_with_replacement(range(len(terms)), exponent):
         weight = Coef(1 if len(set(chosen)) == 1 else math.factorial(exponent))
