@@ -15,8 +15,10 @@ from croton.algebra import scalar
 from croton.algebra.constant import array_of
 from croton.algebra.loop import open_loop, part_of, results_of
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use, walk
+from croton.algebra.reduce import SORTS, ranks_of
 from croton.dtypes import DType, bool_, unit
 from croton.sizes import Size, evaluate
+from croton.util.sorting import argsort
 
 Array = np.ndarray
 
@@ -177,10 +179,12 @@ class _Meaning:
         return (np.max if function == "max" else np.min)(rows, axis=-1, initial=limit)
 
     def _arg(self, node: Node, args: list[Array]) -> Array:
-        if node.param == "argsort":
-            rank = len(node.dims) - 1
-            array = _at(args[0], node.args[0][1], [*range(rank), rank + 1])
-            return np.argsort(array, axis=-1, kind="stable").astype(np.int64)
+        if node.param in SORTS:
+            labels, over = node.args[0][1], len(node.dims)
+            array = _at(args[0], labels, [*range(len(labels) - 1), over])
+            (count,) = self.shape((ranks_of(node),))
+            found = argsort(array, node.param != "argsort")[..., :count]
+            return found if over == len(labels) else found[..., 0]
         rows = self._rows(node, args)
         if rows.shape[-1] == 0:
             return np.zeros(rows.shape[:-1], np.int64)

@@ -1,4 +1,4 @@
-"""What the scheduler has to know of a routine of linear algebra that is machine code."""
+"""What the scheduler has to know of a routine on matrices that is machine code."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class MatrixRoutine(NamedTuple):
     name       as in `util/matrix_routines.py`, which says what it gives
     flops      operations for one matrix each, by the shapes of arguments and results, and options
     memory     elements of working memory for one matrix each, by these shapes and which results are made
+    item       bytes of such an element; 0 for those of an element of the first argument
     in_place   arguments that are read where they lie: elements next to each other along rows or along columns
     turned     results that lie in columns
     optional   groups of results that are left out, and not computed, where nobody wants one of the group
@@ -34,6 +35,7 @@ class MatrixRoutine(NamedTuple):
     turned: tuple[int, ...] = ()
     optional: tuple[tuple[int, ...], ...] = ()
     failure: str = ""
+    item: int = 0
 
     @property
     def meaning(self) -> MatrixMeaning:

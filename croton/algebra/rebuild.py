@@ -13,7 +13,7 @@ from croton.algebra.call import call_again
 from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Label, Node, Use, origin
 from croton.algebra.pointwise import scalar
-from croton.algebra.reduce import arg, cumulate, reduce
+from croton.algebra.reduce import SORTS, arg, cumulate, ranks_of, reduce
 from croton.algebra.relation import select
 
 Visit = Callable[[Node, tuple[Label, ...], list[Use]], Use | None]
@@ -109,7 +109,9 @@ def construct(node: Node, labels: tuple[Label, ...], uses: Sequence[Use]) -> Use
     if kind == "select":
         return select(axes[0], uses[0], node.param)
     if kind == "arg":
-        return arg(node.param, uses[0], inner[0], axes[-1] if node.param == "argsort" else None)
+        if node.param not in SORTS:
+            return arg(node.param, uses[0], inner[0])
+        return arg(node.param, uses[0], inner[0], axes[-1] if ranks_of(node) != 1 else Label(1))
     if kind == "cumulate":
         function, position, reverse, exclusive = node.param
         return cumulate(function, uses[0], axes[position], reverse, exclusive)

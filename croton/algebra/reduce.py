@@ -8,13 +8,15 @@ from croton.algebra.add import add
 from croton.algebra.coefficient import of_size
 from croton.algebra.constant import constant, iota, zero
 from croton.algebra.contract import contract
-from croton.algebra.node import Label, Use, intern
+from croton.algebra.node import Label, Node, Use, intern
 from croton.algebra.pointwise import scalar
 from croton.algebra.seal import seal
 from croton.dtypes import DType, bool_, int64
+from croton.sizes import Size
 
 REDUCTIONS = ("max", "min", "prod", "any", "all", "lse")
-ARGS = ("argmax", "argmin", "argsort")
+SORTS = ("argsort", "argsort_descending")
+ARGS = ("argmax", "argmin", *SORTS)
 CUMULATIONS = ("prod", "max", "min")
 
 
@@ -42,28 +44,37 @@ def reduce(function: str, use: Use, over: Collection[Label]) -> Use:
 
 
 def arg(function: str, use: Use, over: Label, rank: Label | None = None) -> Use:
-    """argmax or argmin over a label: the index of the first extreme value; argsort: at label `rank` the index of the rank-th, stable."""
+    """argmax or argmin over a label: the index of the first extreme value; argsort, also descending: at label `rank` the index of the rank-th, stable.
+
+    There may be fewer ranks than elements, and must not be more: what comes after those is left out.
+    """
     if function not in ARGS:
         raise ValueError(f"no function {function!r}; the functions are {', '.join(ARGS)}")
-    if function == "argsort" and (rank is None or rank.size != over.size):
-        raise ValueError("argsort needs a label for the rank, of the size of the label that is sorted")
+    if (function in SORTS) != (rank is not None):
+        raise ValueError(f"{function} needs a label for the rank" if rank is None else f"{function} has no label for a rank")
     node, labels = use
     if over not in labels:
         # Nothing to choose from: the first, or all in order.
-        if function != "argsort" or rank is None or rank.size == 1:
+        if rank is None or rank.size == 1:
             return zero(int64)
         return Use(intern("iota", (rank.size,), int64), (rank,))
-    if function != "argsort":
+    if rank is None:
         return seal("arg", int64, [use], function, {over})
     if len(set(labels)) < len(labels):
         # a routine sorts whole arrays
         use = _diagonal(use)
         node = use.node
     sealed = seal("arg", int64, [use], function, {over})
-    assert rank is not None
+    if rank.size == 1:
+        return sealed
     shifted = tuple([i if i < len(sealed.labels) else i + 1 for i in sealed.node.args[0][1]])
     found = intern("arg", (*sealed.node.dims, rank.size), int64, ((node, shifted),), function, sealed.node.sums)
     return Use(found, (*sealed.labels, rank))
+
+
+def ranks_of(node: Node) -> Size:
+    """How many ranks a node that sorts gives: the size of its last axis, which is not there if it is 1."""
+    return node.dims[-1] if len(node.dims) == len(node.args[0][1]) else 1
 
 
 def cumulate(function: str, use: Use, label: Label, reverse: bool = False, exclusive: bool = False) -> Use:

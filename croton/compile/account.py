@@ -116,8 +116,9 @@ def _check(call: BoundsCheck) -> Entry:
 
 def _matrices(call: MatrixCall) -> Entry:
     record, first = call.record, call.matrices[0]
-    sizes = (*call.stack, first.rows, first.columns)
-    what = f"{record.name} of " + "{} x " * len(call.stack) + "({}, {})"
+    own = (first.rows, first.columns)[: record.meaning.arguments[0]]
+    sizes = (*call.stack, *own)
+    what = f"{record.name} of " + "{} x " * len(call.stack) + "(" + ", ".join(["{}"] * len(own)) + ")"
     return Entry("routine", what, sizes, -1, call.flops, call.bytes, tuple(line for line in call.origins if line is not None), error=record.failure)
 
 

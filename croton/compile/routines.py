@@ -1,16 +1,15 @@
-"""Routines that programs call, of a library or of the user: whole arrays in, and the last of the arrays given is filled with the result."""
+"""Routines of the user's own that programs call: whole arrays in, and the last of the arrays given is filled with the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from croton.algebra.call import Routine
 from croton.compile.fingerprint import Function
 from croton.dtypes import DType
-from croton.schedule.routine import argsort_routine
 from croton.sizes import Size
 from croton.transforms.routine import Foreign, Run
 from croton.util.errors import ShapeError
@@ -32,16 +31,6 @@ class Placement(NamedTuple):
 
 
 class Called(NamedTuple):
-    """A routine that another process can make again from its name and what tells it apart."""
-
-    name: str
-    identity: Any
-
-    def routine(self, foreign: Sequence[Function]) -> Routine:
-        return LIBRARY[self.name](self.identity)
-
-
-class CalledForeign(NamedTuple):
     """A routine of the user's own: which function it is of those that the graph calls, how it prints, what it gives, the axes around it,
     and whether it takes those at once."""
 
@@ -56,18 +45,14 @@ class CalledForeign(NamedTuple):
         return Run(Foreign(foreign[self.number], self.name, self.results, self.batched), self.around, self.mapped).routine()
 
 
-LIBRARY: dict[str, Callable[..., Routine]] = {"argsort": argsort_routine}
-
-
-def kept(routine: Routine, foreign: list[Function]) -> Called | CalledForeign:
+def kept(routine: Routine, foreign: list[Function]) -> Called:
     """A routine as a program keeps it, with nothing of the user's: a function of his is a number in the list, and put there if it is not in it."""
     run = routine.identity[1]
-    if not isinstance(run, Run):
-        return Called(routine.name, run)
+    assert isinstance(run, Run), "what else is called is machine code"
     if run.foreign.function not in foreign:
         foreign.append(run.foreign.function)
     number = foreign.index(run.foreign.function)
-    return CalledForeign(number, run.foreign.name, run.foreign.results, run.around, run.mapped, run.foreign.batched)
+    return Called(number, run.foreign.name, run.foreign.results, run.around, run.mapped, run.foreign.batched)
 
 
 def code(found: Routine, placement: Placement) -> Code:

@@ -14,7 +14,7 @@ import numpy as np
 
 from croton.compile.account import Account
 from croton.compile.choose import Choosing
-from croton.compile.routines import Called, CalledForeign, Placement
+from croton.compile.routines import Called, Placement
 from croton.runtime import objectcache
 from croton.runtime.program import Program
 from croton.util.config import config
@@ -31,7 +31,7 @@ class Part(NamedTuple):
 
     program: Program
     constants: tuple[np.ndarray, ...]
-    routines: tuple[tuple[Called | CalledForeign, Placement], ...]
+    routines: tuple[tuple[Called, Placement], ...]
     shared: tuple[int, ...]
     account: Account
     kernels: tuple[int, ...]

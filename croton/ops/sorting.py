@@ -1,4 +1,4 @@
-"""Order: argsort is the record, and what is sorted is read at it, so derivatives follow the elements."""
+"""Order: argsort is the record, of all elements or of the first ones, and what is sorted is read at it, so derivatives follow the elements."""
 
 from __future__ import annotations
 
@@ -8,39 +8,43 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.algebra import Label, Operand, arg
-from croton.dtypes import bool_, int64, uint8
+from croton.dtypes import int64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
-from croton.expr.types import TensorType, show
+from croton.expr.types import Constrained, TensorType, at_least_zero, show
 from croton.ops.arguments import axis_of, size_of
-from croton.ops.arithmetic import subtract
 from croton.ops.arranging import flip
 from croton.ops.axes import expand_dims
-from croton.ops.casting import asarray, astype, promoted, size
+from croton.ops.broadcasting import typed
+from croton.ops.casting import asarray, promoted
 from croton.ops.comparisons import less, less_equal, not_equal
-from croton.ops.indexing import SLICE
 from croton.ops.logic import logical_and, logical_not, logical_or
 from croton.ops.reductions import sum as sum_
 from croton.ops.selection import take_along_axis
 from croton.ops.shape import ravel
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.sorting import argsort as in_order
 
 
-def _infer(types: Sequence[TensorType], params: tuple) -> TensorType:
-    return TensorType(int64, types[0].shape)
+def _infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
+    (x,), (axis, count, _) = types, params
+    enough = at_least_zero(x.shape[axis] - count)
+    return typed(int64, (*x.shape[:axis], count, *x.shape[axis + 1 :]), [] if enough is None else [enough])
 
 
 def _meaning(operands: Sequence[Operand], params: tuple) -> Operand:
-    (x,), (axis,) = operands, params
-    rank = Label(x.axes[axis].size)
-    return Operand((*x.axes[:axis], rank, *x.axes[axis + 1 :]), arg("argsort", x.use, x.axes[axis], rank))
+    (x,), (axis, count, descending) = operands, params
+    rank = Label(count)
+    found = arg("argsort_descending" if descending else "argsort", x.use, x.axes[axis], rank)
+    return Operand((*x.axes[:axis], rank, *x.axes[axis + 1 :]), found)
 
 
 def _reference(arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
-    return np.argsort(arrays[0], axis=params[0], kind="stable").astype(np.int64)
+    (x,), (axis, count, descending) = arrays, params
+    return np.moveaxis(in_order(np.moveaxis(x, axis, -1), descending)[..., :count], -1, axis)
 
 
-ARGSORT = Op("argsort", _infer, _meaning, _reference, differentiable=False, parameters=("axis",))
+ARGSORT = Op("argsort", _infer, _meaning, _reference, differentiable=False, parameters=("axis", "count", "descending"))
 OPERATIONS = [ARGSORT]
 
 
@@ -57,12 +61,7 @@ def argsort(x: Any, axis: int | None = -1, descending: bool = False, stable: boo
     Equal elements keep their order, whatever `stable` says.
     """
     x, along = _axis(x, axis, "argsort")
-    key = astype(x, uint8) if x.dtype is bool_ else x
-    if not descending:
-        return apply(ARGSORT, (key,), (along,))
-    # Sorting from the other end keeps the order of equal elements.
-    last = subtract(size(x.shape[along]), 1)
-    return subtract(last, flip(apply(ARGSORT, (flip(key, along),), (along,)), along))
+    return apply(ARGSORT, (x,), (along, x.shape[along], bool(descending)))
 
 
 def sort(x: Any, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
@@ -87,9 +86,7 @@ def top_k(x: Any, k: Any, axis: int = -1, largest: bool = True) -> TopK:
     count, n = size_of(k, "top_k"), x.shape[along]
     if isinstance(count, int) and isinstance(n, int) and count > n:
         raise ArgumentError(f"top_k: {count} elements are wanted of an axis of size {n}")
-    order = argsort(x, along, descending=largest)
-    entries = tuple([(0, 1, count) if axis == along else None for axis in range(x.ndim)])
-    indices = apply(SLICE, (order,), (entries, () if isinstance(count, int) else (n - count,)))
+    indices = apply(ARGSORT, (x,), (along, count, bool(largest)))
     return TopK(take_along_axis(x, indices, along), indices)
 
 

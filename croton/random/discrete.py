@@ -16,7 +16,7 @@ from croton.ops.extremes import argmax
 from croton.ops.indexing import take
 from croton.ops.logic import where
 from croton.ops.selection import one_hot
-from croton.ops.sorting import argsort
+from croton.ops.sorting import argsort, top_k
 from croton.ops.transcendental import log
 from croton.random.continuous import drawn_shape, gumbel, kind_of, parameters, uniform
 from croton.random.key import bits, sizes, split
@@ -90,7 +90,7 @@ def choice(key: Any, x: Any, shape: Any = (), replace: bool = True, p: Any = Non
         if isinstance(n, int) and isinstance(count, int) and count > n:
             raise ArgumentError(f"choice without replacement takes at most {n} of {n} elements, got {count}")
         scores = bits(key, (n,), uint64) if chances is None else -(gumbel(key, (n,), dtype=float64) + log(chances))
-        return take(values, argsort(scores)[:count].reshape(where_to), axis=0)  # type: ignore[index]
+        return take(values, top_k(scores, count, largest=False).indices.reshape(where_to), axis=0)  # type: ignore[index]
     if chances is None:
         return take(values, randint(key, 0, asarray(n), where_to), axis=0)
     bounds = cumsum(chances)

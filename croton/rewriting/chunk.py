@@ -19,6 +19,7 @@ from croton.algebra.loop import Core, Loop, slot
 from croton.algebra.node import ONE, RELATIONS, Label, Node, Use, origin, walk
 from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import Memo, construct, read, rebuild
+from croton.algebra.reduce import SORTS
 from croton.algebra.relation import affine, at_least_zero
 from croton.dtypes import bool_, int64
 from croton.loops.history import read_at
@@ -86,7 +87,7 @@ def _is_apart(node: Node, axis: int) -> bool:
     if node.kind == "cumulate":
         return bool(node.param[1] != axis)
     if node.kind == "arg":
-        return node.param != "argsort" or axis < len(node.dims) - 1
+        return node.param not in SORTS or axis < len(node.args[0][1]) - 1
     return node.kind != "select" or axis > 0
 
 

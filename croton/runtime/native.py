@@ -153,11 +153,11 @@ _OWN: dict[str, Callable[[], int]] = {
     "columns float64": _own_part(few_columns, "croton_columns_part", "double"),
     "symmetric": _symmetric,
     "packed": _packed,
-    **{f"{name} {dtype}": _matrix_routine(name, dtype) for name in matrices.EMITTERS for dtype in matrices.REAL},
+    **{f"{name} {dtype}": _matrix_routine(name, dtype) for name, dtype in matrices.NAMES},
 }
 
 
 def own(name: str) -> int:
     """The address of the routine for products that are "narrow float32" or "narrow float64", of few "columns float32" or "columns float64", "symmetric" or
-    "packed", 0 where the library is better on this processor; or for a routine of linear algebra, "cholesky float64"."""
+    "packed", 0 where the library is better on this processor; or for a routine on stacks of matrices, "cholesky float64"."""
     return _OWN[name]()

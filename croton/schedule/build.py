@@ -19,7 +19,7 @@ from croton.schedule.layout import choose_layouts
 from croton.schedule.lives import Lives, lives
 from croton.schedule.loop_detail import LoopDetail
 from croton.schedule.lower import lower
-from croton.schedule.matrices import Routine, flops_of, matrix_of, memory_of_parts
+from croton.schedule.matrices import Routine, flops_of, matrix_of, memory_of_parts, with_one_axis
 from croton.schedule.memory import CallUse, plan_memory
 from croton.schedule.plan import (
     BoundsCheck,
@@ -249,7 +249,7 @@ class _Assembly:
         inputs = tuple([self._number(value) for value in step.reads()])
         outputs = tuple([-1 if result.value is None else self._number(result.value) for result in detail.results])
         matrices = tuple([matrix_of(operand, detail) for operand in (*detail.arguments, *detail.results)])
-        stack = tuple([detail.sizes[label] for label in detail.stack])
+        stack, matrices = with_one_axis([detail.sizes[label] for label in detail.stack], matrices)
         each, parts = memory_of_parts(detail)
         work = -1
         if each != 0:

@@ -1,4 +1,4 @@
-"""Calls of routines of linear algebra that are machine code: what they read and write, as stacks of matrices in memory."""
+"""Calls of routines on matrices that are machine code: what they read and write, as stacks of matrices in memory."""
 
 from __future__ import annotations
 
@@ -169,6 +169,22 @@ def matrix_of(operand: Operand, detail: Routine) -> Matrix:
     return Matrix(sizes[0], sizes[1], row, column, tuple([strides.get(label, 0) for label in detail.stack]))
 
 
+def with_one_axis(stack: Sequence[Size], matrices: Sequence[Matrix]) -> tuple[tuple[Size, ...], tuple[Matrix, ...]]:
+    """The axes of a stack, neighbours being one where every matrix goes through them as if they were, and the matrices with so many distances."""
+    kept: list[Size] = []
+    distances: list[list[Size]] = [[] for _ in matrices]
+    for axis, size in enumerate(stack):
+        if kept and all(found[-1] == matrix.stack[axis] * size for found, matrix in zip(distances, matrices)):
+            kept[-1] = kept[-1] * size
+            for found, matrix in zip(distances, matrices):
+                found[-1] = matrix.stack[axis]
+            continue
+        kept.append(size)
+        for found, matrix in zip(distances, matrices):
+            found.append(matrix.stack[axis])
+    return tuple(kept), tuple([matrix._replace(stack=tuple(found)) for matrix, found in zip(matrices, distances)])
+
+
 def flops_of(detail: Routine) -> Size:
     """Predicted operations."""
     return detail.record.flops(detail.shapes(), detail.options) * product([detail.sizes[label] for label in detail.stack])
@@ -177,5 +193,5 @@ def flops_of(detail: Routine) -> Size:
 def memory_of_parts(detail: Routine) -> tuple[Size, Size]:
     """The bytes of working memory for a part of the stack, and how many parts there are at most."""
     elements = detail.record.memory(detail.shapes(), [result.value is not None for result in detail.results])
-    each = (elements * detail.reads()[0].dtype.itemsize + 63) // 64 * 64
+    each = (elements * (detail.record.item or detail.reads()[0].dtype.itemsize) + 63) // 64 * 64
     return each, least(product([detail.sizes[label] for label in detail.stack]), MOST_PARTS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from croton.algebra.node import Node
+from croton.algebra.reduce import SORTS
 from croton.dtypes import bool_, int64
 from croton.schedule.draft import Draft
 from croton.schedule.relation import lower_scattered_reduction
-from croton.schedule.routine import lower_argsort
+from croton.schedule.sorting import lower_sort
 from croton.schedule.step import BodyBuilder, Source
 
 
@@ -41,9 +42,9 @@ def lower_reduce(draft: Draft, node: Node) -> Source:
 def lower_arg(draft: Draft, node: Node) -> Source:
     """The place of an extreme, or a ranking."""
     child, labels = node.args[0][:2]
+    if node.param in SORTS:
+        return lower_sort(draft, node)
     source, rank = draft.source(child), len(node.dims)
-    if node.param == "argsort":
-        return lower_argsort(draft, node)
     dims, along = node.dims + node.sums, rank
     body = BodyBuilder()
     extreme = draft.emit(dims, rank, node.param[3:], body.finish(draft.read(body, source, labels)))

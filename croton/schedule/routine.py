@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
-from croton.algebra.call import AGAIN, Routine
+from croton.algebra.call import AGAIN
 from croton.algebra.node import Node
 from croton.schedule.draft import Draft
 from croton.schedule.matrices import lower_matrices
@@ -15,7 +11,7 @@ from croton.sizes import Size
 
 
 def lower_call(draft: Draft, node: Node) -> Source:
-    """A routine of a library or of the user, whose arguments are arrays."""
+    """A routine, whose arguments are arrays: machine code, or code of the user's own."""
     if node.param[0] is AGAIN:
         return _again(draft, node)
     if node.param[0].machine is not None:
@@ -27,7 +23,13 @@ def lower_call(draft: Draft, node: Node) -> Source:
         labels = tuple([position for position in layout if position is not None])
         shapes.append(tuple([1 if position is None else sizes[position] for position in layout]))
         values.append(_array(draft, draft.source(child), positions, labels, sizes))
-    return _routine(draft, node, routine, values, (place, tuple(shapes)))
+    params = (place, tuple(shapes))
+    key = ("routine", routine, tuple(values), params)
+    value = draft.known.get(key)
+    if value is None:
+        value = draft.known[key] = Value(node.dims, node.dtype)
+        draft.add(Step(value, "routine", node.dims, None, (), (routine, values, params), draft.origin))
+    return value
 
 
 def _array(draft: Draft, source: Source, positions: tuple[int, ...], labels: tuple[int, ...], sizes: tuple[Size, ...]) -> Value:
@@ -48,31 +50,3 @@ def _again(draft: Draft, node: Node) -> Source:
     value = Value(source.dims, source.dtype)
     draft.add(Step(value, "again", source.dims, None, (), (source, after), draft.origin))
     return value
-
-
-def lower_argsort(draft: Draft, node: Node) -> Source:
-    """The ranks of elements along an axis."""
-    child, labels = node.args[0][:2]
-    # the rank is the last axis of the result, what is sorted the summed label
-    rank = len(node.dims)
-    value = draft.materialised(draft.source(child), child.dims)
-    axes = (*[labels.index(label) for label in range(rank - 1)], labels.index(rank))
-    return _routine(draft, node, argsort_routine(axes), [value], (0, (child.dims,)))
-
-
-def _routine(draft: Draft, node: Node, routine: Any, values: list[Value], params: Any) -> Value:
-    key = ("routine", routine, tuple(values), params)
-    value = draft.known.get(key)
-    if value is None:
-        value = draft.known[key] = Value(node.dims, node.dtype)
-        draft.add(Step(value, "routine", node.dims, None, (), (routine, values, params), draft.origin))
-    return value
-
-
-def argsort_routine(axes: tuple[int, ...]) -> Routine:
-    """Stable sorting along the last of these axes, in whose order the axes of the result are."""
-
-    def argsort(array: np.ndarray) -> np.ndarray:
-        return np.argsort(array.transpose(axes), axis=-1, kind="stable")
-
-    return Routine("argsort", argsort, identity=axes)

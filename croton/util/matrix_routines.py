@@ -1,9 +1,10 @@
-"""What the routines of linear algebra give, in NumPy: the meaning that machine code is held against, and what runs where there is none.
+"""What routines on stacks of matrices give, in NumPy: the meaning that machine code is held against, and what runs where there is none.
 
 All take stacks of matrices, whose axes in front broadcast, and options, and return a tuple of stacks. A factorisation is of the matrix as it lies in rows:
 
     lu          A = L U Q, L lower triangular, U upper triangular with ones on its diagonal, Q the columns' exchanges undone: both triangles in one
                 matrix, and for each column, counted from 1, the one that it changed places with
+    argsort     the indices that sort a vector. A result that is shorter is their first part
 
 A triangular system may say that its right side is `alike`: square, and triangular as the matrix of the system is, so that the solution is too.
 """
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
+from croton.util.sorting import argsort
 
 
 class MatrixMeaning(NamedTuple):
@@ -96,6 +99,10 @@ def _qr(x: np.ndarray) -> tuple[np.ndarray, ...]:
     return left, right
 
 
+def _argsort(x: np.ndarray, descending: bool) -> tuple[np.ndarray, ...]:
+    return (argsort(x, descending),)
+
+
 MATRIX_ROUTINES = {
     "cholesky": MatrixMeaning(_cholesky, (2,), (2,)),
     "solve_triangular": MatrixMeaning(_solve_triangular, (2, 2), (2,), 3),
@@ -105,5 +112,6 @@ MATRIX_ROUTINES = {
     "eigh": MatrixMeaning(_eigh, (2,), (1, 2)),
     "svd": MatrixMeaning(_svd, (2,), (2, 1, 2)),
     "qr": MatrixMeaning(_qr, (2,), (2, 2)),
+    "argsort": MatrixMeaning(_argsort, (1,), (1,), 1),
 }
 """By name. Options come behind the arguments."""

@@ -108,6 +108,19 @@ def decompositions() -> Made:
     return cr.function([x], cost, name="decompositions"), [_array(700, 700)]
 
 
+def in_order() -> Made:
+    """Rows in order, a few of each, and the slope of a sum with weights."""
+    x = cr.matrix("x")
+    ordered = cr.sort(x)
+    cost = (ordered * cr.arange(x.shape[1])).sum()
+    return cr.function([x], [ordered, cr.top_k(cr.exp(x), 20).indices, cr.grad(cost, x)], name="in order"), [_array(1500, 700)]
+
+
+def one_long_row() -> Made:
+    x = cr.vector("x")
+    return cr.function([x], cr.argsort(x), name="one long row"), [_array(1_500_000)]
+
+
 PROGRAMS: tuple[Callable[[], Made], ...] = (
     autoencoder_step,
     perceptron,
@@ -117,6 +130,8 @@ PROGRAMS: tuple[Callable[[], Made], ...] = (
     chain_of_products,
     computed_again,
     decompositions,
+    in_order,
+    one_long_row,
 )
 
 

@@ -1,4 +1,4 @@
-"""Routines of linear algebra as calls of a program: the machine code and the Python path against what `util/matrix_routines.py` says."""
+"""Routines on stacks of matrices as calls of a program: the machine code and the Python path against what `util/matrix_routines.py` says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARED_OUT = Limits(0, 0, 1 << 60)
 
 
 def given(name: str, n: int, stack: int, dtype: str, bits: int = 0) -> list[np.ndarray]:
-    """Arguments of a routine: positive definite matrices, three right sides, or such as are triangular as the system is, tall matrices."""
+    """Arguments of a routine: positive definite matrices, three right sides, or such as are triangular as the system is, tall matrices, equal numbers."""
     square = RNG.standard_normal((stack, n, n))
     good = (square @ square.swapaxes(1, 2) + max(n, 1) * np.eye(n)).astype(dtype)
     if name in ("lu_solve", "lu_inverse"):
@@ -34,6 +34,8 @@ def given(name: str, n: int, stack: int, dtype: str, bits: int = 0) -> list[np.n
         return [good, (np.tril if bits & 1 ^ bits >> 1 & 1 else np.triu)(square).astype(dtype)]
     if name == "solve_triangular":
         return [good, RNG.standard_normal((stack, n, 3)).astype(dtype)]
+    if name == "argsort":
+        return [RNG.integers(0, n // 2 + 1, (stack, n)).astype(dtype)]
     return [RNG.standard_normal((stack, n, max(n - 2, 0))).astype(dtype)] if name in ("svd", "qr") else [good]
 
 
@@ -55,7 +57,7 @@ def program(name: str, bits: int, arguments: list[np.ndarray], results: list[np.
         stacks.append(Stack(array.dtype.name, place, *map(index, (rows, columns, row, column))))
         strides.append(index(rows * columns))
     pointers = len(arguments) + len(results)
-    least, most = sorted(arguments[0].shape[1:])
+    least, most = sorted((*arguments[0].shape[1:], 1)[:2])
     work = arguments[0].itemsize * (8 * least * most + 256 * (least + most) + 64)
     slot = len(arguments)
     stacks = [stack if place < slot else stack._replace(pointer=place + 1) for place, stack in enumerate(stacks)]

@@ -15,7 +15,7 @@ from croton.dtypes import DType
 from croton.kernel.check import check
 from croton.kernel.interpret import interpret
 from croton.schedule.arena import arrange
-from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 from croton.sizes import Size, evaluate
 
 
@@ -82,6 +82,8 @@ class Execution:
                         raise OutOfBounds(f"index out of range of {bound}")
                 elif isinstance(call, RoutineCall):
                     self.routine(call)
+                elif isinstance(call, MatrixCall):
+                    self.matrices(call)
                 elif isinstance(call, LoopCall):
                     self.loop(call)
         return [self.arrays[number] for number in self.plan.outputs]
@@ -124,6 +126,20 @@ class Execution:
         out = self.arrays[call.outputs[0]]
         order = self.plan.values[call.outputs[0]].order
         out[...] = np.reshape(found, np.array(out.shape)[np.argsort(order)] if order else ()).transpose(order)
+
+    def matrices(self, call: MatrixCall) -> None:
+        meaning = call.record.meaning
+        ranks = (*meaning.arguments, *meaning.results)
+        arrays = []
+        for number, where, rank in zip((*call.inputs, *call.outputs), call.matrices, ranks):
+            sizes, distances = (*call.stack, where.rows, where.columns), (*where.stack, where.row, where.column)
+            array, used = self.arrays[number], len(call.stack) + rank
+            shape, strides = ([self.size(size) for size in sizes_][:used] for sizes_ in (sizes, distances))
+            assert array.size == 0 or sum((extent - 1) * stride for extent, stride in zip(shape, strides)) < array.size
+            arrays.append(np.lib.stride_tricks.as_strided(array.reshape(-1), shape, [stride * array.itemsize for stride in strides]))
+        count = len(meaning.arguments)
+        for out, found in zip(arrays[count:], meaning.function(*arrays[:count], *call.options)):
+            out[...] = found[tuple([slice(extent) for extent in out.shape])]
 
     def matrix(self, number: int, matrix: Any, rows: Size, columns: Size, batch: tuple[Size, ...]) -> np.ndarray:
         array = self.arrays[number]

@@ -19,7 +19,7 @@ from croton.algebra.relation import affine, at_least_zero, select
 from croton.dtypes import bool_, float64, int32, int64
 from croton.kernel.print import to_text
 from croton.schedule.build import build_plan
-from croton.schedule.plan import BoundsCheck, KernelCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, KernelCall, MatrixCall, Plan, ProductCall
 from croton.sizes import symbol
 
 N, M = symbol("N", 100), symbol("M", 50)
@@ -144,7 +144,7 @@ def test_positions_of_extremes_and_sorting():
     outs = [Operand((r,), arg("argmax", x, c)), Operand((c,), arg("argmin", x, r)), Operand((k, r), order)]
     sorted_ = contract((r, k), [(x, 1), (select(c, order), 1)], summed=[c])
     plan = check([*outs, Operand((r, k), sorted_)], {"x": z}, {"N": 6, "M": 5})
-    assert count(plan, RoutineCall) == 1
+    assert count(plan, MatrixCall) == 1
 
 
 def test_a_call_of_a_routine():

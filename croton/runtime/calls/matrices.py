@@ -1,4 +1,4 @@
-"""Routines of linear algebra on stacks of matrices, as machine code."""
+"""Routines on stacks of matrices, or of vectors, as machine code: linear algebra and sorting."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def _run(run: Run, call: Matrices) -> None:
             raise refused("matrix", call.error, member) from None
         for array, value in zip(arrays[count:], found):
             if array is not None:
-                array[index] = value
+                # Of a vector that is sorted the first elements may be wanted, as many as there is room for.
+                array[index] = value[tuple([slice(extent) for extent in array[index].shape])]
 
 
 def _emit(emission: Emission, record: Record) -> None:

@@ -16,6 +16,8 @@ from croton.runtime.assembler import Assembler
 MATRIX_WORDS = ("pointer", "rows", "columns", "row", "column", "width")
 """What is known of a matrix; a result that nobody wants has the pointer 0. `width` is the bytes of an element."""
 
+TYPES = {"float32": "float", "float64": "double", "bool": "i8", **{f"{sign}int{bits}": f"i{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}}
+"""What LLVM calls the dtypes in memory."""
 WIDTH = {"float": 4, "double": 8}
 FEW = 8
 """Up to so many elements a loop takes less time than a call that copies."""
@@ -42,8 +44,9 @@ class Matrix(NamedTuple):
 class Member:
     """What routines are written with: an assembler, numbers of one type, matrices."""
 
-    def __init__(self, real: str) -> None:
-        self.real = real
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.real = TYPES[dtype]
         self.a = Assembler("internal i64 @croton_member(ptr %matrices, ptr %work, i64 %options)")
         self.declared: dict[str, str] = {}
 
