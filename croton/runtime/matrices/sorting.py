@@ -19,7 +19,7 @@ from croton.util.sorting import FEW, SHORT
 DESCENDING = 0
 """The option: from the greatest down."""
 
-SELECTIVE = 4
+SELECTIVE = 12
 """Of a short row in which so many elements are for each that is wanted, the wanted are kept while it is gone through."""
 
 LANES = 8
