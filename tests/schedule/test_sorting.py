@@ -65,3 +65,12 @@ def test_the_same_order_is_found_once() -> None:
     x = cr.matrix("x")
     plan = plan_of(cr.sort(x), cr.argsort(x), cr.sort(x, descending=True), cr.top_k(x, 2).indices)
     assert [call.options for call in sorts(plan)] == [(False,), (True,)]
+
+
+def test_neighbouring_axes_of_a_stack_are_one() -> None:
+    x = cr.tensor("x", (4, None, 6, 300))
+    (call,) = sorts(plan_of(cr.argsort(x)))
+    assert call.stack == (24 * x.shape[1],)
+    assert [matrix.stack for matrix in call.matrices] == [(300,), (300,)]
+    (call,) = sorts(plan_of(cr.argsort(x, axis=1)))
+    assert call.stack == (4, 1800) and [matrix.stack[1] for matrix in call.matrices] == [1, x.shape[1]]

@@ -7,6 +7,10 @@ Elements are compared by keys: unsigned integers in the elements' order. Equal k
     other rows      by the digits of the keys (`digits.py`)
 
 So a row takes the same time whatever is in it, but for one that is in order already and for few results.
+
+Measured beside NumPy's stable argsort on a Zen 5, one thread, rows that neither had seen before: 34 and 120 ns for a row of 10 elements of float64,
+190 and 550 for 32, 1.6 and 3.4 us for 128; an element of a row of 1,000 to 1,000,000 takes 14 to 25 and 50 to 115 ns, of float32 5 to 7 and 41 to 108.
+Of 10,000 elements the first 5 take 13 us, the first 100 take 30, and 110 to 260 where every element comes before those so far.
 """
 
 from __future__ import annotations
@@ -20,7 +24,8 @@ DESCENDING = 0
 """The option: from the greatest down."""
 
 SELECTIVE = 12
-"""Of a short row in which so many elements are for each that is wanted, the wanted are kept while it is gone through."""
+"""Of a short row in which there are so many elements for each that is wanted, the wanted are kept while it is gone through. With 16 of 128 that takes a
+quarter less time than counting does, with 4 of 32 a fifth more."""
 
 LANES = 8
 """Words that are worked on at once."""
