@@ -19,7 +19,7 @@ SIZES = (0, 1, 2, 7, 8, 9, 40, SHORT - 1, SHORT, SHORT + 1, 700)
 
 
 def given(dtype: str, n: int) -> dict[str, np.ndarray]:
-    """Rows with many equal elements, of all bits there are, in order, and of one number."""
+    """Rows with many equal elements, of all bits there are, in order from either end, and of one number."""
     kind = np.dtype(dtype)
     if kind.kind == "b":
         few = wide = RNG.integers(0, 2, n).astype(bool)
@@ -32,7 +32,8 @@ def given(dtype: str, n: int) -> dict[str, np.ndarray]:
         wide = RNG.integers(0, np.iinfo(bits).max, n, dtype=bits, endpoint=True).view(kind)
         wide[::7], wide[3::7], wide[1::9] = np.inf, -np.inf, -np.nan
         few = RNG.choice(np.array([0.0, -0.0, 1.5, -1.5, np.nan, 5e-324], kind), n)
-    return {"few": few, "wide": wide, "in order": np.sort(wide), "the other way": np.sort(wide)[::-1].copy(), "one": np.full(n, few[0] if n else 0, kind)}
+    falling, one = np.arange(n)[::-1].astype(kind), np.full(n, few[0] if n else 0, kind)
+    return {"few": few, "wide": wide, "in order": np.sort(wide), "the other way": np.sort(wide)[::-1].copy(), "falling": falling, "one": one}
 
 
 def found(loader: Callable[..., Any], rows: np.ndarray, wanted: int, descending: bool, apart: int = 1) -> np.ndarray:

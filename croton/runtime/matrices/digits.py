@@ -1,11 +1,13 @@
 """Long rows in order: by one digit of the keys after the other, the lowest first, each time keeping the order that there was.
 
 What is moved are words of 64 bits, half a key and the place of its element. A key of 64 bits is gone through in two halves, the lower one first; for the
-upper one elements are read again, in the order that they have by then. A digit that is the same in all keys is left out, and of a row that is in order
-nothing is moved.
+upper one elements are read again, in the order that they have by then. A digit that is the same in all keys is left out, and of a row that is in order,
+or in the opposite one, nothing is moved.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from croton.runtime.matrices.keys import Keys
 from croton.runtime.matrices.member import Member
@@ -23,7 +25,9 @@ AHEAD = 32
 def emit(m: Member, keys: Keys) -> None:
     """Write the indices in order."""
     a = m.a
-    _leave_if_in_order(m, keys)
+    _leave_if_ordered(m, keys, "uge", lambda place: place)
+    # Equal elements would have to keep their order.
+    _leave_if_ordered(m, keys, "ult", lambda place: m.a.subtract(m.a.subtract(keys.count, 1), place))
     halves = [(first, min(HALF, keys.dtype.bits - first)) for first in range(0, keys.dtype.bits, HALF)]
     source, target = a.variable("ptr"), a.variable("ptr")
     a.set(source, "%work", "ptr")
@@ -54,17 +58,18 @@ def emit(m: Member, keys: Keys) -> None:
         keys.put(rank, _place_of(m, words, rank))
 
 
-def _leave_if_in_order(m: Member, keys: Keys) -> None:
+def _leave_if_ordered(m: Member, keys: Keys, relation: str, index: Callable[[str], str]) -> None:
+    """Where each key has this relation to the one before it, it is known which index comes at each place."""
     a = m.a
     before, other = a.variable("i64"), a.label()
     a.set(before, keys.at("0"))
     with m.steps(1, keys.count) as place:
         key = keys.at(place)
-        with a.when(a.compare("ult", key, a.get(before))):
+        with a.when(a.value(f"xor i1 {a.compare(relation, key, a.get(before))}, true")):
             a.leave(other)
         a.set(before, key)
     with a.loop(keys.wanted) as place:
-        keys.put(place, place)
+        keys.put(place, index(place))
     m.done()
     a.jump(other)
     a.begin(other)

@@ -6,7 +6,7 @@ Elements are compared by keys: unsigned integers in the elements' order. Equal k
     few results     those found so far are kept in order, and what comes before the last of them goes in between
     other rows      by the digits of the keys (`digits.py`)
 
-So a row takes the same time whatever is in it, but for one that is in order already and for few results.
+So a row takes the same time whatever is in it, but for one that is in order already, from either end, and for few results.
 
 Measured beside NumPy's stable argsort on a Zen 5, one thread, rows that neither had seen before: 34 and 120 ns for a row of 10 elements of float64,
 190 and 550 for 32, 1.6 and 3.4 us for 128; an element of a row of 1,000 to 1,000,000 takes 14 to 25 and 50 to 115 ns, of float32 5 to 7 and 41 to 108.
