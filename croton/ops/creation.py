@@ -234,16 +234,16 @@ def _bound(value: Any, what: str) -> Any:
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: object = None) -> Expr:
-    """`num` evenly spaced numbers from start to stop; `endpoint` says whether stop is the last of them."""
+    """`num` evenly spaced numbers from start to stop; `endpoint` says whether stop is the last of them. Of arrays that broadcast, along a new first axis."""
     given = operands(start, stop)
     kind = common_dtype(given)
     kind = kind if kind.is_float and any(isinstance(value, Expr) for value in given) else dtype_of(config.float_dtype)
     first, last = (converted(value, kind) for value in given)
-    if first.ndim or last.ndim:
-        raise ShapeError(f"linspace: the bounds are numbers, got shapes {show(first.shape)} and {show(last.shape)}")
     count = size_of(num, "linspace")
     steps = count - 1 if endpoint else count
-    at = apply(IOTA, (), (count,))
+    at: Expr = apply(IOTA, (), (count,))
+    rank = len(broadcast_shapes([first.shape, last.shape], "linspace: the bounds", []))
+    at = expand_dims(at, tuple(range(1, rank + 1))) if rank else at
     positions = astype(at, kind)
     if not (isinstance(steps, int) and steps <= 0):
         positions = add(multiply(positions, divide(subtract(last, first), steps)), first)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from croton.dtypes import int64
+from croton.dtypes import float64, int64
 from croton.expr.expr import Expr
 from croton.expr.types import show
 from croton.ops.arguments import axes_of, axis_of, size_of
@@ -18,7 +18,7 @@ from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import add, divide, floor_divide, maximum, minimum, multiply, pow, remainder, subtract
 from croton.ops.arranging import flip, pad
 from croton.ops.axes import broadcast_arrays, expand_dims, moveaxis, swapaxes
-from croton.ops.casting import asarray, astype, converted, floats, promoted
+from croton.ops.casting import asarray, astype, converted, floats, promoted, result_type
 from croton.ops.casting import size as size_value
 from croton.ops.comparisons import equal, isclose, isnan, less
 from croton.ops.creation import arange, zeros
@@ -214,7 +214,8 @@ def _slid(what: str, x: Any, y: Any, mode: str, turned: bool) -> Expr:
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Expr:
     """The integral of samples along an axis by the trapezoidal rule, at the points x or at distances dx."""
-    (y,) = floats(y)
+    y = asarray(y)
+    y = converted(y, y.dtype if y.dtype.is_float else float64)
     along = axis_of(axis, y.ndim, "trapezoid")
     y = moveaxis(y, along, -1)
     n = y.shape[-1]
@@ -267,6 +268,7 @@ def vander(x: Any, count: Any = None, increasing: bool = False) -> Expr:
     x = asarray(x)
     if x.ndim != 1:
         raise ShapeError(f"vander takes a vector, got shape {show(x.shape)}")
+    x = x if x.dtype.is_float else astype(x, result_type(x, int64))
     n = x.shape[0] if count is None else size_of(count, "vander")
     powers = arange(n) if increasing else flip(arange(n), 0)
     return pow(expand_dims(x, 1), astype(powers, x.dtype))

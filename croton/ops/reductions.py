@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from croton.algebra import Label, Operand, Use, contract, reduce
-from croton.dtypes import DType, bool_, float64
+from croton.dtypes import DType, bool_, float64, unit
 from croton.dtypes import dtype as dtype_of
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, at_least_zero, show
-from croton.ops.arguments import Axes, axes_of, count_of
+from croton.ops.arguments import Axes, axes_in_order, axes_of, count_of
 from croton.ops.arithmetic import divide, maximum, minimum, multiply, square, subtract
+from croton.ops.axes import expand_dims, permute_dims
 from croton.ops.broadcasting import stretch, typed
-from croton.ops.casting import accumulator, asarray, converted, floating, floats, truths
+from croton.ops.casting import accumulator, asarray, astype, converted, floating, floats, truths
 from croton.ops.comparisons import greater
 from croton.ops.logic import where as choose
 from croton.ops.transcendental import sqrt
@@ -89,10 +90,11 @@ _PROD = reduction("prod", _by("prod"), _prod_reference)
 _MAX, _MIN = reduction("max", _by("max"), np.max, chooses=True), reduction("min", _by("min"), np.min, chooses=True)
 _MAX_OF_BOOLS = reduction("max_of_bools", _by("any"), np.max, bool_, chooses=True)
 _MIN_OF_BOOLS = reduction("min_of_bools", _by("all"), np.min, bool_, chooses=True)
-_GREATEST = reduction("greatest", _by("max"), lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims, initial=-np.inf))
+_GREATEST = reduction("greatest", _by("max"), lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims, initial=unit("max", dtype_of(x.dtype))))
+_LEAST = reduction("least", _by("min"), lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims, initial=unit("min", dtype_of(x.dtype))))
 _ANY, _ALL = reduction("any", _by("any"), np.any, bool_), reduction("all", _by("all"), np.all, bool_)
 _LOGSUMEXP = reduction("logsumexp", _by("lse"), _lse_reference)
-OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _MAX_OF_BOOLS, _MIN_OF_BOOLS, _GREATEST, _ANY, _ALL, _LOGSUMEXP]
+OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _MAX_OF_BOOLS, _MIN_OF_BOOLS, _GREATEST, _LEAST, _ANY, _ALL, _LOGSUMEXP]
 
 
 def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
@@ -109,31 +111,33 @@ def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False
     return apply(_PROD, (x,), (axes_of(axis, x.ndim, "prod"), bool(keepdims)))
 
 
-def _extreme(name: str, op: Op, of_bools: Op, x: Any, axis: Axes, keepdims: bool, initial: Any, where: Any) -> Expr:
+def _extreme(name: str, ops: tuple[Op, Op], of_any_number: tuple[Op, Op], x: Any, axis: Axes, keepdims: bool, initial: Any, where: Any) -> Expr:
+    """An extreme by one of the records for numbers and for bools: of at least one element, or of any number of them where there is an initial value."""
     x = asarray(x)
     axes = axes_of(axis, x.ndim, name)
-    not_empty(name, x.shape, axes)
-    if where is not None and initial is None:
-        raise ArgumentError(f"{name}: where lets in some elements only, so say what it is of none: {name}(x, where=mask, initial=value)")
-    x = _let_in(name, x, where, initial)
-    found = apply(of_bools if x.dtype is bool_ else op, (x,), (axes, bool(keepdims)))
-    return found if initial is None else (maximum if name == "max" else minimum)(found, converted(initial, x.dtype))
+    if initial is None:
+        not_empty(name, x.shape, axes)
+        if where is not None:
+            raise ArgumentError(f"{name}: where lets in some elements only, so say what it is of none: {name}(x, where=mask, initial=value)")
+        return apply(ops[x.dtype is bool_], (x,), (axes, bool(keepdims)))
+    found = apply(of_any_number[x.dtype is bool_], (_let_in(name, x, where, initial),), (axes, bool(keepdims)))
+    return (maximum if name == "max" else minimum)(found, converted(initial, x.dtype))
 
 
 def max(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Expr:
     """The greatest element along axes; NaN if there is one. The derivative is shared equally among equal elements.
 
-    Not below `initial`; of the elements that `where` lets in, if there is an initial value for where there is none.
+    Not below `initial`, which is the value where there are no elements; of the elements that `where` lets in.
     """
-    return _extreme("max", _MAX, _MAX_OF_BOOLS, x, axis, keepdims, initial, where)
+    return _extreme("max", (_MAX, _MAX_OF_BOOLS), (_GREATEST, _ANY), x, axis, keepdims, initial, where)
 
 
 def min(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Expr:
     """The smallest element along axes; NaN if there is one. The derivative is shared equally among equal elements.
 
-    Not above `initial`; of the elements that `where` lets in, if there is an initial value for where there is none.
+    Not above `initial`, which is the value where there are no elements; of the elements that `where` lets in.
     """
-    return _extreme("min", _MIN, _MIN_OF_BOOLS, x, axis, keepdims, initial, where)
+    return _extreme("min", (_MIN, _MIN_OF_BOOLS), (_LEAST, _ALL), x, axis, keepdims, initial, where)
 
 
 def greatest(x: Expr, axes: tuple[int, ...]) -> Expr:
@@ -238,12 +242,18 @@ def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
 
 
 def average(x: Any, axis: Axes = None, weights: Any = None, keepdims: bool = False) -> Expr:
-    """The mean over axes, each element counted with its weight; the weights broadcast against x."""
+    """The mean over axes, each element counted with its weight; of integers in float64.
+
+    There is a weight for each place along the axes, in their order, or the weights broadcast against x.
+    """
     x = asarray(x)
     axes = axes_of(axis, x.ndim, "average")
     if weights is None:
         return mean(x, axes, None, keepdims)
-    (x, weights) = floats(x, weights)
+    x, weights = floats(x if x.dtype.is_float else astype(x, float64), weights)
+    if axis is not None and weights.ndim == len(axes) < x.ndim:
+        given = axes_in_order(axis, x.ndim, "average")
+        weights = expand_dims(permute_dims(weights, [given.index(a) for a in axes]), tuple([a for a in range(x.ndim) if a not in axes]))
     weights = stretch(weights, x.shape)
     return divide(sum(multiply(x, weights), axes, None, keepdims), sum(weights, axes, None, keepdims))
 

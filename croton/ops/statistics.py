@@ -12,7 +12,7 @@ from croton.ops.arguments import Axes, axes_of, count_of
 from croton.ops.arithmetic import divide, multiply, subtract
 from croton.ops.axes import expand_dims, moveaxis
 from croton.ops.broadcasting import stretch
-from croton.ops.casting import asarray, astype, converted, floats
+from croton.ops.casting import asarray, astype, converted
 from croton.ops.comparisons import greater, isnan
 from croton.ops.indexing import index, take
 from croton.ops.linalg import diagonal, matmul
@@ -139,7 +139,8 @@ def _extreme(name: str, function: Callable[..., Expr], nothing: float, x: Any, a
 
 def cov(x: Any, rowvar: bool = True, correction: int | float = 1) -> Expr:
     """The covariances of variables, which are the rows of a matrix (its columns unless `rowvar`), divided by the number of observations less `correction`."""
-    (x,) = floats(x)
+    x = asarray(x)
+    x = converted(x, x.dtype if x.dtype.is_float else float64)
     if x.ndim not in (1, 2):
         raise ShapeError(f"cov takes a vector or a matrix, got shape {show(x.shape)}")
     one = x.ndim == 1

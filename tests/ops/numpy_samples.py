@@ -118,6 +118,29 @@ def statistics_samples() -> Iterator[Sample]:
             ours, theirs = (lambda a, f=f, o=options: f(a, **o) for f in (getattr(cr, name), getattr(np, name)))
             for array in (HOLES, EMPTY, values("int32", (3, 4))):
                 yield Sample(f"{name} {axis} {array.dtype}", ours, theirs, (array,))
+    small = np.array([100, -100, 7], "int8")
+    yield Sample("trapezoid of integers", cr.trapezoid, np.trapezoid, (small,))
+    yield Sample("vander of integers", cr.vander, np.vander, (small,))
+    yield Sample("cov of integers", cr.cov, np.cov, (small,))
+    yield Sample("average of integers", lambda a: cr.average(a, 0, a - 9), lambda a: np.average(a, 0, a - 9), (small,))
+    square = np.arange(9.0).reshape(3, 3) ** 1.5
+    for axis in (0, 1, -1):
+        yield Sample(
+            f"average {axis}",
+            lambda a, w, axis=axis: cr.average(a, axis, w),
+            lambda a, w, axis=axis: np.average(a, axis, w),
+            (square, np.array([1.0, 2.0, 5.0])),
+            smooth=True,
+        )
+    yield Sample(
+        "average 2, 0",
+        lambda a, w: cr.average(a, (2, 0), w),
+        lambda a, w: np.average(a, (2, 0), w),
+        (np.arange(12.0).reshape(2, 3, 2) ** 1.5, np.array([[1.0, 2.0], [5.0, 9.0]])),
+        smooth=True,
+    )
+    yield Sample("linspace of arrays", lambda a, b: cr.linspace(a, b, 5), lambda a, b: np.linspace(a, b, 5), (MATRIX, MATRIX[0] ** 2), smooth=True)
+    yield Sample("linspace without end", lambda a: cr.linspace(a, 1, 3, endpoint=False), lambda a: np.linspace(a, 1, 3, endpoint=False), (MATRIX[0],))
     yield Sample("cov", cr.cov, np.cov, (MATRIX,), smooth=True)
     yield Sample("cov columns", lambda a: cr.cov(a, False, 0), lambda a: np.cov(a, rowvar=False, ddof=0), (MATRIX,))
     yield Sample("cov vector", cr.cov, np.cov, (MATRIX[0],))

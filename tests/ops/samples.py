@@ -232,6 +232,14 @@ def reduction_samples() -> Iterator[Sample]:
                     and not (name == "std" and axis == 0 and shape == (1, 1)),
                 )
                 yield sample
+        if name in ("max", "min"):
+            for kind in ("float64", "int64"):
+                yield Sample(
+                    f"{name} {kind} of nothing but an initial value",
+                    lambda x, f=function: f(x, axis=0, initial=2),
+                    lambda x, f=oracle: f(x, axis=0, initial=2),
+                    (np.zeros((0, 2), kind),),
+                )
         if name not in ("max", "min", "mean", "var", "std"):
             yield Sample(
                 f"{name} of nothing",

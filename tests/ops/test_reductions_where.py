@@ -48,6 +48,23 @@ def test_extremes_begin_with_an_initial_value(name: str) -> None:
         getattr(cr, name)(x, where=MASK)
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64", "int8", "uint64", "bool"])
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_an_initial_value_is_the_extreme_of_nothing(name: str, kind: str) -> None:
+    x = cr.matrix("x", dtype=kind)
+    initial = 1 if kind == "bool" else 3
+    f = cr.function([x], [getattr(cr, name)(x, axis=0, initial=initial), getattr(cr, name)(x, initial=initial)])
+    for rows in (0, 1, 5):
+        given = (np.arange(rows * 2).reshape(rows, 2) % 4 > 1 if kind == "bool" else np.arange(rows * 2).reshape(rows, 2)).astype(kind)
+        for found, axis in zip(f(given), (0, None)):
+            wanted = getattr(np, name)(given, axis=axis, initial=initial)
+            np.testing.assert_array_equal(found, wanted)
+            assert found.dtype == wanted.dtype
+    assert getattr(cr, name)(np.zeros((0, 2)), axis=0, initial=2.0).eval().tolist() == [2.0, 2.0]
+    g = cr.function([y := cr.matrix("y")], cr.grad(getattr(cr, name)(y, axis=0, initial=2.0).sum(), y))
+    assert g(np.zeros((0, 2))).shape == (0, 2)
+
+
 def test_what_is_left_out_has_no_part_in_anything() -> None:
     x = cr.matrix("x")
     values = np.where(MASK, X, np.nan)
