@@ -4,7 +4,7 @@ Elements are compared by keys: unsigned integers in the elements' order. Equal k
 
     short rows      the rank of an element is how many come before it
     few results     those found so far are kept in order, and what comes before the last of them goes in between
-    other rows      by the digits of the keys (`digits.py`)
+    other rows      by the digits of the keys (`digits.py`), of a part the elements of that alone (`selection.py`)
 
 So a row takes the same time whatever is in it, but for one that is in order already, from either end, and for few results.
 
