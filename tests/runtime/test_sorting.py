@@ -80,9 +80,3 @@ def test_the_order_is_numpys(loader: Callable[..., Any], dtype: str, n: int) -> 
 def test_elements_that_lie_apart(loader: Callable[..., Any], dtype: str, n: int) -> None:
     rows = np.stack(list(given(dtype, n).values()))
     np.testing.assert_array_equal(found(loader, rows, n, False, apart=3), argsort(rows))
-
-
-def test_equal_elements_keep_their_order_either_way() -> None:
-    x = np.array([[2.0, np.nan, 0.0, 2.0, -0.0, np.nan]])
-    np.testing.assert_array_equal(argsort(x), [[2, 4, 0, 3, 1, 5]])
-    np.testing.assert_array_equal(argsort(x, descending=True), [[1, 5, 0, 3, 2, 4]])
