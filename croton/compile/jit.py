@@ -158,7 +158,7 @@ class Jit:
             raise failed
         try:
             program = self._trace(request, True)
-        except Exception:
+        except ShapeError:
             if isinstance(failed, ShapeError):
                 raise failed from None
             raise

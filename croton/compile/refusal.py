@@ -73,9 +73,8 @@ class Refusal:
             )
         if number >= 0:
             left, right, line = checks[number]
-            if self.stage is not None:
-                names = account.names()
-                left, right = names.of(left), names.of(right)
+            names = account.names()
+            left, right = names.of(left), names.of(right)
             return ShapeError(f"{describe(left, right, status.detail, status.value)}; {self._shapes()}", line)
         differ = self._misfit() or f"{status.detail} and {status.value} must be equal"
         return ShapeError(f"the sizes of the arguments do not fit together: {differ}; {self._shapes()}")

@@ -329,6 +329,12 @@ def test_what_is_wrong_with_every_size_is_told_once() -> None:
     with pytest.raises(cr.ShapeError, match=r"argument 'y' of shape \(4,\) has 4 along axis 0, where it wants 3"):
         cr.jit(lambda x, y: x + y)(np.ones(3), np.ones(4))
 
+    with pytest.raises(cr.OutOfRangeError, match="index 5 is out of range for an axis of size 3"):
+        cr.jit(lambda x: x[5])(np.ones(3))
+    same = [cr.vector("x") for _ in range(2)]
+    with pytest.raises(cr.ShapeError, match="x.0 - 9 must be at least 0"):
+        cr.function(same[1:], same[1][:9])(np.ones(3))
+
     def wrong(x: Any) -> Any:
         raise LookupError("of the user's own")
 
