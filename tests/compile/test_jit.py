@@ -332,7 +332,7 @@ def test_what_is_wrong_with_every_size_is_told_once() -> None:
     with pytest.raises(cr.OutOfRangeError, match="index 5 is out of range for an axis of size 3"):
         cr.jit(lambda x: x[5])(np.ones(3))
     same = [cr.vector("x") for _ in range(2)]
-    with pytest.raises(cr.ShapeError, match="x.0 - 9 must be at least 0"):
+    with pytest.raises(cr.ShapeError, match=r"x\.0 - 9 must be at least 0"):
         cr.function(same[1:], same[1][:9])(np.ones(3))
 
     def wrong(x: Any) -> Any:
