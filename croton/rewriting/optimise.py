@@ -10,7 +10,7 @@ form. `default` re-associates, which cannot cancel more than before; centres, wh
 term removes a sum (as in the derivative of a softmax) or all terms are known not to be negative; and squares sums of a few terms (those of
 a window in a window) where that saves much; and multiplies out squares of deviations and of products, with a check of the result (`checked`).
 `aggressive` also distributes where terms of different sign are taken apart, which may cancel, and checks nothing: squared distances as differences
-of squares, the norm of a sum of outer products by its Gram matrices.
+of squares, the norm of a sum of outer products by its Gram matrices, the squares of a recurrent net's Jacobian by those of its steps.
 Each application is in the list of decisions.
 """
 
@@ -35,6 +35,7 @@ from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_d
 from croton.rewriting.first_steps import take_first_steps
 from croton.rewriting.nested_sums import is_indexed, nested
 from croton.rewriting.scattered_powers import collected
+from croton.rewriting.second_moments import sum_squares_of_strands
 from croton.rewriting.transpose_loops import transpose_loops
 
 STRICT, DEFAULT, AGGRESSIVE = POLICIES = ("strict", "default", "aggressive")
@@ -97,9 +98,11 @@ def optimise(
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
-    uses, turned = transpose_loops(sink_diagonals(take_first_steps(uses)))
+    uses, summed = sum_squares_of_strands(sink_diagonals(take_first_steps(uses)), policy == AGGRESSIVE)
+    uses, turned = transpose_loops(uses)
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests, checks)
+    inside += [Decision(found.rule, found.node, found.before, found.after) for found in summed]
     inside += [Decision(found.rule, found.node, found.before, found.after) for found in turned]
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies, checks)
