@@ -19,8 +19,10 @@ from croton.compile.interface import Interface, Leaf, Result
 from croton.compile.job import Job
 from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
+from croton.expr.types import bounded
 from croton.rewriting.batch_loop import one_at_a_time
-from croton.rewriting.optimise import STRICT
+from croton.rewriting.needed import only_needed
+from croton.rewriting.optimise import STRICT, Decision
 from croton.rewriting.stabilise import stabilise
 from croton.rewriting.versions import versions
 from croton.rewriting.window_factors import compute_before_windows
@@ -69,12 +71,14 @@ def optimise_contractions(job: Job) -> None:
     """Sums of products are factored: what is left is worth computing as it stands. Where that depends on sizes nobody knows, there are a few programs."""
     operands = job.operands
     uses = [operand.use for operand in operands]
+    parts: list[Decision] = []
     if config.algebra != STRICT:
+        uses, parts = only_needed(uses, [size for check in job.lowered.checks if (size := bounded(check.left)) is not None and check.right == 0])
         uses = compute_before_windows(uses)
     first, *others = versions(uses, config.algebra, not job.budget)
     job.others = [copy(job) for _ in others]
     for one, (uses, decisions, regime) in zip(job.programs, (first, *others)):
-        one.decisions, one.regime = decisions, regime
+        one.decisions, one.regime = [*parts, *decisions], regime
         if not job.budget:
             with assuming(regime):
                 uses, taken = one_at_a_time(uses)

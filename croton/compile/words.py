@@ -71,6 +71,7 @@ class Rewrite(NamedTuple):
 
 
 RULES = {
+    "read in parts": "only what is read of it is computed, and of what it is made of",
     "open": "the sums in its factors were multiplied out in another order",
     "collect rows that meet": "rows that an index adds up are collected where the index has them, in place of an array of all rows",
     "running sum": "a running sum is kept in place of a sum for each element",

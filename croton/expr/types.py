@@ -45,14 +45,14 @@ def at_least_zero(size: Size) -> tuple[Size, Size] | None:
 
 def describe(left: Size, right: Size, a: int, b: int) -> str:
     """What a constraint wants and does not get, its sides having the values a and b."""
-    size = _bounded(left) if right == 0 else None
+    size = bounded(left) if right == 0 else None
     if size is None:
         return f"sizes {left} and {right} must be equal, but they are {a} and {b}"
     return f"an axis is too short, or too long, for what is taken of it (a slice, an index, a window, a mask, an extreme): {size} must be at least 0"
 
 
-def _bounded(left: Size) -> Size | None:
-    """The size that `at_least_zero` made this of."""
+def bounded(left: Size) -> Size | None:
+    """The size that `at_least_zero` made a constraint of, of which this is the left side; None if it is another constraint."""
     for monomial, coefficient in left.terms if isinstance(left, Poly) else ():
         atom = monomial[0] if len(monomial) == 1 and coefficient == 1 else None
         if isinstance(atom, Quotient) and isinstance(atom.denominator, int) and atom.denominator > _BEYOND >> 16:
