@@ -17,6 +17,7 @@ from croton.algebra.contract import contract
 from croton.algebra.node import ONE, Label, Node, Use, origin, walk
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import construct
+from croton.algebra.reduce import SORTS
 from croton.algebra.relation import affine, at_least_zero, row_of, select
 from croton.rewriting.optimise import Decision
 from croton.sizes import Size, hint, nonnegative
@@ -25,7 +26,7 @@ SHARE = 0.5
 """Of a value so much is needed at most where the rest is left out, at likely sizes: an axis that is a little shorter saves little, and its rows lie apart."""
 
 COMPUTED = frozenset({"contract", "add", "map", "reduce", "arg", "cumulate"})
-"""Kinds whose value at a part of an axis follows from their arguments at the part, but for what `_runs` names."""
+"""Kinds whose value at a part of an axis follows from their arguments at the part, but for what `_part` names."""
 
 
 class Span(NamedTuple):
@@ -59,7 +60,8 @@ def only_needed(uses: Sequence[Use], facts: Sequence[Size] = ()) -> tuple[list[U
 
 
 def _reads_a_part(node: Node) -> bool:
-    return node.kind == "contract" and any(arg[0].kind == "affine" for arg in node.args) and any(arg[0].kind in COMPUTED for arg in node.args)
+    kinds = {arg[0].kind for arg in node.args} if node.kind == "contract" else set()
+    return "affine" in kinds and not kinds.isdisjoint({*COMPUTED, "select"})
 
 
 def _is_work(node: Node) -> bool:
@@ -67,19 +69,19 @@ def _is_work(node: Node) -> bool:
     return node.kind != "contract" or sum(child.kind not in ("affine", "range", "select") for child, *_ in node.args) > 1
 
 
-def _runs(node: Node, axis: int) -> bool:
-    """Whether something runs along an axis, is put in order or put where an index says, so that a part is not made of a part."""
+def _part(node: Node, axis: int, span: Span | None) -> Span | None:
+    """A span of an axis, None where all of the axis is computed: it is not much longer, or a part of the value is not made of a part of the arguments."""
+    size = node.dims[axis]
+    if span is None or not ((isinstance(span.length, int) and not isinstance(size, int)) or hint(span.length) <= SHARE * hint(size)):
+        return None
+    if any(child.kind == "select" and positions[0] == axis for child, positions, *_ in node.args):
+        return None  # it is put where an index says, which may be anywhere
     if node.kind == "cumulate":
-        return bool(node.param[1] == axis)
-    if node.kind == "contract":
-        return any(child.kind == "select" and positions[0] == axis for child, positions, *_ in node.args)
-    return node.kind == "arg" and node.param == "argsort" and axis == len(node.dims) - 1
-
-
-def _short(span: Span | None, size: Size) -> Span | None:
-    if span is None or (isinstance(span.length, int) and not isinstance(size, int)):
-        return span
-    return span if hint(span.length) <= SHARE * hint(size) else None
+        return None if node.param[1] == axis else span
+    if node.kind == "arg" and node.param in SORTS and axis == len(node.dims) - 1:
+        # The first few in order are had without putting the others in order.
+        return span if span.start == 0 else None
+    return span
 
 
 def _moved(span: Span, factor: Size, constant: Size) -> Span | None:
@@ -104,7 +106,7 @@ class _Parts:
         for node in reversed(order):
             if node.kind in COMPUTED and node not in whole:
                 spans = [self._both(*both) for both in zip(read[node], self._filled[node])] if _is_work(node) else read[node]
-                self._needed[node] = tuple([None if _runs(node, axis) else _short(span, size) for axis, (span, size) in enumerate(zip(spans, node.dims))])
+                self._needed[node] = tuple([_part(node, axis, span) for axis, span in enumerate(spans)])
             if node.kind == "select":
                 continue
             every = self._labels(node, self.spans(node))
