@@ -11,6 +11,7 @@ from benchmarks.measure import Result, alternate, note
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -66,10 +67,14 @@ def compile_seconds(layers: int, cache: str) -> tuple[float, float]:
 def run(threads: int = 1, layers: tuple[int, ...] = (6, 100, 200)) -> list[Result]:
     results = []
     for count in layers:
-        with tempfile.TemporaryDirectory() as cache:
-            cold, cold_import = compile_seconds(count, cache)
-            warm = min(compile_seconds(count, cache) for _ in range(3))
-        note(f"{count} layers: graph + gradient + compile + first call {cold:.2f} s cold ({cold_import:.2f} with imports), {warm[0]:.2f} s cached")
+        colds, warms = [], []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as cache:
+                colds.append(compile_seconds(count, cache))
+                warms.append(compile_seconds(count, cache)[0])
+        cold, cold_import = [statistics.median(column) for column in zip(*colds)]
+        warm = statistics.median(warms)
+        note(f"{count} layers: graph + gradient + compile + first call {cold:.2f} s cold ({cold_import:.2f} with imports), {warm:.2f} s cached; medians of 3")
         function, values = build_croton(count, data(count))
         contenders: dict[str, peers.Run] = {"croton": lambda f=function, v=values: f(*v)}
         if peers.jax and count <= 100:
