@@ -20,7 +20,7 @@ from croton.algebra.rebuild import construct
 from croton.algebra.reduce import SORTS
 from croton.algebra.relation import affine, at_least_zero, row_of, select
 from croton.rewriting.optimise import Decision
-from croton.sizes import Size, hint, nonnegative
+from croton.sizes import Poly, Size, hint, nonnegative
 
 SHARE = 0.5
 """Of a value so much is needed at most where the rest is left out, at likely sizes: an axis that is a little shorter saves little, and its rows lie apart."""
@@ -84,6 +84,17 @@ def _part(node: Node, axis: int, span: Span | None) -> Span | None:
     return span
 
 
+def _strongest(facts: Sequence[Size]) -> list[Size]:
+    """Of facts that differ by a number the one that says most: n >= 5 of n >= 3, n >= 4 and n >= 5."""
+    least: dict[Size, int] = {}
+    for fact in facts:
+        if isinstance(fact, Poly):
+            number = dict(fact.terms).get((), 0)
+            rest = fact - number
+            least[rest] = min(number, least.get(rest, number))
+    return [rest + number for rest, number in least.items()]
+
+
 def _moved(span: Span, factor: Size, constant: Size) -> Span | None:
     """Where factor * element + constant lies."""
     if not isinstance(factor, int) or (abs(factor) > 1 and not (isinstance(span.length, int) and span.length > 0)):
@@ -96,7 +107,8 @@ class _Parts:
     """What is needed of each node, and the nodes built again for that, arguments first."""
 
     def __init__(self, order: Sequence[Node], whole: set[Node], facts: Sequence[Size]) -> None:
-        self.facts = facts
+        self.facts = _strongest(facts)
+        self.proved: dict[Size, bool] = {}
         self.made: dict[Node, tuple[tuple[Label, ...], Use]] = {}
         self._filled: dict[Node, Spans] = {}
         for node in order:
@@ -182,6 +194,15 @@ class _Parts:
         same = not starts and all(use.node is child and use.labels == at for use, (child, at) in zip(uses, reads))
         self.made[node] = labels[:rank], Use(node, labels[:rank]) if same else construct(node, labels, uses)
 
+    def _holds(self, size: Size) -> bool:
+        """Whether a size is known not to be negative. The same few sizes are asked about again and again."""
+        if isinstance(size, int):
+            return size >= 0
+        found = self.proved.get(size)
+        if found is None:
+            found = self.proved[size] = nonnegative(size, self.facts)
+        return found
+
     def _all(self, one: Spans, other: Spans) -> Spans:
         """From the first element of two spans to the last, axis by axis; None where it is not known which these are."""
         return tuple([self._together(*both) for both in zip(one, other)])
@@ -197,12 +218,12 @@ class _Parts:
         if one is None or other is None:
             return other if one is None else one
         start, stop = self._least(-one.start, -other.start), self._least(one.stop, other.stop)
-        return one if start is None or stop is None or not nonnegative(stop + start, self.facts) else Span(-start, stop + start)
+        return one if start is None or stop is None or not self._holds(stop + start) else Span(-start, stop + start)
 
     def _least(self, one: Size, other: Size) -> Size | None:
-        if one == other or nonnegative(other - one, self.facts):
+        if one == other or self._holds(other - one):
             return one
-        return other if nonnegative(one - other, self.facts) else None
+        return other if self._holds(one - other) else None
 
     def _read(self, child: Node, at: tuple[Label, ...], starts: dict[Label, Size]) -> Use:
         """A child at labels of which some count from where a part starts."""

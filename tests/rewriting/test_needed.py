@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import croton as cr
+from croton.rewriting.needed import _strongest
 from croton.util.errors import ShapeError
 
 ROWS, STEPS, WIDTH = 6, 40, 8
@@ -147,3 +148,9 @@ def test_a_part_of_nothing() -> None:
     x = cr.tensor("x", (None, 5))
     function = cr.function([x], cr.exp(x)[:, 1])
     assert function(np.ones((0, 5))).shape == (0,)
+
+
+def test_facts_that_differ_by_a_number_are_one() -> None:
+    """Each element of a vector that is read says how long the vector is at least: a thousand of them are no thousand facts to prove with."""
+    n, m = cr.vector("x").shape[0], cr.vector("y").shape[0]
+    assert _strongest([n - 4, m + n - 1, n - 3, n - 5, m + n + 2, 3]) == [n - 5, m + n - 1]
