@@ -5,7 +5,7 @@
 The constructors keep a slice of a function as a read of that function, since others may want all of it. Once a graph is complete it is known who does. What
 is needed of each value follows from its readers, readers first: along each axis from the first element that one of them reads to the last. Then every value of
 which at most `SHARE` is needed is built again, arguments first, with an axis of that many elements; so are those that it is made of, up to what is summed,
-put in order or counted along the axis.
+put in order or counted along the axis. What is known to be 0 elsewhere, as what comes back from a part in a derivative, is needed only where it is not.
 """
 
 from __future__ import annotations
@@ -53,15 +53,17 @@ def only_needed(uses: Sequence[Use], facts: Sequence[Size] = ()) -> tuple[list[U
     short = [node for node in reversed(order) if any(work.spans(node))]
     if not short:
         return list(uses), []
+    previous = origin.current
     for node in order:
         work.build(node)
+    origin.current = previous
     before, after = sum(map(cost, short)), sum([cost(work.made[node][1].node) for node in short])
     return [work.whole(use) for use in uses], [Decision("read in parts", short[0], before, after)]
 
 
 def _reads_a_part(node: Node) -> bool:
     kinds = {arg[0].kind for arg in node.args} if node.kind == "contract" else set()
-    return "affine" in kinds and not kinds.isdisjoint({*COMPUTED, "select"})
+    return not kinds.isdisjoint(("affine", "range")) and not kinds.isdisjoint((*COMPUTED, "select"))
 
 
 def _is_work(node: Node) -> bool:
@@ -147,9 +149,10 @@ class _Parts:
         if node.kind != "contract":
             return tuple(spans)
         sizes = node.dims + node.sums
-        for child, positions, *_ in node.args:
-            for position, filled in zip(positions, self._filled[child]):
-                spans[position] = self._both(spans[position], filled)
+        for child, positions, exponent in node.args:
+            if exponent > 0:  # one by 0 is no 0
+                for position, filled in zip(positions, self._filled[child]):
+                    spans[position] = self._both(spans[position], filled)
         for child, positions, *_ in node.args:
             if child.kind not in ("affine", "range") or len(set(positions)) < len(positions) or len(positions) > 2:
                 continue
