@@ -221,7 +221,6 @@ def _together(one: Found, other: Found) -> Found:
 
 def _placed(use: Use, whole: Label, inner: dict[Label, Size], begin: Size) -> Use:
     """Values at labels of a chunk, at the place begin + sum of coefficient * label of the whole axis; 0 elsewhere."""
-    inner = {label: coefficient for label, coefficient in inner.items() if label.size != 1}
     where = affine({whole: 1, **{label: -coefficient for label, coefficient in inner.items()}}, -begin)
     return contract({*use.labels, whole}.difference(inner), [(use, 1), (where, 1)], ONE, list(inner), use.node.dtype)
 
