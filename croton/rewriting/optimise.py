@@ -102,8 +102,7 @@ def optimise(
     uses, turned = transpose_loops(uses)
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests, checks)
-    inside += [Decision(found.rule, found.node, found.before, found.after) for found in summed]
-    inside += [Decision(found.rule, found.node, found.before, found.after) for found in turned]
+    inside += [Decision(found.rule, found.node, found.before, found.after) for found in (*summed, *turned)]
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies, checks)
         result = rebuild(uses, work.visit)

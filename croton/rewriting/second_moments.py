@@ -25,6 +25,7 @@ from croton.algebra.stand_in import mark
 from croton.loops.course import Steps, keep
 from croton.loops.recurrence import Carry, Element, Recurrence
 from croton.rewriting.conditions import Conditions, conditions, entry, rows_at
+from croton.rewriting.replaced import Replaced
 from croton.rewriting.strand import strands
 
 MOST_CARRIES = 3
@@ -33,23 +34,11 @@ MOST_CARRIES = 3
 LEAST_STRANDS = 8
 """Of fewer strands the squares are computed as soon as a loop of sums for each pair of carries."""
 
-
 LEAST_GAIN = 4
 """Where states mix there must be so many times as many strands as states."""
 
 
-class Summed(NamedTuple):
-    """A sum of squares that has become a loop of sums: how, the node that it was, what it is at labels for the axes of the node, and what the two cost."""
-
-    rule: str
-    node: Node
-    use: Use
-    axes: tuple[Label, ...]
-    before: float
-    after: float
-
-
-def sum_squares_of_strands(uses: Sequence[Use], may_cancel: bool = False) -> tuple[list[Use], list[Summed]]:
+def sum_squares_of_strands(uses: Sequence[Use], may_cancel: bool = False) -> tuple[list[Use], list[Replaced]]:
     """The same values, with sums of squares along strands of loops as loops of such sums; those of loops that mix states, too, if they may cancel."""
     order = list(walk([use.node for use in uses]))
     places = [node for node in order if node.kind == "contract" and any(_dropped(node, place) for place in range(len(node.args)))]
@@ -72,7 +61,7 @@ def _dropped(node: Node, place: int) -> list[int]:
     return found if elements([child.dims[axis] for axis in found]) >= LEAST_STRANDS else []
 
 
-def _with_moments(node: Node, found: Conditions, may_cancel: bool) -> Summed | None:
+def _with_moments(node: Node, found: Conditions, may_cancel: bool) -> Replaced | None:
     labels = tuple([Label(size) for size in node.dims + node.sums])
     axes, sums = labels[: len(node.dims)], set(labels[len(node.dims) :])
     factors: list[tuple[Use, int]] = []
@@ -94,7 +83,7 @@ def _with_moments(node: Node, found: Conditions, may_cancel: bool) -> Summed | N
     if not rules:
         return None
     made = contract(axes, factors, node.param, sums, node.dtype)
-    return Summed(rules[0], node, made, axes, before + cost(node), after + cost(made.node))
+    return Replaced(rules[0], node, made, axes, before + cost(node), after + cost(made.node))
 
 
 class _Frame(NamedTuple):

@@ -7,7 +7,6 @@ its shorter side has elements.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from croton.algebra.loop import core_of, loop_key
 from croton.algebra.node import Label, Node, Use, walk
@@ -15,6 +14,7 @@ from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, rebuild
 from croton.rewriting.region import strand_axes
 from croton.rewriting.reorder import Product, Sum, products, sums
+from croton.rewriting.replaced import Replaced
 
 LEAST_GAIN = 1.25
 """Another order must save this factor."""
@@ -25,21 +25,10 @@ MOST_TRIED = 32
 MOST_ROUNDS = 3
 
 
-class Reordered(NamedTuple):
-    """A value in another order: how, the node that it was, its value at labels for the axes of the node, and what the two cost."""
-
-    rule: str
-    node: Node
-    use: Use
-    axes: tuple[Label, ...]
-    before: float
-    after: float
-
-
-def transpose_loops(uses: Sequence[Use]) -> tuple[list[Use], list[Reordered]]:
+def transpose_loops(uses: Sequence[Use]) -> tuple[list[Use], list[Replaced]]:
     """The same values with the products around linear loops in the order that costs least, and what was chosen."""
     result = list(uses)
-    chosen: list[Reordered] = []
+    chosen: list[Replaced] = []
     for _ in range(MOST_ROUNDS):
         order = list(walk([use.node for use in result]))
         if not any(node.kind == "loop" for node in order):
@@ -63,7 +52,7 @@ class _Search:
         self.readers: dict[Node, set[Node]] = {node: set() for node in order}
         self.parts: dict[tuple, list[Node]] = {}
 
-    def chosen(self) -> list[Reordered]:
+    def chosen(self) -> list[Replaced]:
         if not self.strand_axes:
             return []
         for node in self.order:
@@ -71,7 +60,7 @@ class _Search:
                 self.parts.setdefault(loop_key(node), []).append(node)
             for arg in node.args:
                 self.readers[arg[0]].add(node)
-        found: list[Reordered] = []
+        found: list[Replaced] = []
         gone: set[Node] = set()
         # Below a place that was tried there is nothing to be gained with as many vectors.
         least: dict[Node, int] = {}
@@ -80,7 +69,7 @@ class _Search:
             if node in gone or tries >= MOST_TRIED:
                 continue
             places: list[Sum | Product] = [*sums(node, self.strand_axes, least), *products(node, self.strand_axes, least)]
-            best: Reordered | None = None
+            best: Replaced | None = None
             freed = self._freed(node) if places else set()
             for place in places:
                 tries += 1
@@ -90,7 +79,7 @@ class _Search:
                 use = place.otherwise(axes)
                 if use is None:
                     continue
-                turned = Reordered(place.rule, node, use, axes, self._cost(freed), self._cost(self._new(use, freed), freed))
+                turned = Replaced(place.rule, node, use, axes, self._cost(freed), self._cost(self._new(use, freed), freed))
                 if turned.after * LEAST_GAIN <= turned.before and (best is None or turned.after < best.after):
                     best = turned
             if best is not None:
