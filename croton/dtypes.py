@@ -44,6 +44,10 @@ class DType:
     def __reduce__(self) -> tuple:
         return (dtype, (self.name,))
 
+    def own(self, array: np.ndarray) -> np.ndarray:
+        """An array of an equal dtype under the one dtype object that compiled code knows: unpickled arrays and C's `long long` have others."""
+        return array if array.dtype is self.numpy else array.view(self.numpy)
+
     @property
     def is_float(self) -> bool:
         return self.kind == "f"

@@ -35,7 +35,7 @@ def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
             raise ShapeError(f"argument {label} wants {size} along axis {axis}, {wanted}, got shape {array.shape}")
     if not (array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative) or type(array) is not np.ndarray:
         array = np.array(array, wanted.dtype.numpy, order="C", copy=True, subok=False)
-    return array
+    return wanted.dtype.own(array)
 
 
 def _converted(array: np.ndarray, value: Any, wanted: DType, label: str) -> np.ndarray:

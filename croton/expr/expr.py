@@ -230,7 +230,7 @@ def constant(value: object, dtype_name: object = None) -> Constant:
     node = _constants.get(key) if key is not None else None
     if node is not None:
         return node
-    array = np.array(array, kind.numpy, order="C", copy=True)
+    array = kind.own(np.array(array, kind.numpy, order="C", copy=True))
     array.flags.writeable = False
     node = Constant(TensorType(kind, array.shape), None, user_line())
     node.value = array
@@ -264,8 +264,8 @@ def _owned(value: object, wanted: TensorType, name: str | None, borrow: bool) ->
             "or declare the axes that change as None in shared(value, shape=...)"
         )
     if borrow and array.flags.c_contiguous and array.flags.aligned and array.flags.writeable:
-        return array
-    return np.array(array, wanted.dtype.numpy, order="C", copy=True, subok=False)
+        return wanted.dtype.own(array)
+    return wanted.dtype.own(np.array(array, wanted.dtype.numpy, order="C", copy=True, subok=False))
 
 
 def install(name: str, value: Any) -> None:

@@ -47,6 +47,8 @@ def grad(
     """
     if is_function(cost):
         return of_function(cost, wrt, has_aux, lambda value, variables: grad(value, variables, known_grads=known_grads, disconnected=disconnected))
+    if known_grads is not None and not isinstance(known_grads, Mapping):
+        raise KindError(f"known_grads is a dict, {{expression: its gradient}}, got {known_grads!r}")
     outputs, cotangents = [], []
     if cost is not None:
         cost = _output(cost, "cost")

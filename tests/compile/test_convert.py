@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import pickle
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,28 @@ def readonly(values: np.ndarray) -> np.ndarray:
 )  # fmt: skip
 def test_what_is_read(given: Any) -> None:
     np.testing.assert_array_equal(cr.function([V], V * 2)(given), [0, 2, 4, 6])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [pickle.loads(pickle.dumps(A)), A.astype(np.dtype("f8", metadata={"unit": "m"})), A.astype("q"), [2**63, 2**64 - 1]],
+    ids=["unpickled", "with metadata", "long long", "numbers above those of int64"],
+)
+def test_dtypes_that_are_equal_and_not_the_same_object(given: Any) -> None:
+    values = np.asarray(given)
+    x = cr.tensor("x", values.shape, dtype=values.dtype)
+    for f in (cr.function([x], x + x), cr.jit(lambda x: x + x), cr.function([x], x + x, donate=[x]), lambda v: (x * 0 + v + v).eval({x: v})):
+        np.testing.assert_array_equal(f(values.copy()), values + values)
+    np.testing.assert_array_equal(cr.function([x], x)(given), values)
+    w = cr.shared(values, name="w")
+    step = cr.function([x], w + x, updates={w: w + x})
+    np.testing.assert_array_equal(step(values), values + values)
+    w.set_value(values)
+    np.testing.assert_array_equal(step(values), values + values)
+    w.set_value(values.copy(), borrow=True)
+    np.testing.assert_array_equal(step(values), values + values)
+    routine = cr.routine(lambda v: pickle.loads(pickle.dumps(v)), lambda v: v)
+    np.testing.assert_array_equal(cr.function([x], routine(x) + x)(values), values + values)
 
 
 def test_matrices_and_layouts() -> None:

@@ -92,6 +92,12 @@ def test_known_grads_add_to_the_cost(network) -> None:
     np.testing.assert_allclose(both, only + cr.reference.evaluate(cr.grad(h.sum(), b), values))
 
 
+def test_known_grads_are_a_dict() -> None:
+    x = cr.vector("x")
+    with pytest.raises(cr.KindError, match="known_grads is a dict, {expression: its gradient}, got"):
+        cr.grad(None, [x], known_grads=[(x * 2, cr.ones_like(x))])
+
+
 def test_stop_gradient_and_disconnected(network) -> None:
     W, x, b, z, h, values = network
     with pytest.raises(GradientError, match="does not depend"):
