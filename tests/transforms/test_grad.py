@@ -94,7 +94,7 @@ def test_known_grads_add_to_the_cost(network) -> None:
 
 def test_known_grads_are_a_dict() -> None:
     x = cr.vector("x")
-    with pytest.raises(cr.KindError, match="known_grads is a dict, {expression: its gradient}, got"):
+    with pytest.raises(cr.KindError, match=r"known_grads is a dict, \{expression: its gradient\}, got"):
         cr.grad(None, [x], known_grads=[(x * 2, cr.ones_like(x))])
 
 
