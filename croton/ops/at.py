@@ -92,6 +92,8 @@ class Place:
             raise DTypeError(f"at[...].divide takes floating arrays, got dtype {self.array.dtype}; convert with astype('float64')")
         return self._combined(divide, SCATTER_PROD, value, mode)
 
+    mul = multiply
+
     def max(self, value: Any, mode: str = "raise") -> Expr:
         """x with the greater of these elements and the value."""
         return self._combined(maximum, SCATTER_MAX, value, mode)

@@ -55,6 +55,8 @@ class MaskedPlace:
         """x multiplied by the value where the mask is true; of bools it is `and`."""
         return self._written("multiply", logical_and if self.array.dtype is bool_ else multiply, value)
 
+    mul = multiply
+
     def divide(self, value: Any, mode: str = "raise") -> Expr:
         """x divided by the value where the mask is true."""
         if not self.array.dtype.is_float:

@@ -18,6 +18,7 @@ from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import typed
 from croton.ops.casting import asarray, promoted
 from croton.ops.comparisons import less, less_equal, not_equal
+from croton.ops.indexing import take
 from croton.ops.logic import logical_and, logical_not, logical_or
 from croton.ops.reductions import sum as sum_
 from croton.ops.selection import take_along_axis
@@ -90,16 +91,18 @@ def top_k(x: Any, k: Any, axis: int = -1, largest: bool = True) -> TopK:
     return TopK(take_along_axis(x, indices, along), indices)
 
 
-def searchsorted(x: Any, values: Any, side: str = "left") -> Expr:
+def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) -> Expr:
     """Where values go into a sorted vector to keep it sorted: before elements equal to them, or after them for side "right".
 
-    Every value is compared with every element of x.
+    A vector that is not sorted comes with the indices that sort it, `sorter=argsort(x)`. Every value is compared with every element of x.
     """
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side is 'left' or 'right', got {side!r}")
     (x, values), dtype = promoted(asarray(x), asarray(values))
     if x.ndim != 1:
         raise ShapeError(f"searchsorted: the sorted array is a vector, got shape {show(x.shape)}")
+    if sorter is not None:
+        x = take(x, sorter, 0)
     values = expand_dims(values, -1)
     before = less(x, values) if side == "left" else less_equal(x, values)
     if dtype.is_float:

@@ -7,18 +7,19 @@ logarithms to which all rules are applied at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from croton.algebra.add import add
 from croton.algebra.constant import constant
 from croton.algebra.contract import contract, is_read
 from croton.algebra.loop import with_body
-from croton.algebra.node import RELATIONS, Coef, Label, Node, Use
+from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import Memo, construct, rebuild
 from croton.algebra.sign import positive
 from croton.algebra.solve import has_relations, solve
-from croton.rewriting.reading import argument_of, exponent_of_sum, factors_of, is_map
+from croton.rewriting.reading import argument_of, exponent_of_sum, factors_of, is_map, scaled
 from croton.rewriting.stable_exponentials import (
     exp_minus_one,
     exp_of_difference_to_lse,
@@ -27,14 +28,18 @@ from croton.rewriting.stable_exponentials import (
     quotient_by_sum_of_exponentials,
 )
 from croton.rewriting.stable_logarithms import (
+    log_of_cosh,
     log_of_exp,
+    log_of_expm1,
     log_of_minus_expm1,
     log_of_one_minus_sigmoid,
     log_of_one_plus,
     log_of_one_plus_exp,
+    log_of_one_plus_sum,
+    log_of_one_plus_tanh,
     log_of_sigmoid,
     log_of_sum_of_exponentials,
-    log_of_sum_of_two_exponentials,
+    log_of_terms,
 )
 from croton.rewriting.stable_zeros import x_log_x
 
@@ -58,7 +63,7 @@ def log_of_product(use: Use) -> Use | None:
     unknown = [(factor, exponent) for factor, exponent in data if not positive(factor.node) and exponent_of_sum(factor.node) is None]
     if len(unknown) > 1 or any(exponent % 2 == 0 for _, exponent in unknown):
         return None
-    if len(data) == 1 and data[0][1] == 1 and not relations:
+    if len(data) == 1 and data[0][1] == 1 and not relations and node.param == ONE:
         return None
     if not any(_log_is_simple(factor) or exponent != 1 for factor, exponent in data):
         return None
@@ -71,8 +76,20 @@ def log_of_product(use: Use) -> Use | None:
     return contract(use.labels, [(total, 1), *relations], 1.0, sums, node.dtype)
 
 
+def log_to_another_base(use: Use) -> Use | None:
+    """log2 x = log x / log 2 and log10 x = log x / log 10, where the logarithm simplifies"""
+    if not is_map(use, "log2") and not is_map(use, "log10"):
+        return None
+    natural = scalar("log", argument_of(use))
+    if not _log_is_simple(argument_of(use)) and log_of_product(natural) is None:
+        return None
+    return scaled(_apply(natural, None), 1 / math.log(2 if use.node.param == "log2" else 10))
+
+
 def _log_is_simple(use: Use) -> bool:
-    return is_map(use, "exp") or is_map(use, "sigmoid") or exponent_of_sum(use.node) is not None
+    """Whether a logarithm has a form without one."""
+    log = scalar("log", use)
+    return exponent_of_sum(use.node) is not None or any(rule(log) is not None for rule in LOGARITHMS)
 
 
 def _is_total_read(node: Node) -> bool:
@@ -101,16 +118,26 @@ def log_of_product_reduction(use: Use) -> Use | None:
     return contract(labels, [(factor, 1)], 1.0, inner, node.dtype)
 
 
+LOGARITHMS: list[Rule] = [
+    log_of_exp,
+    log_of_sigmoid,
+    log_of_one_plus_exp,
+    log_of_one_minus_sigmoid,
+    log_of_one_plus_tanh,
+    log_of_one_plus_sum,
+    log_of_terms,
+    log_of_cosh,
+    log_of_sum_of_exponentials,
+]
+"""Rules that leave no logarithm of data."""
+
 RULES: dict[str, list[Rule]] = {
     "map": [
-        log_of_exp,
-        log_of_sigmoid,
-        log_of_one_plus_exp,
-        log_of_one_minus_sigmoid,
-        log_of_sum_of_two_exponentials,
+        *LOGARITHMS,
         log_of_one_plus,
         log_of_minus_expm1,
-        log_of_sum_of_exponentials,
+        log_of_expm1,
+        log_to_another_base,
         log_of_product,
         log_of_product_reduction,
         exp_of_difference_to_lse,

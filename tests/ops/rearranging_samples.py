@@ -298,6 +298,12 @@ def sorting_samples() -> Iterator[Sample]:
         search = (np.sort(special), np.array([[-2.0, 0], [np.nan, np.inf]]))
         yield Sample(f"searchsorted {side}", lambda x, v, s=side: sorting.searchsorted(x, v, s), lambda x, v, s=side: np.searchsorted(x, v, s), search)
         yield Sample(
+            f"searchsorted {side} sorter",
+            lambda x, v, i, s=side: sorting.searchsorted(x, v, s, sorter=i),
+            lambda x, v, i, s=side: np.searchsorted(x, v, s, i),
+            (special, search[1], np.argsort(special)),
+        )
+        yield Sample(
             f"searchsorted {side} int",
             lambda x, v, s=side: sorting.searchsorted(x, v, s),
             lambda x, v, s=side: np.searchsorted(x, v, s),

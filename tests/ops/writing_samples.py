@@ -20,7 +20,7 @@ def written(method: str, item: Any) -> Callable[[Any, Any], Any]:
     return lambda x, v: getattr(x.at[item], method)(v)
 
 
-UFUNCS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "max": np.maximum, "min": np.minimum}
+UFUNCS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "mul": np.multiply, "divide": np.divide, "max": np.maximum, "min": np.minimum}
 
 
 def assigned(method: str, item: Any) -> Callable[[np.ndarray, Any], np.ndarray]:
@@ -60,7 +60,7 @@ def _writing_samples() -> Iterator[Sample]:
             repeated = method == "max" and shape != np.unique(np.arange(24).reshape(2, 3, 4)[item]).shape
             yield Sample(f"at.{method} {item!r}", written(method, item), assigned(method, item), (x, value), smooth=not repeated, unknown=unknown)
         yield Sample(f"at.set {item!r} number", lambda a, i=item: a.at[i].set(2.5), lambda a, i=item: assigned("set", i)(a, 2.5), (x,), unknown=unknown)
-    for method in ("subtract", "divide", "min"):
+    for method in ("subtract", "divide", "min", "mul"):
         for item in (span(1, None), [1, 0, 1]):
             value = values("float64", x[item].shape, 5, 1, 2)
             yield Sample(f"at.{method} {item!r}", written(method, item), assigned(method, item), (x, value))
