@@ -48,7 +48,8 @@ def test_writing_at_a_computed_mask() -> None:
     v = np.array([-1.0, 2.0, np.nan, 4.0])
     positive = V > 0
     place = V.at[positive]
-    f = cr.function([V], [place.set(0.0), place.add(1.0), place.subtract(1.0), place.multiply(2.0), place.mul(2.0), place.divide(2.0), place.max(3.0), place.min(3.0)])
+    products = [place.multiply(2.0), place.mul(2.0), place.divide(2.0)]
+    f = cr.function([V], [place.set(0.0), place.add(1.0), place.subtract(1.0), *products, place.max(3.0), place.min(3.0)])
     mask = v > 0
     right = (0 * v, v + 1, v - 1, v * 2, v * 2, v / 2, np.maximum(v, 3), np.minimum(v, 3))
     for value, written in zip(f(v), right):
