@@ -78,13 +78,16 @@ def log_of_terms(use: Use) -> Use | None:
     terms = terms_of(argument_of(use))
     if not any(_grows(term) for term, _ in terms):
         return None
-    logarithms = [_logarithm(term, coef) for term, coef in terms]
+    logarithms = []
+    for term, coef in terms:
+        logarithm = _logarithm(term, coef)
+        if logarithm is None:
+            return None
+        logarithms.append(logarithm)
     while len(logarithms) > 1:
         # In pairs, so that many terms make no long chain.
-        if any(one is None for one in logarithms):
-            return None
         pairs = list(zip(logarithms[::2], logarithms[1::2]))
-        logarithms = [scalar("logaddexp", *pair) for pair in pairs] + logarithms[2 * len(pairs) :]  # type: ignore[misc]
+        logarithms = [scalar("logaddexp", x, y) for x, y in pairs] + logarithms[2 * len(pairs) :]
     return logarithms[0]
 
 
