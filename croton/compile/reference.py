@@ -18,7 +18,7 @@ from croton.expr.counted import count_of, counted_sizes
 from croton.expr.expr import Constant, Expr, Input, SharedVariable
 from croton.expr.types import describe
 from croton.expr.walk import walk_with_counts
-from croton.sizes import Poly, Size, Symbol, symbols
+from croton.sizes import Poly, Size, Symbol, bind, symbols
 from croton.sizes import evaluate as size_value
 from croton.transforms.counts import ragged
 from croton.transforms.loop_nodes import RESULTS, surroundings
@@ -85,10 +85,10 @@ class _Environment:
                 raise ragged(line)
             self.sizes[symbol] = counted_size(int(self.arrays[count]), line)
 
-    def check(self, node: Expr, checks: Iterable[Check]) -> None:
+    def check(self, node: Expr, checks: Iterable[Check], sizes: Mapping[Symbol, int]) -> None:
         """Sizes that the node, or what is inside of it, wants equal are equal."""
         for left, right, line in checks:
-            a, b = self.size(left), self.size(right)
+            a, b = size_value(left, sizes), size_value(right, sizes)
             if a != b:
                 raise ShapeError(f"{node.op.name if node.op else node}: {describe(left, right, a, b)}", line)
 
@@ -108,7 +108,7 @@ class _Environment:
         assert node.op is not None
         if node.op in REQUESTS or node.op in RESULTS:
             return self.interpret(node)
-        self.check(node, [Check(left, right, node.line) for left, right in node.constraints])
+        self.check(node, [Check(left, right, node.line) for left, right in node.constraints], self.sizes)
         arrays = [self.arrays[x] for x in node.inputs]
         with np.errstate(all="ignore"):
             result = np.asarray(node.op.reference(arrays, self.params(node.params)))
@@ -118,7 +118,10 @@ class _Environment:
 
     def interpret(self, node: Expr) -> np.ndarray:
         """The value of a derivative, a loop or a vectorised function by the NumPy meaning of the algebra."""
-        lowered = lower([node])
-        self.check(node, lowered.checks)
-        (value,) = algebra.interpret(lowered.outputs, {leaf.id: self.arrays[leaf] for leaf in lowered.leaves}, self.sizes)
+        lowered = lower([node], [leaf for leaf in self.arrays if leaf.op is None])
+        extents = [pair for leaf, shape in lowered.shapes.items() for pair in zip(shape, self.arrays[leaf].shape)]
+        # A size that is to be a multiple is one of another size there, which only the lowered shapes know.
+        sizes = {**self.sizes, **bind(extents)}
+        self.check(node, [*lowered.checks, *[Check(size, extent, node.line) for size, extent in extents]], sizes)
+        (value,) = algebra.interpret(lowered.outputs, {leaf.id: self.arrays[leaf] for leaf in lowered.leaves}, sizes)
         return value

@@ -1,6 +1,6 @@
-"""An axis in pieces: what is computed for all of an axis at once becomes a loop over chunks of it, in which sums over the axis are kept running.
+"""An axis in pieces: what is computed for all of an axis at once becomes a loop over chunks of it, in which sums over the axis, and other reductions, are kept running.
 
-A region is what can be computed for a chunk alone: values that have the axis, up to what sums over it. Whatever it reads of others it reads at the
+A region is what can be computed for a chunk alone: values that have the axis, up to what sums over it, or takes the greatest. Whatever it reads of others it reads at the
 chunk. What others read of it is put together again; so a region is worth cutting up where its large values are read by nobody but itself.
 """
 
@@ -21,7 +21,7 @@ from croton.algebra.pointwise import scalar
 from croton.algebra.rebuild import Memo, construct, read, rebuild
 from croton.algebra.reduce import SORTS
 from croton.algebra.relation import affine, at_least_zero
-from croton.dtypes import bool_, int64
+from croton.dtypes import bool_, int64, unit
 from croton.loops.history import read_at
 from croton.sizes import Size, hint, product
 
@@ -33,9 +33,9 @@ class Region(NamedTuple):
     """What is computed a chunk at a time.
 
     size     of the axis
-    order    the nodes, arguments first; sums over the axis are among them
-    axes     for each of them its axis; of a sum the label that it sums over
-    totals   the sums over the axis
+    order    the nodes, arguments first; totals are among them
+    axes     for each of them its axis; of a total the label that it goes over
+    totals   the sums over the axis, and other reductions
     wanted   the others that something outside reads
     """
 
@@ -174,7 +174,7 @@ class _Growth:
             if label < len(reader.dims):
                 if _is_apart(reader, label):
                     self._take(reader, label)
-            elif reader.kind == "contract" and reader.dtype is not bool_ and self._take(reader, label):
+            elif (reader.kind == "reduce" or (reader.kind == "contract" and reader.dtype is not bool_)) and self._take(reader, label):
                 self.totals[reader] = None
 
     def _of_one_stage(self) -> set[Node]:
@@ -192,6 +192,22 @@ class _Growth:
         return {node for node in self.axes if stage[node] == stage[self.seed]}
 
 
+def _begun(node: Node) -> Use:
+    """What a total is before the first chunk."""
+    if node.kind == "contract":
+        return zero(node.dtype)
+    return constant_of(float("-inf") if node.param == "lse" else unit(node.param, node.dtype), node.dtype)
+
+
+def _combined(node: Node, one: Use, other: Use) -> Use:
+    """A total of two parts of the axis."""
+    if node.kind == "contract":
+        return add([(one, ONE), (other, ONE)], node.dtype)
+    if node.param == "prod":
+        return contract({*one.labels, *other.labels}, [(one, 1), (other, 1)], ONE, (), node.dtype)
+    return scalar(_OF_TWO[node.param], one, other)
+
+
 def chunked(uses: Sequence[Use], region: Region, each: int) -> list[Use]:
     """The uses with a region computed for `each` elements of the axis at a time."""
     count = region.size // each
@@ -201,7 +217,7 @@ def chunked(uses: Sequence[Use], region: Region, each: int) -> list[Use]:
     try:
         found = _Chunks(region, each, count).values()
         if rest != 0:
-            found = list(map(_together, found, _left_over(region, count * each, rest)))
+            found = [_together(region, *pair) for pair in zip(found, _left_over(region, count * each, rest))]
     finally:
         origin.current = previous
     memo: Memo = {node: (axes, use) for node, axes, use in found}
@@ -211,11 +227,13 @@ def chunked(uses: Sequence[Use], region: Region, each: int) -> list[Use]:
 Found = tuple[Node, tuple[Label, ...], Use]
 
 
-def _together(one: Found, other: Found) -> Found:
+def _together(region: Region, one: Found, other: Found) -> Found:
     node, axes, use = one
     _, others, more = other
     place = dict(zip(others, axes))
     more = Use(more.node, tuple([place.get(label, label) for label in more.labels]))
+    if node in region.totals:
+        return node, axes, _combined(node, use, more)
     return node, axes, scalar("logical_or", use, more) if node.dtype is bool_ else add([(use, ONE), (more, ONE)], node.dtype)
 
 
@@ -298,7 +316,7 @@ class _Chunks(_Source):
         for number, node in enumerate(region.totals):
             axes, use = results[node]
             carry = slot("carry", number, node.dims, node.dtype)
-            total = add([(Use(carry, axes), ONE), (use, ONE)], node.dtype)
+            total = _combined(node, Use(carry, axes), use)
             position = {label: place for place, label in enumerate(axes)}
             carries.append(carry)
             nexts.append((total.node, tuple([position[label] for label in total.labels])))
@@ -317,7 +335,7 @@ class _Chunks(_Source):
             tuple(carry_axes),
             tuple([axes for _, axes, _ in self.elements]),
             tuple([axes for _, axes, _ in self.fixed]),
-            (*[zero(node.dtype) for node in region.totals], *[use for _, _, use in self.elements], *[use for _, _, use in self.fixed]),
+            (*[_begun(node) for node in region.totals], *[use for _, _, use in self.elements], *[use for _, _, use in self.fixed]),
         )
         found: list[Found] = [(node, carry_axes[number], loop.final(number)) for number, node in enumerate(region.totals)]
         for node in region.wanted:
@@ -364,6 +382,9 @@ class _Chunks(_Source):
             self.elements.append((self.number, (), iota(self.step)))
         return Use(self.number, ())
 
+
+_OF_TWO = {"max": "maximum", "min": "minimum", "any": "logical_or", "all": "logical_and", "lse": "logaddexp"}
+"""The scalar functions that reductions apply again and again; that of products is a product."""
 
 _ROWS = {"affine": affine, "range": at_least_zero}
 """How relations of these kinds are made of their coefficients and their constant."""

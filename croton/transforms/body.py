@@ -10,6 +10,7 @@ from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray, converted
 from croton.transforms.loop_nodes import CARRY
 from croton.util.errors import DTypeError, KindError, ShapeError
+from croton.util.provenance import Line
 from croton.util.structure import Single, Structure, flatten, paths, text, unflatten
 
 
@@ -30,13 +31,17 @@ def until(condition: Any) -> Until:
 def bool_scalar(value: Any, what: str, instead: str = "use any or all, or vmap for a loop for each element") -> Expr:
     """What a loop or branch asks, `what` in words, which must be one bool; `instead` says what to do about an array of them."""
     found = asarray(value)
-    # What is no operation of the condition was made somewhere else.
-    line = found.line if found.inputs else None
+    line = line_of(found)
     if found.dtype is not bool_:
         raise DTypeError(f"{what} is a bool, got dtype {found.dtype}; compare it with something", line)
     if found.ndim:
         raise ShapeError(f"{what} is a scalar, got {found.type}; {instead}", line)
     return found
+
+
+def line_of(value: Expr) -> Line | None:
+    """The line that made what a function returned; None, which in an error is the line at hand, for what is no operation and so was made somewhere else."""
+    return value.line if value.inputs else None
 
 
 class Given(NamedTuple):
@@ -115,12 +120,12 @@ def carry_names(structure: Structure) -> list[str]:
 def check_carry(carry: Expr, new: Expr, which: str, name: str) -> None:
     if new.dtype is not carry.dtype:
         raise DTypeError(
-            f"{name}: {which} begins with dtype {carry.dtype}, and the body makes it {new.dtype}; convert one of them with astype", new.line
+            f"{name}: {which} begins with dtype {carry.dtype}, and the body makes it {new.dtype}; convert one of them with astype", line_of(new)
         )
     fits = new.ndim == carry.ndim and all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(carry.shape, new.shape))
     if not fits:
         raise ShapeError(
             f"{name}: {which} begins with shape {carry.type}, and the body makes it {new.type}; a carry keeps its shape, "
             "and what each step adds is returned as y and stacked",
-            new.line,
+            line_of(new),
         )

@@ -13,7 +13,7 @@ from croton.expr.expr import Expr, apply
 from croton.ops.casting import asarray
 from croton.ops.creation import zeros
 from croton.ops.logic import logical_not, where
-from croton.transforms.body import bool_scalar
+from croton.transforms.body import bool_scalar, line_of
 from croton.transforms.loop_nodes import CARRY, FINAL
 from croton.transforms.vmap import deeper
 from croton.util.errors import DTypeError, KindError, ShapeError
@@ -61,7 +61,7 @@ def _branch(choice: Expr, operands: Sequence[Expr], inside: Sequence[Expr], befo
 
 def _check_result(one: Expr, other: Expr, position: int) -> None:
     if one.dtype is not other.dtype:
-        raise DTypeError(f"cond: result {position} has dtype {one.dtype} in one function and {other.dtype} in the other; convert one with astype", other.line)
+        raise DTypeError(f"cond: result {position} has dtype {one.dtype} in one function and {other.dtype} in the other; convert one with astype", line_of(other))
     fits = one.ndim == other.ndim and all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(one.shape, other.shape))
     if not fits:
-        raise ShapeError(f"cond: result {position} is {one.type} in one function and {other.type} in the other; both give the same shape", other.line)
+        raise ShapeError(f"cond: result {position} is {one.type} in one function and {other.type} in the other; both give the same shape", line_of(other))

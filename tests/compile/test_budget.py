@@ -312,3 +312,37 @@ def test_the_gradient_of_causal_attention_goes_through_in_chunks() -> None:
     given = [np.random.default_rng(i).standard_normal((400, 8)) for i in range(3)]
     for found, wanted in zip(tight(*given), plain(*given)):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+REDUCED: dict[str, Callable[[Any], list[Any]]] = {
+    "the greatest of all": lambda s: [cr.sin(s).max(), cr.sin(s).min()],
+    "logarithms of sums of all": lambda s: [cr.logsumexp(cr.sin(s))],
+    "both ways": lambda s: [s.max(axis=0), s.max(axis=1), cr.any(s > 5, axis=0), cr.all(s < 9, axis=1)],
+}
+
+
+@pytest.mark.parametrize("rows", [300, None])
+@pytest.mark.parametrize("name", REDUCED)
+def test_reductions_go_over_chunks(name: str, rows: int | None) -> None:
+    x, y = cr.tensor("x", (rows, 4)), cr.tensor("y", (300, 4))
+    given = [np.random.default_rng(i).standard_normal((300, 4)) for i in range(2)]
+    outputs = REDUCED[name](x @ y.T)
+    plain = cr.function([x, y], outputs)
+    budget = plain.memory_peak(*given) // 4
+    tight = cr.function([x, y], outputs, memory_budget=budget)
+    assert tight.memory_peak(*given) <= budget
+    for found, wanted in zip(tight(*given), plain(*given)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_random_numbers_of_several_axes_are_drawn_in_chunks() -> None:
+    """And are the same."""
+    x, key = cr.tensor("x", (200, 30)), cr.random.key(3)
+    value = np.random.default_rng(0).standard_normal((200, 30))
+    noise, kept = cr.random.normal(key, (200, 200)), cr.random.dropout(key, cr.tanh(x @ x.T), 0.3)
+    for result in (noise @ x, cr.tanh(noise).sum(axis=1), kept @ x, cr.random.bernoulli(key, 0.3, (20, 10, 200)).sum(axis=(0, 2))):
+        plain = cr.function([x], result)
+        budget = plain.memory_peak(value) // 3
+        tight = cr.function([x], result, memory_budget=budget)
+        assert tight.memory_peak(value) <= budget
+        np.testing.assert_allclose(tight(value), plain(value), rtol=1e-12)

@@ -78,6 +78,13 @@ def in_order(x: Any, w: Any) -> list[Any]:
     return [*every, cr.tanh(first).sum(axis=0), cr.tanh(cr.top_k(x @ w, 1, axis=0).values).sum()]
 
 
+def extremes(x: Any, w: Any) -> list[Any]:
+    """What goes over the chunked axis need not be a sum."""
+    s = cr.tanh(cr.tanh(x[:, :, None] * x[:, None, :]) @ w)
+    some = [s.max(), s.min(axis=0), cr.logsumexp(s, axis=(0, 1)), cr.prod(1 + 0.1 * s, axis=0), cr.any(s > 0.9, axis=0), cr.all(s < 0.9, axis=(0, 2))]
+    return [*some, s.max(axis=(1, 2)), cr.floor(5 * s).astype("int32").max(axis=0), cr.logsumexp(cr.log(s > 2), axis=0)]
+
+
 PROGRAMS: tuple[Callable[[Any, Any], list[Any]], ...] = (
     per_example,
     gradient,
@@ -90,6 +97,7 @@ PROGRAMS: tuple[Callable[[Any, Any], list[Any]], ...] = (
     running,
     running_across,
     in_order,
+    extremes,
 )
 
 
@@ -114,6 +122,13 @@ def test_every_region_in_chunks(program: Callable[[Any, Any], list[Any]], rows: 
             check(again)
             for one, other in zip(wanted, interpret([Operand(o.axes, use) for o, use in zip(operands, again)], values, sizes)):
                 np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12)
+
+
+def test_reductions_of_every_kind_are_kept_running() -> None:
+    x, w = cr.tensor("x", (9, 4)), cr.tensor("w", (4, 4))
+    uses, _ = optimise([operand.use for operand in lower(extremes(x, w)).outputs])
+    whole = [region for region in regions(uses, 20) if region.size == 9]
+    assert any({node.param for node in region.totals if node.kind == "reduce"} == {"max", "min", "lse", "prod", "any", "all"} for region in whole)
 
 
 def test_the_first_region_is_the_one_with_most_that_is_never_whole() -> None:

@@ -103,6 +103,10 @@ def test_mistakes_are_named() -> None:
         cond(x.sum() > 0, lambda x: x, lambda x: cr.astype(x, "int64"), x)
     with pytest.raises(ShapeError, match="both give the same shape"):
         cond(x.sum() > 0, lambda x: x, lambda x: x.sum(), x)
+    elsewhere = cr.tensor("elsewhere", (3,))
+    with pytest.raises(ShapeError, match="both give the same shape") as error:
+        cond(x.sum() > 0, lambda x: x.sum(), lambda x: elsewhere, x)
+    assert "lambda x: elsewhere" in str(error.value), "where the choice is made, not where its result was"
     with pytest.raises(KindError, match="one structure"):
         cond(x.sum() > 0, lambda x: x, lambda x: [x], x)
 

@@ -319,6 +319,10 @@ def test_mistakes_are_named() -> None:
         scan(lambda c, v: ((c[0], c[1].sum()), None), (cr.zeros(2), cr.zeros(2)), x)
     with pytest.raises(DTypeError, match=r"carry\['n'\] begins with dtype int64"):
         scan(lambda c, v: ({"n": c["n"] * v.sum()}, None), {"n": cr.asarray(1)}, x)
+    elsewhere = cr.tensor("elsewhere", (3,))
+    with pytest.raises(ShapeError, match="the carry begins with shape") as error:
+        scan(lambda c, v: (elsewhere, None), cr.zeros(2), x)
+    assert "lambda c, v: (elsewhere" in str(error.value), "what a body returns as it is was made somewhere else"
     with pytest.raises(KindError, match="returns a pair"):
         scan(lambda c, v: c, cr.zeros(2), x)
     with pytest.raises(KindError, match="structure it came in"):
