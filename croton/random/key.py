@@ -11,7 +11,7 @@ from croton.dtypes import dtype, int64, uint32, uint64
 from croton.expr.expr import Expr
 from croton.ops.arguments import size_of
 from croton.ops.casting import asarray, astype
-from croton.ops.creation import arange
+from croton.ops.creation import arange, zeros
 from croton.ops.indexing import index
 from croton.ops.joining import stack
 from croton.ops.logic import bitwise_or
@@ -79,11 +79,11 @@ def sizes(shape: Any) -> tuple[Size, ...]:
 
 
 def _counter(shape: tuple[Size, ...]) -> tuple[Expr, Expr]:
-    """The linear position of each element as two words, the high one first."""
-    total: Size = 1
-    for extent in shape:
-        total = total * extent
-    position = reshape(arange(total, dtype=int64), shape) if len(shape) != 1 else arange(total, dtype=int64)
+    """The linear position of each element as two words, the high one first. It is a sum of what each axis adds, which is known of a part of an axis too."""
+    position: Expr = zeros((), dtype=int64)
+    stride: Size = 1
+    for number, extent in reversed(list(enumerate(shape))):
+        places = arange(extent, dtype=int64) * stride
+        position = position + reshape(places, (extent, *[1] * (len(shape) - 1 - number)))
+        stride = stride * extent
     return astype(position >> asarray(32, dtype=int64), uint32), astype(position, uint32)
-
-

@@ -1,6 +1,6 @@
-"""An axis in pieces: what is computed for all of an axis at once becomes a loop over chunks of it, in which sums over the axis, and other reductions, are kept running.
+"""An axis in pieces: what is computed for all of an axis at once becomes a loop over chunks of it, in which sums and other reductions over it are kept running.
 
-A region is what can be computed for a chunk alone: values that have the axis, up to what sums over it, or takes the greatest. Whatever it reads of others it reads at the
+A region is what can be computed for a chunk alone: values that have the axis, up to what reduces it. Whatever it reads of others it reads at the
 chunk. What others read of it is put together again; so a region is worth cutting up where its large values are read by nobody but itself.
 """
 

@@ -61,7 +61,8 @@ def _branch(choice: Expr, operands: Sequence[Expr], inside: Sequence[Expr], befo
 
 def _check_result(one: Expr, other: Expr, position: int) -> None:
     if one.dtype is not other.dtype:
-        raise DTypeError(f"cond: result {position} has dtype {one.dtype} in one function and {other.dtype} in the other; convert one with astype", line_of(other))
+        message = f"cond: result {position} has dtype {one.dtype} in one function and {other.dtype} in the other; convert one with astype"
+        raise DTypeError(message, line_of(other))
     fits = one.ndim == other.ndim and all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in zip(one.shape, other.shape))
     if not fits:
         raise ShapeError(f"cond: result {position} is {one.type} in one function and {other.type} in the other; both give the same shape", line_of(other))

@@ -1,6 +1,7 @@
 """Every operation under every transformation: mapped over, in a loop, pushed forward and pulled back, each in and around the others, and twice.
 
-What an operation gives for each of three elements is NumPy's; what its derivatives give is what NumPy's differences say. One sample of each kind of each operation.
+What an operation gives for each of three elements is NumPy's; what its derivatives give is what NumPy's differences say. One sample of each
+kind of each operation.
 """
 
 from __future__ import annotations
