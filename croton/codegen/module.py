@@ -1,8 +1,9 @@
-"""Kernels as the text of one LLVM module."""
+"""Kernels as the text of LLVM modules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 
 from croton.codegen.columns import emit_columns
 from croton.codegen.function import Function
@@ -12,25 +13,54 @@ from croton.codegen.target import Target, host
 from croton.codegen.transposed import emit_transposed
 from croton.kernel.language import For, Kernel
 
+MODULE = 30_000
+"""Characters after which a module is full: LLVM takes some 20 ms for as many, and below 1 for what is there once a module."""
+
 
 def compile_text(kernels: Sequence[tuple[str, Kernel]], target: Target | None = None) -> str:
     """The module that defines each kernel under its name, for the processor of this process unless told otherwise.
 
     The text needs no optimisation passes: code generation at level 2 is what it is written for.
     """
-    chosen = host() if target is None else target
-    definitions = []
-    declarations: dict[str, str] = {}
-    called: dict[str, str] = {}
+    (text,) = compile_texts(kernels, target, sys.maxsize) if kernels else ("",)
+    return text
+
+
+def compile_texts(kernels: Iterable[tuple[str, Kernel]], target: Target | None = None, full: int = MODULE) -> Iterator[str]:
+    """The same in as many modules as are `full` when they have so many characters, one after the other: they can be compiled at the same time."""
+    module = _Module(host() if target is None else target)
     for name, kernel in kernels:
-        function = Function(kernel, chosen, emit_lanes, _emit_rows)
-        definitions.append(function.text(name))
-        declarations.update(function.sink.declarations)
-        called.update(function.sink.definitions)
+        module.add(name, kernel)
+        if module.characters >= full:
+            yield module.text()
+            module = _Module(module.target)
+    if module.definitions:
+        yield module.text()
+
+
+class _Module:
+    """Definitions of kernels, and once what they declare and call."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.definitions: list[str] = []
+        self.declarations: dict[str, str] = {}
+        self.called: dict[str, str] = {}
+        self.characters = 0
+
+    def add(self, name: str, kernel: Kernel) -> None:
+        function = Function(kernel, self.target, emit_lanes, _emit_rows)
+        definition = function.text(name)
+        self.definitions.append(definition)
+        self.declarations.update(function.sink.declarations)
+        self.called.update(function.sink.definitions)
+        self.characters += len(definition)
         function.builder.let_go()
-    width = chosen.bits
-    attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}\n'
-    return "\n".join([*declarations.values(), "", *called.values(), *definitions, attributes])
+
+    def text(self) -> str:
+        width = self.target.bits
+        attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" }}\n'
+        return "\n".join([*self.declarations.values(), "", *self.called.values(), *self.definitions, attributes])
 
 
 def _emit_rows(function: Function, loop: For, low: str, high: str) -> bool:

@@ -21,13 +21,14 @@ from croton.sizes import Size, product
 
 
 class Assembled(NamedTuple):
-    """A program, the constant arrays that it reads as shared variables after the real ones, the routines that it calls, and the
-    results that its last calls copy."""
+    """A program, the constant arrays that it reads as shared variables after the real ones, the routines that it calls, the results that its last
+    calls copy, and the names of the runtime's routines among what it calls."""
 
     program: Program
     constants: tuple[np.ndarray, ...]
     routines: tuple[tuple[Any, Placement], ...]
     copied: tuple[int, ...]
+    own: frozenset[str]
 
 
 def assemble(plan: Plan, interface: Interface, release_work: Size = -1, flush_subnormals: bool = False) -> Assembled:
@@ -83,7 +84,7 @@ class _Assembly:
             work=work,
             flush_subnormals=flush_subnormals,
         )
-        return Assembled(program, tuple(tables.constants), tuple(tables.routines), tuple(self.copied))
+        return Assembled(program, tuple(tables.constants), tuple(tables.routines), tuple(self.copied), frozenset(tables.own))
 
     def _replaced(self) -> tuple[set[int], list[int]]:
         """The shared variables that are written in place, and the results that have to be copied from where they are."""

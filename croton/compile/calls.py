@@ -115,7 +115,7 @@ class _Calls:
             powers=tuple([Power(index(size), exponent) for size, exponent in call.alpha.sizes]),
             beta=float(call.beta),
             batch=tuple([Axis(*map(index, axis)) for axis in batch]),
-            own="packed" if packed else "symmetric" if shape.symmetric else _own_routine(dtype, m, n, left_transposed),
+            own=self.tables.own_routine("packed" if packed else "symmetric" if shape.symmetric else _own_routine(dtype, m, n, left_transposed)),
             packed=self.pointer_to(("slot", call.packed)) if packed else -1,
             counter=self.counter if packed else -1,
         )
@@ -136,7 +136,7 @@ class _Calls:
         ]
         strides = [index(matrix.stack[axis]) for axis in range(len(call.stack)) for matrix in call.matrices]
         return Matrices(
-            f"{call.record.name} {names[0]}",
+            self.tables.own_routine(f"{call.record.name} {names[0]}"),
             tuple(matrices),
             sum([bit << number for number, bit in enumerate(call.options)]),
             tuple(map(index, call.stack)),

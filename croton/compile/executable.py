@@ -119,14 +119,14 @@ def _compiled(job: Job, found: Fingerprint) -> tuple[Stored, dict[str, float]]:
     numbers = {kernel: i for i, kernel in enumerate(job.kernels)}
     parts = []
     for one in job.programs:
-        program, constants, routines, _ = one.assembled
+        program, constants, routines, *_ = one.assembled
         called = tuple([(kept(routine, found.foreign), placement) for routine, placement in routines])
         parts.append(Part(program, constants, called, places, one.account, tuple([numbers[kernel] for kernel in one.plan.kernels])))
-    return Stored(tuple(parts), job.choosing, job.object_code), job.seconds
+    return Stored(tuple(parts), job.choosing, job.objects), job.seconds
 
 
 def _loaded(stored: Stored, found: Fingerprint, seconds: dict[str, float]) -> Executable:
-    loaded = load_object(stored.object_code) if any(part.kernels for part in stored.parts) else None
+    loaded = load_object(*stored.objects) if stored.objects else None
     first, *others = [_loaded_part(part, loaded, found, seconds) for part in stored.parts]
     return first._replace(others=tuple(others), choosing=stored.choosing)
 

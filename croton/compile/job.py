@@ -43,7 +43,7 @@ class Job:
     donors: dict[int, Input] = field(init=False)
     plan: Plan = field(init=False)
     assembled: Assembled = field(init=False)
-    object_code: bytes = b""
+    objects: tuple[bytes, ...] = ()
     account: Account = field(init=False)
     kernels: list[Kernel] = field(default_factory=list)
     regime: Regime = field(default_factory=dict)

@@ -10,7 +10,7 @@ from copy import copy
 
 from croton.algebra.cost import assuming
 from croton.algebra.node import Operand, walk
-from croton.codegen.module import compile_text
+from croton.codegen.module import compile_texts
 from croton.compile.account import account
 from croton.compile.assemble import assemble
 from croton.compile.budget import Chunks, fitted
@@ -27,7 +27,8 @@ from croton.rewriting.stabilise import stabilise
 from croton.rewriting.versions import versions
 from croton.rewriting.window_factors import compute_before_windows
 from croton.rewriting.windows import windows_in_chunks
-from croton.runtime.engine import compile_object
+from croton.runtime.engine import compile_objects
+from croton.runtime.native import own_meanwhile
 from croton.schedule.build import build_plan, plan_with_lives
 from croton.transforms.lower import lower
 from croton.transforms.thrift import loops_in_segments
@@ -153,7 +154,8 @@ def generate_code(job: Job) -> None:
     """Each distinct kernel is machine code, of whichever program it is."""
     job.kernels = list(dict.fromkeys([kernel for one in job.programs for kernel in one.plan.kernels]))
     kernels = [(f"k{i}", kernel) for i, kernel in enumerate(job.kernels)]
-    job.object_code = compile_object(compile_text(kernels)) if kernels else b""
+    with own_meanwhile({name for one in job.programs for name in one.assembled.own}):
+        job.objects = compile_objects(compile_texts(kernels))
 
 
 PASSES: tuple[Callable[[Job], None], ...] = (

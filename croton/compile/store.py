@@ -42,7 +42,7 @@ class Stored(NamedTuple):
 
     parts: tuple[Part, ...]
     choosing: Choosing | None
-    object_code: bytes
+    objects: tuple[bytes, ...]
 
 
 _programs: dict[str, Stored] = {}

@@ -24,6 +24,7 @@ class Tables:
     constants  arrays of the plan, which lie behind the shared variables
     routines   what is called, with how memory is seen by it
     views      entries at the end of `P` that loops move
+    own        names of the runtime's routines that calls are done by
     checks     numbers for the checks inside of loops, in the order in which the account lists them
     """
 
@@ -33,6 +34,7 @@ class Tables:
         self.constants: list[np.ndarray] = []
         self.routines: list[tuple[Any, Placement]] = []
         self.views: list[View] = []
+        self.own: set[str] = set()
         self.checks = itertools.count(first_check)
         self._constant_numbers: dict[int, int] = {}
         self._shared = len(interface.shared)
@@ -63,6 +65,12 @@ class Tables:
         if kind == "slot":
             return self._entry("slot", key)
         return self.result(key)
+
+    def own_routine(self, name: str) -> str:
+        """The name of a routine of the runtime's, which the program calls; "" is none."""
+        if name:
+            self.own.add(name)
+        return name
 
     def result(self, number: int) -> int:
         """The entry of `P` for a result: an array that a call returns, or stores into a shared variable."""

@@ -221,7 +221,7 @@ def input(type: TensorType, name: str | None = None) -> Input:
 
 
 def constant(value: object, dtype_name: object = None) -> Constant:
-    """A constant array. The value is copied; equal small values of one dtype and shape give the same node."""
+    """A constant array. The value is copied; equal small values of one dtype and shape give the same node, which has no line: it has many."""
     if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
         value = unmasked(value, "a constant")
     array = np.asarray(value, None if dtype_name is None else dtype(dtype_name).numpy)
@@ -232,7 +232,7 @@ def constant(value: object, dtype_name: object = None) -> Constant:
         return node
     array = kind.own(np.array(array, kind.numpy, order="C", copy=True))
     array.flags.writeable = False
-    node = Constant(TensorType(kind, array.shape), None, user_line())
+    node = Constant(TensorType(kind, array.shape), None, user_line() if key is None else None)
     node.value = array
     if key is None:
         return node

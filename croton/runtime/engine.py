@@ -5,9 +5,17 @@ Everything goes through an object in memory, so that what the disk cache hands b
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
+
+from croton.util.cores import available_cores
 
 
 class Code:
@@ -15,10 +23,11 @@ class Code:
 
     __slots__ = ("_engine",)
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, *objects: bytes) -> None:
         machine = _new_target_machine(2)  # the engine frees it
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(data))
+        for data in objects:
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(data))
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
@@ -48,8 +57,42 @@ def _new_target_machine(level: int) -> llvm.TargetMachine:
     return target.create_target_machine(cpu=cpu, features=features, opt=level, codemodel="jitdefault", jit=True)
 
 
-_target_machine = functools.cache(_new_target_machine)
-"""The machine that compiles at a level."""
+class _Machines(threading.local):
+    """The machine that compiles at a level. A thread has its own, since a machine is changed by being used."""
+
+    def __init__(self) -> None:
+        self.at = functools.cache(_new_target_machine)
+
+
+_machines = _Machines()
+
+
+EMIT = "LLVMPY_TargetMachineEmitToMemory"
+"""What `emit_object` calls for all of its work."""
+
+
+def _free(name: str) -> Any:
+    """A function of the library that may run in several threads at once: llvmlite lets one thread into LLVM at a time, whatever it does there."""
+    locked = getattr(ffi.lib, name)
+    return getattr(locked, "_cfn", locked)
+
+
+def _emit(machine: llvm.TargetMachine, module: llvm.ModuleRef) -> bytes:
+    """What `machine.emit_object(module)` gives, without llvmlite's lock: LLVM asks for no other than that threads have contexts and machines of their own."""
+    with ffi.OutputString() as error:
+        buffer = _free(EMIT)(machine, module, 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+@functools.cache
+def _processor() -> str:
+    """What a module says of the machine it is for."""
+    return f'target triple = "{host()[0]}"\ntarget datalayout = "{_machines.at(2).target_data}"\n'
 
 
 @functools.cache
@@ -70,18 +113,29 @@ def compile_object(text: str, level: int = 2, variables: bool = False) -> bytes:
     LLVM's other passes are not run: text is emitted in its final form, and on text of the runtime they took four times as
     long as all the rest and made nothing faster.
     """
-    machine = _target_machine(level)
-    module = llvm.parse_assembly(text)
-    module.triple = host()[0]
-    module.data_layout = str(machine.target_data)
+    machine = _machines.at(level)
+    module = llvm.parse_assembly(_processor() + text, llvm.create_context())
     module.verify()
     if variables:
         passes = llvm.create_new_module_pass_manager()
         passes.add_sroa_pass()
         passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
-    return machine.emit_object(module)
+    return _emit(machine, module)
 
 
-def load_object(data: bytes) -> Code:
-    """Machine code of an object that `compile_object` made on a machine with the same `identity()`."""
-    return Code(data)
+def compile_objects(texts: Iterable[str]) -> tuple[bytes, ...]:
+    """Object code of each text, on as many threads as there are processors. Texts that are made when they are asked for are made meanwhile."""
+    with ThreadPoolExecutor(available_cores(), "croton-code") as threads:
+        return tuple([found.result() if isinstance(found, Future) else found for found in [_begun(threads, text) for text in texts]])
+
+
+def _begun(threads: ThreadPoolExecutor, text: str) -> Future[bytes] | bytes:
+    try:
+        return threads.submit(compile_object, text)
+    except RuntimeError:  # no thread can be started
+        return compile_object(text)
+
+
+def load_object(*objects: bytes) -> Code:
+    """Machine code of objects that `compile_object` made on a machine with the same `identity()`."""
+    return Code(*objects)

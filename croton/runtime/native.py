@@ -6,11 +6,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from croton.runtime import (
     blas,
@@ -47,7 +47,9 @@ def text() -> str:
     return "\n".join((interpreter.ENTRY, slots.text(), pool.text()))
 
 
-def _add_symbols() -> None:
+@once
+def _symbols() -> None:
+    """Code that is loaded may refer to what Python, NumPy and the library have."""
     for name in (*entry.PYTHON_FUNCTIONS, *slots.PYTHON_FUNCTIONS):
         engine.add_symbol("croton_" + name, layout.python_function(name))
     for name in product.ROUTINES:
@@ -58,7 +60,10 @@ def _add_symbols() -> None:
 
 
 def _compiled(text: str) -> engine.Code:
-    return _load(objectcache.object_code(text, variables=True))
+    """The loaded code of what may call what every function needs."""
+    data = objectcache.object_code(text, variables=True)
+    native()
+    return _load(data)
 
 
 def _load(data: bytes) -> engine.Code:
@@ -72,8 +77,8 @@ def _load(data: bytes) -> engine.Code:
 def native() -> Native:
     """The loaded machine code. Call it only where `layout.WHY_NOT` is None."""
     assert layout.WHY_NOT is None, layout.WHY_NOT
-    _add_symbols()
-    code = _compiled(text())
+    _symbols()
+    code = _load(objectcache.object_code(text(), variables=True))
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
     for name in ("croton_parallel", "croton_threads", "croton_entry"):
         engine.add_symbol(name, code.address(name))
@@ -82,62 +87,69 @@ def native() -> Native:
     return Native(called, traverse, clear, deallocate, running)
 
 
-@contextmanager
-def native_meanwhile() -> Iterator[None]:
+def native_meanwhile() -> AbstractContextManager[None]:
     """Inside, another thread makes the shared machine code if it is not there: LLVM does not hold Python's lock, and the first program spends as much
     time in Python before it has kernels."""
-    if layout.WHY_NOT is not None or native.is_known():
-        yield
-        return
-    thread = threading.Thread(target=copy_context().run, args=(_try_native,), name="croton-native")
+    if layout.WHY_NOT is None:
+        _symbols()  # not there: each of many short calls would give Python's lock away, and get it back from this thread 5 ms later
+    return _meanwhile([native])
+
+
+def own_meanwhile(names: Iterable[str]) -> AbstractContextManager[None]:
+    """Inside, other threads make the routines of these names that are not there, which `own` gives the addresses of."""
+    return _meanwhile([_OWN[name] for name in sorted(names)])
+
+
+@contextmanager
+def _meanwhile(makers: Sequence[once[Any]]) -> Iterator[None]:
+    """Inside, for each of these that has not run a thread runs it. All have come to their end behind it."""
+    missing = [] if layout.WHY_NOT is not None else [maker for maker in makers if not maker.is_known()]
+    threads = [threading.Thread(target=copy_context().run, args=(_try, maker), name="croton-native") for maker in missing]
     # Where no thread can be started, the code is made when it is wanted.
     with contextlib.suppress(RuntimeError):
-        thread.start()
+        for thread in threads:
+            thread.start()
     try:
         yield
     finally:
-        if thread.ident is not None:
-            thread.join()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
 
 
-def _try_native() -> None:
+def _try(maker: once[Any]) -> None:
     # Whoever wants the code meets the error.
     with contextlib.suppress(Exception):
-        native()
+        maker()
 
 
 @once
 def selecting() -> int:
     """The address of the entry of functions that have several programs."""
-    native()
     return _compiled(select.text()).address("croton_select")
 
 
 @once
 def _symmetric() -> int:
-    native()
     return _compiled(symmetric.text()).address("croton_symmetric_part")
 
 
 @once
 def _packed() -> int:
-    native()
     return _compiled(packed.text()).address("croton_packed")
 
 
-def _own_part(routine: ModuleType, name: str, kind: str) -> Callable[[], int]:
+def _own_part(routine: ModuleType, name: str, kind: str) -> once[int]:
     @once
     def address() -> int:
-        native()
         return _compiled(routine.text(kind)).address(name) if routine.suits() else 0
 
     return address
 
 
-def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
+def _matrix_routine(name: str, dtype: str) -> once[int]:
     @once
     def address() -> int:
-        native()
         text, symbols = matrices.text(name, dtype)
         for symbol in symbols:
             engine.add_symbol("croton_" + symbol, blas.address(symbol))
@@ -146,7 +158,7 @@ def _matrix_routine(name: str, dtype: str) -> Callable[[], int]:
     return address
 
 
-_OWN: dict[str, Callable[[], int]] = {
+_OWN: dict[str, once[int]] = {
     "narrow float32": _own_part(narrow, "croton_narrow_part", "float"),
     "narrow float64": _own_part(narrow, "croton_narrow_part", "double"),
     "columns float32": _own_part(few_columns, "croton_columns_part", "float"),

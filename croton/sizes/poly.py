@@ -172,7 +172,7 @@ class Poly:
         if isinstance(other, int):
             if other == 0:
                 return 0
-            return self if other == 1 else Poly(tuple((monomial, coefficient * other) for monomial, coefficient in self.terms))
+            return self if other == 1 else Poly(tuple([(monomial, coefficient * other) for monomial, coefficient in self.terms]))
         if not isinstance(other, Poly):
             return _times_integer(self, other)
         return _multiplied(self, other)
@@ -250,10 +250,14 @@ def fresh_symbol(prefix: str = "n", hint: int | None = None) -> Poly:
 
 def product(sizes: Iterable[Size]) -> Size:
     """The number of elements of an array of these sizes."""
-    total: Size = 1
+    number: int = 1
+    unknown: Size | None = None
     for size in sizes:
-        total = total * size
-    return total
+        if isinstance(size, int):
+            number *= size
+        else:
+            unknown = size if unknown is None else unknown * size
+    return number if unknown is None else unknown * number
 
 
 def unused_symbol(name: str, hint: int | None = None) -> Poly:

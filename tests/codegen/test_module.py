@@ -7,7 +7,7 @@ import pytest
 from native import compile_kernel
 
 from croton import dtypes
-from croton.codegen.module import compile_text
+from croton.codegen.module import compile_text, compile_texts
 from croton.codegen.target import AVX2, AVX512, BASELINE, Target
 from croton.dtypes import DType, bool_, float32, float64, int64
 from croton.kernel.interpret import interpret
@@ -353,3 +353,14 @@ def test_the_text_of_a_loop() -> None:
     plain = compile_text([("k", kernel)], AVX2)
     assert "masked" not in plain and plain.count("store <16 x float>") == 1 and plain.count("fdiv") == 2
     assert "alloca" not in masked + plain
+
+
+def test_kernels_are_put_into_modules_until_they_are_full() -> None:
+    body = (Load("v0", float32, "b0", (at("i0"),)), Let("v1", float32, "exp", (Var("v0"),)), Store("b0", (at("i0"),), Var("v1")))
+    kernels = [(f"k{i}", Kernel((Buffer("b0", float32, ("n0",)),), ("n0",), (Lanes("i0", "n0", body),))) for i in range(5)]
+    one = len(compile_text(kernels[:1], AVX512))
+    texts = list(compile_texts(iter(kernels), AVX512, one))
+    names = [[name for name, _ in kernels if f"@{name}(" in text] for text in texts]
+    assert names == [["k0", "k1"], ["k2", "k3"], ["k4"]]
+    assert list(compile_texts(kernels[:1], AVX512, one)) == [compile_text(kernels[:1], AVX512)]
+    assert list(compile_texts([], AVX512)) == []

@@ -58,6 +58,7 @@ def test_small_constants_are_compared_by_value(dtype: object, numbers: list[int]
     array = np.array(numbers, dtype.numpy)  # type: ignore[attr-defined]
     first, second = constant(array), constant(array.copy())
     assert first is second
+    assert first.line is None, "it stands for all places where it is written"
     assert first.dtype is dtype
     assert first.shape == array.shape
 

@@ -35,14 +35,14 @@ compiled: list[pipeline.Job] = []
 @contextmanager
 def quick_code() -> Iterator[None]:
     """Code generation at LLVM's lowest level: most of the time of a small program is LLVM's."""
-    original, passes = pipeline.compile_object, pipeline.PASSES
-    pipeline.compile_object = lambda text: compile_object(text, 0)  # type: ignore[assignment]
+    original, passes = pipeline.compile_objects, pipeline.PASSES
+    pipeline.compile_objects = lambda texts: tuple([compile_object(text, 0) for text in texts])
     pipeline.PASSES = (*passes[:-1], lambda job: compiled.append(job) or passes[-1](job))
     try:
         with cr.config.use(cache=False, threads=1):
             yield
     finally:
-        pipeline.compile_object, pipeline.PASSES = original, passes
+        pipeline.compile_objects, pipeline.PASSES = original, passes
 
 
 def check(program: Program, seed: int, way: Way | None = None) -> str:

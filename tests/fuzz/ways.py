@@ -137,7 +137,7 @@ def way_of(seed: int) -> Way:
 def taken(way: Way, seed: int) -> Iterator[None]:
     """Everything is compiled and called in this way."""
     originals: list[tuple[Any, str, Any]] = [
-        (pipeline, "compile_object", pipeline.compile_object),
+        (pipeline, "compile_objects", pipeline.compile_objects),
         (pipeline, "PASSES", pipeline.PASSES),
         (runtime_function, "encode", runtime_function.encode),
     ]
@@ -150,7 +150,7 @@ def taken(way: Way, seed: int) -> Iterator[None]:
         for owner, name, _ in originals[3:]:
             setattr(owner, name, way.limits[f"{owner.__name__.removeprefix('croton.')}.{name}"])
         if way.level:
-            pipeline.compile_object = lambda text: compile_object(text, way.level)
+            pipeline.compile_objects = lambda texts: tuple([compile_object(text, way.level) for text in texts])
         if way.rewrite is not None:
             chance, rewrite = random.Random(seed + 4), way.rewrite
             place = pipeline.PASSES.index(pipeline.optimise_contractions) + 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 
 import pytest
+from llvmlite.binding import ffi
 
 from croton.runtime import engine
 
@@ -63,3 +65,30 @@ def test_compiling_goes_on_after_code_was_freed() -> None:
     for _ in range(50):
         assert call(engine.load_object(data), "twice", 3) == 6
     assert engine.compile_object(TWICE) == data
+
+
+def test_several_texts_are_compiled_at_the_same_time_and_loaded_together() -> None:
+    texts = [TWICE.replace("twice", f"f{i}").replace("%x, %x", f"%x, {i}") for i in range(20)]
+    objects = engine.compile_objects(iter(texts))
+    assert objects == tuple(map(engine.compile_object, texts))
+    code = engine.load_object(*objects)
+    assert [call(code, f"f{i}", 100) for i in range(20)] == list(range(100, 120))
+    assert engine.compile_objects([]) == ()
+
+
+def test_one_bad_text_of_several_raises() -> None:
+    with pytest.raises(RuntimeError):
+        engine.compile_objects([TWICE, "define i64 @k(", TWICE])
+
+
+def test_code_is_compiled_here_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert engine.compile_objects([TWICE, TWICE]) == (engine.compile_object(TWICE),) * 2
+
+
+def test_emitting_code_does_not_wait_for_other_threads() -> None:
+    """Should llvmlite change how it locks its functions, code is compiled one text after the other: nothing else would show it."""
+    assert engine._free(engine.EMIT) is not getattr(ffi.lib, engine.EMIT)

@@ -53,3 +53,12 @@ def test_a_compilation_that_fails_leaves_no_thread(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ValueError, match="the graph"), native.native_meanwhile():
         raise ValueError("the graph")
     assert threads.issuperset(threading.enumerate())
+
+
+def test_routines_are_made_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2)
+    makers = {name: once(lambda: together.wait(10)) for name in ("narrow float32", "columns float32")}
+    monkeypatch.setattr(native, "_OWN", makers)
+    with native.own_meanwhile(makers):
+        pass
+    assert all(maker.is_known() for maker in makers.values())
