@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from croton.algebra.add import add
-from croton.algebra.constant import number_of
+from croton.algebra.constant import constant, number_of
 from croton.algebra.contract import contract
 from croton.algebra.node import Coef, Label, Node, Use
+from croton.algebra.pointwise import scalar
 
 
 def is_map(use: Use, function: str) -> bool:
@@ -53,9 +54,16 @@ def one_and(use: Use) -> tuple[Use, Coef] | None:
     return None
 
 
+def as_shift(top: Use) -> Use:
+    """What exponents are lowered by: a constant to the derivative, 0 where it is infinite."""
+    return scalar("stop", scalar("where", scalar("isfinite", top), top, constant(0.0, top.dtype)))
+
+
 def is_shifted(use: Use) -> bool:
-    """Whether a value is something minus a constant to the derivative, or minus its own maximum: an exponent that cannot overflow."""
+    """Whether a value is something, or nothing, minus a constant to the derivative, or minus its own maximum: an exponent that cannot overflow."""
     node = use.node
+    if node.kind == "contract" and len(node.args) == 1 and node.param.number < 0:
+        return node.args[0][0].kind == "map" and node.args[0][0].param == "stop"
     if node.kind != "add":
         return False
     for place, (child, _, coef) in enumerate(node.args):

@@ -35,10 +35,10 @@ from croton.rewriting.stable_logarithms import (
     log_of_one_minus_sigmoid,
     log_of_one_plus,
     log_of_one_plus_exp,
-    log_of_one_plus_sum,
     log_of_one_plus_tanh,
     log_of_sigmoid,
     log_of_sum_of_exponentials,
+    log_of_sum_of_two_exponentials,
     log_of_terms,
 )
 from croton.rewriting.stable_zeros import x_log_x
@@ -124,7 +124,7 @@ LOGARITHMS: list[Rule] = [
     log_of_one_plus_exp,
     log_of_one_minus_sigmoid,
     log_of_one_plus_tanh,
-    log_of_one_plus_sum,
+    log_of_sum_of_two_exponentials,
     log_of_terms,
     log_of_cosh,
     log_of_sum_of_exponentials,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from croton.algebra.add import add
-from croton.algebra.constant import constant
 from croton.algebra.contract import contract
 from croton.algebra.node import Coef, Label, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import reduce
 from croton.rewriting.reading import (
     argument_of,
+    as_shift,
     exponent_of_sum,
     factors_of,
     is_map,
@@ -50,8 +50,7 @@ def _softmax(x: Use, over: list[Label]) -> Use:
 
 def _top(x: Use, over: list[Label]) -> Use:
     """The maximum, a constant to the derivative; 0 where it is infinite, as in lse, so that both share their exponentials."""
-    top = reduce("max", x, over)
-    return scalar("stop", scalar("where", scalar("isfinite", top), top, constant(0.0, x.dtype)))
+    return as_shift(reduce("max", x, over))
 
 
 def _sum_over(use: Use, over: list[Label]) -> Use:

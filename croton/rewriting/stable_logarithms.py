@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from croton.algebra.add import add
-from croton.algebra.coefficient import multiply
 from croton.algebra.constant import constant
+from croton.algebra.contract import contract
 from croton.algebra.node import ONE, RELATIONS, Coef, Label, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import reduce
-from croton.rewriting.reading import argument_of, factors_of, is_map, is_shifted, number_in, one_and, scaled, terms_of
+from croton.algebra.sign import positive
+from croton.rewriting.reading import argument_of, as_shift, factors_of, is_map, is_shifted, number_in, one_and, scaled, terms_of
 
 
 def log_of_exp(use: Use) -> Use | None:
@@ -71,75 +72,87 @@ def log_of_one_plus_tanh(use: Use) -> Use | None:
     return None
 
 
-def log_of_terms(use: Use) -> Use | None:
-    """log(a exp x + b exp y + ...) = logaddexp(x + log a, y + log b, ...), also of sums of exponentials, their products and positive numbers"""
+def log_of_sum_of_two_exponentials(use: Use) -> Use | None:
+    """log(exp x + exp y) = logaddexp(x, y)"""
     if not is_map(use, "log") or argument_of(use).node.kind != "add":
         return None
     terms = terms_of(argument_of(use))
-    if not any(_grows(term) for term, _ in terms):
+    if len(terms) != 2 or any(not is_map(term, "exp") or coef != Coef(1.0) for term, coef in terms):
         return None
-    logarithms = []
+    return scalar("logaddexp", argument_of(terms[0][0]), argument_of(terms[1][0]))
+
+
+def log_of_terms(use: Use) -> Use | None:
+    """log(a exp x + sum b exp y + ...) = m + log(a exp(x - m) + ...) with m the greatest exponent, a constant to the derivative"""
+    if not is_map(use, "log") and not is_map(use, "log1p"):
+        return None
+    argument = argument_of(use)
+    terms = terms_of(argument) if argument.node.kind == "add" else [(argument, Coef(1.0))]
+    if is_map(use, "log1p"):
+        terms.append((constant(1.0, use.dtype), Coef(1.0)))
+    parts = []
     for term, coef in terms:
-        logarithm = _logarithm(term, coef)
-        if logarithm is None:
+        part = _part(term) if coef.number > 0 else None
+        if part is None:
             return None
-        logarithms.append(logarithm)
-    while len(logarithms) > 1:
+        parts.append((*part, coef))
+    exponents = [exponent for _, exponent, _ in parts if exponent is not None]
+    if len(terms) < 2 or not exponents:
+        return None
+    if len(exponents) < len(parts):
+        exponents.append(constant(0.0, use.dtype))
+    while len(exponents) > 1:
         # In pairs, so that many terms make no long chain.
-        pairs = list(zip(logarithms[::2], logarithms[1::2]))
-        logarithms = [scalar("logaddexp", x, y) for x, y in pairs] + logarithms[2 * len(pairs) :]
-    return logarithms[0]
+        pairs = list(zip(exponents[::2], exponents[1::2]))
+        exponents = [scalar("maximum", x, y) for x, y in pairs] + exponents[2 * len(pairs) :]
+    top = as_shift(exponents[0])
+    shifted, ones = [], 0
+    for factors, exponent, coef in parts:
+        lowered = scaled(top, -1) if exponent is None else add([(exponent, 1), (top, -1)])
+        if exponent is None and len(factors) == 1 and number_in(factors[0][0], coef) == 1:
+            # What is left of a 1 beside what is small, log1p can tell.
+            ones += 1
+            shifted.append((scalar("expm1", lowered), Coef(1.0)))
+        else:
+            factors = [*factors, (scalar("exp", lowered), 1)]
+            shifted.append((contract({label for factor, _ in factors for label in factor.labels}, factors), coef))
+    return add([(top, 1), (scalar("log1p" if ones == 1 else "log", add(shifted, use.dtype)), 1)], use.dtype)
 
 
-def log_of_one_plus_sum(use: Use) -> Use | None:
-    """log1p(sum exp x) = softplus(lse x)"""
-    inner = _after_one(use)
-    logarithm = _logarithm(*inner) if inner is not None and _grows(inner[0]) else None
-    return None if logarithm is None else scalar("softplus", logarithm)
+def _part(term: Use) -> tuple[list[tuple[Use, int]], Use | None] | None:
+    """A term as (factors, exponent): their product times exp(exponent), which is None where nothing grows.
+
+    None for a term that is not known to be positive, or cannot overflow any more.
+    """
+    node = term.node
+    summed = _sum_of_exponentials(term)
+    if summed is not None:
+        exponent, inner = summed
+        top = as_shift(reduce("max", exponent, inner))
+        lowered = scalar("exp", add([(exponent, 1), (top, -1)]))
+        return [(contract(set(lowered.labels) - set(inner), [(lowered, 1)], 1, inner), 1)], top
+    if is_map(term, "exp"):
+        return None if is_shifted(argument_of(term)) else ([], argument_of(term))
+    if not positive(node):
+        return None
+    if node.kind != "contract" or node.sums or not node.args:
+        return [(term, 1)], None
+    factors = factors_of(term)[0]
+    growing = [(argument_of(factor), exponent) for factor, exponent in factors if is_map(factor, "exp")]
+    if any(is_shifted(exponent) for exponent, _ in growing):
+        return None
+    rest = [(factor, exponent) for factor, exponent in factors if not is_map(factor, "exp")]
+    if node.param != ONE:
+        rest.append((constant(node.param, term.dtype), 1))
+    return rest, add(growing, term.dtype) if growing else None
 
 
 def log_of_cosh(use: Use) -> Use | None:
     """log(cosh x) = logaddexp(x, -x) - log 2"""
-    return _logarithm(argument_of(use)) if is_map(use, "log") and is_map(argument_of(use), "cosh") else None
-
-
-def _grows(use: Use) -> bool:
-    """Whether a term may overflow, or vanish, where its logarithm does not."""
-    node = use.node
-    if node.kind == "contract" and not node.sums:
-        return any(_grows(factor) for factor, _ in factors_of(use)[0])
-    return is_map(use, "exp") or is_map(use, "cosh") or _sum_of_exponentials(use) is not None
-
-
-def _logarithm(use: Use, coef: Coef = ONE) -> Use | None:
-    """log(coef * use) as a sum of what is no logarithm of data, None where there is no such form."""
-    if not coef.number > 0:
+    if not is_map(use, "log") or not is_map(argument_of(use), "cosh"):
         return None
-    node = use.node
-    number = number_in(use, coef)
-    if number is not None:
-        return constant(math.log(number), use.dtype) if number > 0 else None
-    total: Use | None = None
-    if is_map(use, "exp"):
-        total = argument_of(use)
-    elif is_map(use, "sigmoid"):
-        total = scaled(scalar("softplus", scaled(argument_of(use), -1)), -1)
-    elif is_map(use, "cosh"):
-        x = argument_of(use)
-        total = add([(scalar("logaddexp", x, scaled(x, -1)), 1), (constant(math.log(2), use.dtype), -1)])
-    elif node.kind == "contract" and not node.sums and node.args:
-        factors = [(_logarithm(factor), exponent) for factor, exponent in factors_of(use)[0] if factor.dtype.is_float]
-        if len(factors) < len(node.args) or any(factor is None for factor, _ in factors):
-            return None
-        total = add([(factor, exponent) for factor, exponent in factors if factor is not None], use.dtype)
-        coef = multiply(coef, node.param)
-        if not coef.number > 0:
-            return None
-    elif (summed := _sum_of_exponentials(use)) is not None:
-        total = reduce("lse", *summed)
-    if total is None or coef == ONE:
-        return total
-    return add([(total, 1), (scalar("log", constant(coef, use.dtype)), 1)], use.dtype)
+    x = argument_of(argument_of(use))
+    return add([(scalar("logaddexp", x, scaled(x, -1)), 1), (constant(math.log(2), x.dtype), -1)])
 
 
 def log_of_one_plus(use: Use) -> Use | None:
