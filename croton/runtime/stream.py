@@ -13,6 +13,7 @@ from croton.runtime.calls import kinds
 from croton.runtime.calls.field import Links, descriptor
 from croton.runtime.header import Header
 from croton.runtime.program import OUTPUT_KINDS, SIZE_FUNCTIONS, SIZE_RELATIONS, STRUCTURES, Array, Program, Shared
+from croton.util.errors import NotSupportedError
 
 
 class Limits(NamedTuple):
@@ -39,7 +40,7 @@ def _array(array: Array | Shared, known: set[int]) -> list[int]:
 
 def _fresh(name: str, sizes: tuple[int, ...]) -> list[int]:
     if len(sizes) > layout.MAXIMUM_RANK:
-        raise ValueError(f"not supported: an array of rank {len(sizes)}; the largest rank is {layout.MAXIMUM_RANK}")
+        raise NotSupportedError(f"not supported: an array of rank {len(sizes)}; the largest rank is {layout.MAXIMUM_RANK}")
     return [descriptor(name), len(sizes), *sizes]
 
 

@@ -17,6 +17,7 @@ from croton.runtime.calls.matrices import Matrices, Stack
 from croton.runtime.calls.record import Layout
 from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.calls.scope import MalformedProgram, Scope
+from croton.util.errors import NotSupportedError
 
 SIZE, POINTER, VIEW, COUNTER, PAUSE, BOUND = 1, 1, 3, 8, 9, 11
 GOOD: tuple[tuple, ...] = (
@@ -124,7 +125,7 @@ def test_other_data_is_no_call() -> None:
 
 
 def test_too_many_elements_are_not_supported() -> None:
-    with pytest.raises(ValueError, match="not supported: 9 batch axes"):
+    with pytest.raises(NotSupportedError, match="not supported: 9 batch axes"):
         kinds.encode(GOOD[1]._replace(batch=(Axis(1, 1, 1, 1),) * 9), LINKS)  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="not supported: 33 axes of an array"):
+    with pytest.raises(NotSupportedError, match="not supported: 33 axes of an array"):
         kinds.encode(Routine(0, (Lent(1, "bool", (1,) * 33),)), LINKS)

@@ -21,6 +21,7 @@ from croton.runtime.header import HEADER_WORDS
 from croton.runtime.portable import PortableFunction
 from croton.runtime.program import Array, Output, Program, Shared, SizeOperation, Update
 from croton.runtime.stream import Limits, encode
+from croton.util.errors import NotSupportedError
 
 FREE = 3
 """Free sizes; S[0] is the constant 8 and S[1..3] are bound by a first input of rank 3."""
@@ -182,8 +183,8 @@ def test_wrong_number_of_shared_variables() -> None:
 
 
 def test_too_many_axes_are_not_supported() -> None:
-    with pytest.raises(ValueError, match="not supported: an array of rank 33"):
+    with pytest.raises(NotSupportedError, match="not supported: an array of rank 33"):
         encode(Program(inputs=(), outputs=(Output("new", "bool", (0,) * 33),), calls=(), constants=(1,), sizes=1))
     gemm = Gemm("float64", False, False, *(0,) * 9, batch=((0, 0, 0, 0),) * 9)
-    with pytest.raises(ValueError, match="not supported: 9 batch axes"):
+    with pytest.raises(NotSupportedError, match="not supported: 9 batch axes"):
         encode(Program(inputs=(), outputs=(), calls=(gemm,), constants=(1,), sizes=1))

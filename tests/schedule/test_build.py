@@ -136,7 +136,7 @@ def test_mean_has_a_symbolic_coefficient():
     check([Operand((c,), mean)], {"x": array(RNG, 5, 7)})
 
 
-def test_batch_norm_is_one_kernel():
+def test_batch_norm_of_columns_is_a_kernel_a_pass():
     r, c = labels(R, C)
     x, g, b = input_("x", (r, c), float32), input_("g", (c,), float32), input_("b", (c,), float32)
     mean = contract((c,), [(x, 1)], of_size(R, -1), summed=[r])

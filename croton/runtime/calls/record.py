@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 from croton.runtime.calls.field import Links, Role
 from croton.runtime.calls.scope import Scope
 from croton.runtime.frame import Frame
+from croton.util.errors import NotSupportedError
 
 
 class Most(NamedTuple):
@@ -52,7 +53,7 @@ class Layout:
         """The words of a record with these values."""
         for place, most in self.most.items():
             if len(values[place]) > most.number:
-                raise ValueError(f"not supported: {len(values[place])} {most.what}; the most is {most.number}")
+                raise NotSupportedError(f"not supported: {len(values[place])} {most.what}; the most is {most.number}")
         words = [role.word(links, values[place]) for place, _, role in self.plain]
         words += [len(values[place]) for place, _, _ in self.rows]
         for place, _, layout in self.rows:
