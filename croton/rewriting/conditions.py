@@ -13,7 +13,7 @@ from croton.algebra.loop import Loop, open_loop, part_of
 from croton.algebra.node import Label, Node, Use
 from croton.algebra.relation import row_of
 from croton.algebra.rows import Row, is_unit, negated, plus, replaced, solved_for
-from croton.rewriting.strand import LINEAR_MAPS, strands
+from croton.rewriting.strand import LINEAR_MAPS, Places, strands
 from croton.sizes import Size, nonnegative
 
 MOST_CONDITIONS = 16
@@ -142,10 +142,24 @@ def entry(node: Node, loop: Loop, labels: Sequence[Label], axis: int, found: Map
     part, core = part_of(node), loop.core
     if part.kind not in ("states", "tap"):
         return None
-    places, strand = strands(node).axes[axis], labels[axis]
+    row = came_in(loop, strands(node).axes[axis], found)
+    if row is None:
+        return None
+    weight, number = row
+    # The states after a step are a row further on, but backward.
+    return {labels[0]: -1 if core.reverse else 1, labels[axis]: weight}, number - int(part.kind == "states" and not core.reverse)
+
+
+def came_in(loop: Loop, places: Places, found: Mapping[Node, Sequence[Row]]) -> tuple[Size, Size] | None:
+    """When something comes in along a strand of a loop: way * step + weight * strand + number, the way being 1 or, in reverse, -1, counts the steps since.
+
+    This is the weight and the number, where they are known.
+    """
+    core = loop.core
     way = -1 if core.reverse else 1
     if any(slot in places and number_of(use.node) != 0 for slot, use in zip(core.fixed, loop.fixed)):
         return None
+    strand = Label(0)
     given = []
     for slot, axes, use in zip(core.elements, loop.element_axes, loop.sequences):
         if slot in places and number_of(use.node) != 0:
@@ -159,8 +173,7 @@ def entry(node: Node, loop: Loop, labels: Sequence[Label], axis: int, found: Map
     if not rows:
         return None
     coefficients, constant = rows[0]
-    # The states after a step are a row further on, but backward.
-    return {labels[0]: way, strand: coefficients[strand]}, constant - int(part.kind == "states" and not core.reverse)
+    return coefficients[strand], constant
 
 
 def _second(rows: Iterable[Row], first: Mapping[Label, Size], label: Label) -> list[tuple[Size, Size]]:

@@ -33,6 +33,7 @@ from croton.rewriting.contest import Bill, Contest, amount, is_open
 from croton.rewriting.diagonal import sink_diagonals
 from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_distribute
 from croton.rewriting.first_steps import take_first_steps
+from croton.rewriting.late_strands import begin_strands_late
 from croton.rewriting.nested_sums import is_indexed, nested
 from croton.rewriting.scattered_powers import collected
 from croton.rewriting.second_moments import sum_squares_of_strands
@@ -100,9 +101,10 @@ def optimise(
         return list(uses), []
     uses, summed = sum_squares_of_strands(sink_diagonals(take_first_steps(uses)), policy == AGGRESSIVE)
     uses, turned = transpose_loops(uses)
+    uses, begun = begin_strands_late(uses)
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests, checks)
-    inside += [Decision(found.rule, found.node, found.before, found.after) for found in (*summed, *turned)]
+    inside += [Decision(found.rule, found.node, found.before, found.after) for found in (*summed, *turned, *begun)]
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies, checks)
         result = rebuild(uses, work.visit)

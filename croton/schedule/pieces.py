@@ -29,15 +29,15 @@ def with_pieces(draft: Draft, node: Node) -> Sequence[Argument]:
     arguments = draft.sums.get(node, node.args)
     if len(arguments) < 2 or node.dtype is bool_ or node in draft.replaced:
         return arguments
+    along = next((term.placed.axis for argument in arguments if (term := _term(draft, node, argument, None)) is not None), None)
+    if along is None:
+        return arguments
     terms: list[Product | Scattered] = []
     beside: list[Argument] = []
     rest: list[Argument] = []
     for argument in arguments:
-        child, labels, coef = argument
-        term = None
-        if draft.uses[child] == 1:
-            term = _scattered(draft, child, labels, coef, node.dims) or product_of(child, labels, coef, node.dims)
-        if term is None or (terms and term.placed.axis != terms[0].placed.axis):
+        term = _term(draft, node, argument, along)
+        if term is None:
             rest.append(argument)
         else:
             terms.append(term)
@@ -54,6 +54,17 @@ def with_pieces(draft: Draft, node: Node) -> Sequence[Argument]:
     part = intern("add", node.dims, node.dtype, tuple(beside), None)
     draft.stand_in(part, _joined(draft, node, [entry if isinstance(entry, Gap) else pieces[entry] for entry in ordered], terms[0].placed))
     return (*rest, (part, tuple(range(len(node.dims))), ONE))
+
+
+def _term(draft: Draft, node: Node, argument: Argument, along: int | None) -> Product | Scattered | None:
+    """A term that is shorter than the sum along one axis only, which is the one that is asked for; or along that and others, of which it is 0 in a part."""
+    child, labels, coef = argument
+    if draft.uses[child] != 1:
+        return None
+    term = _scattered(draft, child, labels, coef, node.dims) or product_of(child, labels, coef, node.dims)
+    if term is None and along is not None:
+        term = product_of(child, labels, coef, node.dims, along)
+    return term if term is not None and (along is None or term.placed.axis == along) else None
 
 
 def _scattered(draft: Draft, child: Node, axes: Sequence[int], coef: Coef, dims: Sequence[Size]) -> Scattered | None:

@@ -6,7 +6,7 @@ several labels, as that of a head and of a feature in it, and the box may be in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.algebra.coefficient import multiply
@@ -66,11 +66,14 @@ class Gap(NamedTuple):
     extent: Size
 
 
-def product_of(child: Node, axes: Sequence[int], coef: Coef, dims: Sequence[Size]) -> Product | None:
-    """A term of a sum of these sizes as a box of it; None if it is nothing of the kind. `axes` are those of the sum for the axes of the term."""
+def product_of(child: Node, axes: Sequence[int], coef: Coef, dims: Sequence[Size], along: int | None = None) -> Product | None:
+    """A term of a sum of these sizes as a box of it; None if it is nothing of the kind. `axes` are those of the sum for the axes of the term.
+
+    Where it is shorter along several axes it is a box along one of them only if that is said: then it is zero in a part of the box.
+    """
     if child.kind != "contract" or all(arg[0].kind != "affine" for arg in child.args):
         return None
-    boxes, relations = _boxes(child)
+    boxes, relations = _boxes(child, [label for label, axis in enumerate(axes) if along is None or axis == along])
     if any(axes.count(axes[label]) > 1 for label in boxes):
         return None  # a diagonal of which one label has a box
     sizes = child.dims + child.sums
@@ -121,9 +124,10 @@ def placed_in(boxes: Mapping[int, Box], own: Mapping[int, int], sizes: Sequence[
     return Placed(shorter[0], boxes[shorter[0]], tuple(written), tuple(inside), labels, apart)
 
 
-def _boxes(child: Node) -> tuple[dict[int, Box], set[int]]:
-    """The axes of a product of which a relation says where in them it is not zero, and nothing else says anything; and these relations."""
-    rank, sizes = len(child.dims), dict(enumerate(child.dims + child.sums))
+def _boxes(child: Node, wanted: Collection[int]) -> tuple[dict[int, Box], set[int]]:
+    """Those axes of a product of which a relation says where in them it is not zero, and nothing else says anything; and these relations."""
+    sizes = dict(enumerate(child.dims + child.sums))
+    rank = len(child.dims)
     mentions: dict[int, list[int]] = {}
     for number, (_, positions, _) in enumerate(child.args):
         for label in set(positions):
@@ -136,7 +140,7 @@ def _boxes(child: Node) -> tuple[dict[int, Box], set[int]]:
             continue
         row = _row(relation, positions)
         axes = [label for label in row[0] if label < rank]
-        if len(axes) != 1 or row[0][axes[0]] not in (1, -1) or not walked.isdisjoint(row[0]):
+        if len(axes) != 1 or axes[0] not in wanted or row[0][axes[0]] not in (1, -1) or not walked.isdisjoint(row[0]):
             continue
         axis = axes[0]
         sign = row[0][axis]

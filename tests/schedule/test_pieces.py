@@ -33,6 +33,17 @@ def test_a_concatenation_of_computed_values_is_written_in_place(axis: int) -> No
     check([a, b, c], output, np.concatenate([np.tanh(values[0]), values[1] * 2, -np.exp(values[2])], axis), *values)
 
 
+def test_a_piece_that_is_zero_in_a_part_of_its_box_is_written_in_place() -> None:
+    a, b, c = cr.tensor("a", (7, 3)), cr.tensor("b", (5, 4)), cr.tensor("c", (2, 6))
+    pieces = [cr.tanh(a), cr.pad(cr.sin(b), ((2, 0), (0, 0))), cr.pad(cr.exp(c), ((4, 1), (0, 0)))]
+    output = cr.concatenate(pieces, 1)
+    plan = planned([a, b, c], [output])
+    assert kernel_calls(plan) == 3 and not plan.slots
+    x, y, z = (RNG.standard_normal(shape) for shape in ((7, 3), (5, 4), (2, 6)))
+    wanted = np.concatenate([np.tanh(x), np.pad(np.sin(y), ((2, 0), (0, 0))), np.pad(np.exp(z), ((4, 1), (0, 0)))], 1)
+    check([a, b, c], output, wanted, x, y, z)
+
+
 def test_pieces_of_different_wholes_that_are_alike_stay_apart() -> None:
     """They share a kernel, not memory; and pieces that are alike but for where they lie are different kernels."""
     given = [cr.tensor(name, (30, 20)) for name in "abcd"]
