@@ -37,8 +37,8 @@ def test_a_piece_that_is_zero_in_a_part_of_its_box_is_written_in_place() -> None
     a, b, c = cr.tensor("a", (7, 3)), cr.tensor("b", (5, 4)), cr.tensor("c", (2, 6))
     pieces = [cr.tanh(a), cr.pad(cr.sin(b), ((2, 0), (0, 0))), cr.pad(cr.exp(c), ((4, 1), (0, 0)))]
     output = cr.concatenate(pieces, 1)
-    plan = planned([a, b, c], [output])
-    assert kernel_calls(plan) == 3 and not plan.slots
+    apart = sum([cr.function([one], of(one)).flops() for one, of in ((a, cr.tanh), (b, cr.sin), (c, cr.exp))])
+    assert cr.function([a, b, c], output).flops() < apart + 7 * 13  # nothing is added
     x, y, z = (RNG.standard_normal(shape) for shape in ((7, 3), (5, 4), (2, 6)))
     wanted = np.concatenate([np.tanh(x), np.pad(np.sin(y), ((2, 0), (0, 0))), np.pad(np.exp(z), ((4, 1), (0, 0)))], 1)
     check([a, b, c], output, wanted, x, y, z)
