@@ -115,7 +115,7 @@ class _Calls:
             powers=tuple([Power(index(size), exponent) for size, exponent in call.alpha.sizes]),
             beta=float(call.beta),
             batch=tuple([Axis(*map(index, axis)) for axis in batch]),
-            own=self.tables.own_routine("packed" if packed else "symmetric" if shape.symmetric else _own_routine(dtype, m, n, left_transposed)),
+            own=self.tables.own_routine(f"packed {dtype}" if packed else "symmetric" if shape.symmetric else _own_routine(dtype, m, n, left_transposed)),
             packed=self.pointer_to(("slot", call.packed)) if packed else -1,
             counter=self.counter if packed else -1,
         )

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from croton.runtime.assembler import Assembler
 from croton.runtime.narrow import TINY
-from croton.runtime.narrow import suits as suits
 from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import ROW_GRAIN, TRANSPOSED, WORD, share
-from croton.runtime.tile import ITEM, SHORT
+from croton.runtime.vectors import ITEM, SHORT
 
 FEWEST, MOST = 2, {"float32": 8, "float64": 4}
 """Columns that a product has to have: half as many as a vector has elements, so that the sums of two rows are one vector."""

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from croton.runtime import tile
 from croton.runtime.assembler import Assembler
 from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import TRANSPOSED, WORD, share
-from croton.runtime.tile import ITEM, SHORT, VECTORS, declarations, registers, tile, width_of
-from croton.util.transposition import exchanges, numbers
+from croton.runtime.tile import VECTORS, lanes_of, registers, width_of
+from croton.runtime.vectors import ITEM, PIECE, Vectors, columns, declarations
 
 FEWEST, MOST = 4, 256
 """Rows that a product has to have, between which this is faster."""
@@ -41,8 +42,9 @@ BLOCK, TURNED_BLOCK = 128, 1024
 transposed, for each block again."""
 FILLED = 8
 """Of so many columns of all panels one may be empty: in the last panel the work is done whatever it is for."""
-ROWS = (8, 4, 2, 1)
-_PANEL = "ptr %b, i64 %ldb, i64 %k, i64 %count, ptr %panel"
+FEWER = 4
+"""Rows of the tile for what the larger tiles leave: with fewer, its steps take as long, since the sums of each wait for those of the one before."""
+_PANEL = "ptr %b, i64 %lead, i64 %k, i64 %count, ptr %panel"
 
 
 def suits() -> bool:
@@ -50,148 +52,143 @@ def suits() -> bool:
     return registers() == (64, 8)
 
 
-class _Vectors:
-    """Vectors of a type in a function that is being written."""
-
-    def __init__(self, a: Assembler, kind: str) -> None:
-        self.a = a
-        self.kind = kind
-        self.lanes = width_of(kind) // VECTORS
-        self.type, self.mask = f"<{self.lanes} x {kind}>", f"<{self.lanes} x i1>"
-
-    def before(self, count: str, first: int = 0) -> str:
-        """The mask of lanes whose number, counted from `first`, is less than a count."""
-        long = f"<{self.lanes} x i64>"
-        splat = self.a.value(f"insertelement {long} poison, i64 {count}, i64 0")
-        splat = self.a.value(f"shufflevector {long} {splat}, {long} poison, <{self.lanes} x i32> zeroinitializer")
-        places = ", ".join(f"i64 {first + lane}" for lane in range(self.lanes))
-        return self.a.value(f"icmp slt {long} <{places}>, {splat}")
-
-    def load(self, pointer: str, mask: str) -> str:
-        """The elements whose mask is set, else 0."""
-        name = f"@llvm.masked.load.v{self.lanes}{SHORT[self.kind]}.p0"
-        return self.a.value(f"call {self.type} {name}(ptr {pointer}, i32 {ITEM[self.kind]}, {self.mask} {mask}, {self.type} zeroinitializer)")
-
-    def store(self, value: str, pointer: str) -> None:
-        self.a.do(f"store {self.type} {value}, ptr {pointer}, align 64")
-
-
 def _pack(kind: str) -> str:
     """panel[:k] = b[:k, :count], zeros beyond."""
     a = Assembler(f"internal void @croton_narrow_pack_{kind}({_PANEL})")
-    v = _Vectors(a, kind)
+    v = Vectors(a, kind, lanes_of(kind))
     masks = [v.before("%count", part * v.lanes) for part in range(VECTORS)]
     with a.loop("%k") as step:
-        source = a.at("%b", a.multiply(step, "%ldb"), kind)
+        source = a.at("%b", a.multiply(step, "%lead"), kind)
         target = a.at("%panel", a.multiply(step, width_of(kind)), kind)
         for part, mask in enumerate(masks):
-            v.store(v.load(a.at(source, part * v.lanes, kind), mask), a.at(target, part * v.lanes, kind))
+            a.do(f"store {v.type} {v.load(a.at(source, part * v.lanes, kind), mask)}, ptr {a.at(target, part * v.lanes, kind)}, align 64")
     a.do("ret void")
     return a.text()
 
 
 def _pack_transposed(kind: str) -> str:
-    """panel[:k] = b[:count, :k].T, squares of lines transposed in registers; columns beyond are like the last, rows beyond, up to a whole square, 0."""
+    """panel[:k] = b[:count, :k].T, columns beyond are like the last."""
     a = Assembler(f"internal void @croton_narrow_pack_transposed_{kind}({_PANEL})")
-    v = _Vectors(a, kind)
+    piece, lanes = PIECE[kind], lanes_of(kind)
     last = a.subtract("%count", 1)
+
+    def line(column: str) -> str:
+        return a.at("%b", a.multiply(a.smaller(column, last), "%lead"), kind)
+
+    with a.when(a.compare("slt", "%k", piece)):
+        with a.loop("%k") as step, a.loop(width_of(kind)) as column:
+            a.store(a.load(line(column), step, kind), a.at("%panel", a.multiply(step, width_of(kind)), kind), column, kind)
+        a.do("ret void")
+        a.begin(a.label())
     with a.loop(VECTORS) as part:
-        first = a.multiply(part, v.lanes)
-        lines = [a.at("%b", a.multiply(a.smaller(a.add(first, line), last), "%ldb"), kind) for line in range(v.lanes)]
-        with a.loop(a.value(f"sdiv i64 {a.add('%k', v.lanes - 1)}, {v.lanes}")) as square:
-            step = a.multiply(square, v.lanes)
-            mask = v.before(a.subtract("%k", step))
+        first = a.multiply(part, lanes)
+        lines = [line(a.add(first, lane)) for lane in range(lanes)]
+        with a.loop(_blocks(a, "%k", piece)) as number:
+            # The last piece of a line is in part the one before again.
+            step = a.smaller(a.multiply(number, piece), a.subtract("%k", piece))
             target = a.at("%panel", a.add(a.multiply(step, width_of(kind)), first), kind)
-            values = [v.load(a.at(line, step, kind), mask) for line in lines]
-            for line, other, *orders in exchanges(v.lanes):
-                pair = f"{v.type} {values[line]}, {v.type} {values[other]}"
-                values[line], values[other] = (a.value(f"shufflevector {pair}, <{v.lanes} x i32> <{numbers(order)}>") for order in orders)
-            for number, value in enumerate(values):
-                v.store(value, a.at(target, number * width_of(kind), kind))
-    a.do("ret void")
-    return a.text()
-
-
-def _panels(kind: str, turned: bool) -> str:
-    """`%rows` rows from those at a and c on, of the columns of the panels [low, high), of a product with the matrix at b. If it is turned, of the product of
-    the transposed matrices in the other order, which is written where the product itself belongs."""
-    name = _name("panels", kind, turned)
-    a = Assembler(f"internal void @{name}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %rows, i64 %low, i64 %high)")
-    width, most = width_of(kind), registers()[1]
-    panel = a.variable(f"[{LONGEST * width} x {kind}]", align=64)
-    left, right = _matrices(a, turned)
-    n, k, ldc = (a.load("%context", WORD[name]) for name in ("m" if turned else "n", "k", "ldc"))
-    a_row, a_column = left.row, left.column
-    b_row, b_column, ldb = right.row, right.column, right.lead
-    alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
-    factor, apart, place = a.variable(kind), a.variable("i64"), a.variable("ptr")
-    bytes_ = a.multiply(a.multiply(k, ldb), ITEM[kind])
-    small = a.value(f"and i1 {a.compare('sle', bytes_, SMALL)}, {a.value(f'xor i1 {right.turned}, true')}")
-    with a.loop(a.subtract("%high", "%low")) as number:
-        first = a.multiply(a.add("%low", number), width)
-        count = a.smaller(a.subtract(n, first), width)
-        a.set(factor, beta, kind)
-        pieces = a.larger(a.value(f"sdiv i64 {a.add(k, LONGEST - 1)}, {LONGEST}"), 1)
-        with a.loop(pieces) as piece:
-            start = a.multiply(piece, LONGEST)
-            length = a.smaller(a.subtract(k, start), LONGEST)
-            b = a.at("%b", a.add(a.multiply(start, b_row), a.multiply(first, b_column)), kind)
-            arguments = f"ptr {b}, i64 {ldb}, i64 {length}, i64 {count}, ptr {panel}"
-            a.set(apart, ldb)
-            a.set(place, b, "ptr")
-            whole = a.value(f"and i1 {a.compare('eq', count, width)}, {small}")
-            with a.when(a.value(f"xor i1 {whole}, true")):
-                a.set(apart, width)
-                a.set(place, panel, "ptr")
-                with a.when(right.turned):
-                    a.do(f"call void @croton_narrow_pack_transposed_{kind}({arguments})")
-                with a.when(a.value(f"xor i1 {right.turned}, true")):
-                    a.do(f"call void @croton_narrow_pack_{kind}({arguments})")
-            panel_here = f"ptr {a.get(place, 'ptr')}, i64 {a.get(apart)}"
-            above = a.at("%a", a.multiply(start, a_column), kind)
-            out = a.at("%c", a.multiply(first, ldc) if turned else first, kind)
-
-            def tiles(rows: int, row: str, above: str = above, panel: str = panel_here, length: str = length, out: str = out, count: str = count) -> None:
-                here, there = a.at(above, a.multiply(row, a_row), kind), a.at(out, row if turned else a.multiply(row, ldc), kind)
-                matrices = f"ptr {here}, i64 {a_row}, i64 {a_column}, {panel}, i64 {length}, ptr {there}, i64 {ldc}"
-                numbers = f"{kind} {alpha}, {kind} {a.get(factor, kind)}, i64 {count}"
-                if turned:
-                    numbers += f", i64 {a.smaller(a.subtract('%rows', row), rows)}"
-                a.do(f"call void @croton_{'turned_' if turned else ''}tile_{rows}_{kind}({matrices}, {numbers})")
-
-            with a.loop(_blocks(a, "%rows", most) if turned else a.value(f"sdiv i64 %rows, {most}")) as block:
-                tiles(most, a.multiply(block, most))
-            for rows in () if turned else ROWS[ROWS.index(most) + 1 :]:
-                with a.when(a.compare("ne", a.value(f"and i64 %rows, {rows}"), 0)):
-                    tiles(rows, a.value(f"and i64 %rows, {-2 * rows}"))
-            a.set(factor, "1.0", kind)
+            pieces = [a.value(f"load <{piece} x {kind}>, ptr {a.at(start, step, kind)}, align {ITEM[kind]}") for start in lines]
+            for row, value in enumerate(columns(a, kind, pieces)):
+                a.do(f"store <{lanes} x {kind}> {value}, ptr {a.at(target, row * width_of(kind), kind)}, align 64")
     a.do("ret void")
     return a.text()
 
 
 class _Matrix(NamedTuple):
-    """A factor: how far its rows and its columns lie apart, which of the two is not 1, and whether that is the columns."""
+    """Where a matrix is, and how far its rows and its columns lie apart."""
 
+    place: str
     row: str
     column: str
-    lead: str
-    turned: str
+
+    def at(self, a: Assembler, kind: str, row: str | int = 0, column: str | int = 0) -> _Matrix:
+        """The part of it from an element on."""
+        return self._replace(place=a.at(self.place, a.add(a.multiply(row, self.row), a.multiply(column, self.column)), kind))
 
 
-def _matrices(a: Assembler, turned: bool) -> tuple[_Matrix, _Matrix]:
-    """The factors of a product, or of that of the transposed ones in the other order."""
-    left, right = (_matrix(a, name, turned) for name in "ab")
-    return (right, left) if turned else (left, right)
+class _Product(NamedTuple):
+    """c[m, n] = alpha * left[m, k] @ right[k, n] + beta * c."""
+
+    m: str
+    n: str
+    k: str
+    left: _Matrix
+    right: _Matrix
+    c: _Matrix
+    ldc: str
+    alpha: str
+    beta: str
 
 
-def _matrix(a: Assembler, name: str, turned: bool) -> _Matrix:
-    lead = a.load("%context", WORD[f"ld{name}"])
-    by_columns = a.compare("ne" if turned else "eq", a.load("%context", WORD[f"{name}_transposed"]), TRANSPOSED)
-    return _Matrix(a.choose(by_columns, 1, lead), a.choose(by_columns, lead, 1), lead, by_columns)
+def _product(a: Assembler, kind: str, turned: str) -> _Product:
+    """The product of a context; if it is turned, that of the transposed matrices in the other order, which is written where the product itself belongs."""
+    m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("m", "n", "k", "ldc"))
+    ours = []
+    for name in "ab":
+        lead, by_columns = a.load("%context", WORD[f"ld{name}"]), a.compare("eq", a.load("%context", WORD[f"{name}_transposed"]), TRANSPOSED)
+        ours.append(_Matrix(f"%{name}", a.choose(by_columns, 1, lead), a.choose(by_columns, lead, 1)))
+    one, other = ours
+    left, right = (
+        _Matrix(a.choose(turned, y.place, x.place, "ptr"), a.choose(turned, y.column, x.row), a.choose(turned, y.row, x.column))
+        for x, y in ((one, other), (other, one))
+    )
+    c = _Matrix("%c", a.choose(turned, 1, ldc), a.choose(turned, ldc, 1))
+    return _Product(a.choose(turned, n, m), a.choose(turned, m, n), k, left, right, c, ldc, scale(a, kind, "alpha"), scale(a, kind, "beta"))
 
 
-def _name(routine: str, kind: str, turned: bool) -> str:
-    return f"croton_narrow_{'turned_' if turned else ''}{routine}_{kind}"
+def _share(kind: str) -> str:
+    """A thread's share of a product: some of the panels, or of the rows where there are more of those than of columns."""
+    a = Assembler(f"internal void @croton_narrow_share_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts, i1 %turned)")
+    panel, beta = a.variable(f"[{LONGEST * width_of(kind)} x {kind}]", align=64), a.variable(kind)
+    whole = _product(a, kind, "%turned")
+    panels = _blocks(a, whole.n, width_of(kind))
+    tall = a.compare("sgt", whole.m, whole.n)
+    rows, columns = share(a, whole.m, registers()[1]), share(a, panels, 1)
+    top, bottom = a.choose(tall, rows[0], 0), a.choose(tall, rows[1], whole.m)
+    low, high = a.choose(tall, 0, columns[0]), a.choose(tall, panels, columns[1])
+    block = a.choose(tall, a.choose("%turned", TURNED_BLOCK, BLOCK), MOST)
+    by_columns = a.compare("ne", whole.right.column, 1)
+    small = a.compare("sle", a.multiply(a.multiply(whole.k, whole.right.row), ITEM[kind]), SMALL)
+    in_place = a.value(f"and i1 {small}, {a.value(f'xor i1 {by_columns}, true')}")
+    with a.loop(a.value(f"sdiv i64 {a.subtract(a.add(a.subtract(bottom, top), block), 1)}, {block}")) as number:
+        row = a.add(top, a.multiply(number, block))
+        height = a.smaller(a.subtract(bottom, row), block)
+        with a.loop(a.subtract(high, low)) as number:
+            column = a.multiply(a.add(low, number), width_of(kind))
+            count = a.smaller(a.subtract(whole.n, column), width_of(kind))
+            a.set(beta, whole.beta, kind)
+            with a.loop(a.larger(_blocks(a, whole.k, LONGEST), 1)) as number:
+                start = a.multiply(number, LONGEST)
+                length = a.smaller(a.subtract(whole.k, start), LONGEST)
+                right = whole.right.at(a, kind, start, column)
+                ready = a.value(f"and i1 {in_place}, {a.compare('eq', count, width_of(kind))}")
+                with a.when(a.value(f"xor i1 {ready}, true")):
+                    pack = a.choose(by_columns, f"@croton_narrow_pack_transposed_{kind}", f"@croton_narrow_pack_{kind}", "ptr")
+                    lead = a.choose(by_columns, right.column, right.row)
+                    a.do(f"call void {pack}(ptr {right.place}, i64 {lead}, i64 {length}, i64 {count}, ptr {panel})")
+                packed = _Matrix(a.choose(ready, right.place, panel, "ptr"), a.choose(ready, right.row, width_of(kind)), "1")
+                left, c = whole.left.at(a, kind, row, start), whole.c.at(a, kind, row, column)
+                _by_tiles(a, kind, _Product(height, count, length, left, packed, c, whole.ldc, whole.alpha, a.get(beta, kind)))
+                a.set(beta, "1.0", kind)
+    a.do("ret void")
+    return a.text()
+
+
+def _by_tiles(a: Assembler, kind: str, product: _Product) -> None:
+    """The product with a panel."""
+    most = registers()[1]
+
+    def tile_from(row: str, rows: int) -> None:
+        left, c, live = product.left.at(a, kind, row), product.c.at(a, kind, row), a.smaller(a.subtract(product.m, row), rows)
+        matrices = (left.place, left.row, left.column, product.right.place, product.right.row, product.k, c.place, product.ldc)
+        tile.call(a, kind, rows, *matrices, product.alpha, product.beta, product.n, live, "%turned")
+
+    blocks = a.choose("%turned", _blocks(a, product.m, most), a.value(f"sdiv i64 {product.m}, {most}"))
+    with a.loop(blocks) as block:
+        tile_from(a.multiply(block, most), most)
+    done = a.multiply(blocks, most)
+    with a.loop(_blocks(a, a.subtract(product.m, done), FEWER)) as block:
+        tile_from(a.add(done, a.multiply(block, FEWER)), FEWER)
 
 
 def _fits(a: Assembler, kind: str) -> str:
@@ -215,29 +212,6 @@ def _blocks(a: Assembler, count: str, size: int) -> str:
     return a.value(f"sdiv i64 {a.add(count, size - 1)}, {size}")
 
 
-def _share(kind: str, turned: bool) -> str:
-    """A thread's share of a product, or of one that is turned: some of the panels, or of the rows where there are more of those than of columns."""
-    name = _name("share", kind, turned)
-    a = Assembler(f"internal void @{name}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
-    m, n = (a.load("%context", WORD[name]) for name in ("nm" if turned else "mn"))
-    panels = _blocks(a, n, width_of(kind))
-    tall = a.compare("sgt", m, n)
-    rows, columns = share(a, m, registers()[1]), share(a, panels, 1)
-    top, bottom = a.choose(tall, rows[0], 0), a.choose(tall, rows[1], m)
-    low, high = a.choose(tall, 0, columns[0]), a.choose(tall, panels, columns[1])
-    block = a.choose(tall, TURNED_BLOCK if turned else BLOCK, MOST)
-    left, _ = _matrices(a, turned)
-    one, other = "%b" if turned else "%a", "%a" if turned else "%b"
-    with a.loop(a.value(f"sdiv i64 {a.subtract(a.add(a.subtract(bottom, top), block), 1)}, {block}")) as number:
-        row = a.add(top, a.multiply(number, block))
-        count = a.smaller(a.subtract(bottom, row), block)
-        above = a.at(one, a.multiply(row, left.row), kind)
-        out = a.at("%c", row if turned else a.multiply(row, a.load("%context", WORD["ldc"])), kind)
-        a.do(f"call void @{_name('panels', kind, turned)}(ptr %context, ptr {above}, ptr {other}, ptr {out}, i64 {count}, i64 {low}, i64 {high})")
-    a.do("ret void")
-    return a.text()
-
-
 def _part(kind: str) -> str:
     """A thread's part of a product. One of few rows with a matrix that lies by columns is turned: those columns are the rows of a tall one."""
 
@@ -247,19 +221,14 @@ def _part(kind: str) -> str:
         b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
         wide = a.value(f"and i1 {b_turned}, {a.compare('sgt', n, m)}")
         filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(_blocks(a, m, width), width * (FILLED - 1)))
-        turned, plain, done = a.label(), a.label(), a.label()
-        a.fork(a.value(f"and i1 {wide}, {filled}"), turned, plain)
-        for label, is_turned in ((turned, True), (plain, False)):
-            a.begin(label)
-            a.do(f"call void @{_name('share', kind, is_turned)}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts)")
-            a.jump(done)
-        a.begin(done)
+        matrices = "ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts"
+        a.do(f"call void @croton_narrow_share_{kind}({matrices}, i1 {a.value(f'and i1 {wide}, {filled}')})")
 
     return own_part("croton_narrow_part", lambda a: _fits(a, kind), compute)
 
 
 def text(kind: str) -> str:
     """`croton_narrow_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
-    tiles = [*[tile(kind, rows) for rows in ROWS if rows <= registers()[1]], tile(kind, registers()[1], turned=True)]
-    shares = [part for turned in (False, True) for part in (_panels(kind, turned), _share(kind, turned))]
-    return "\n".join([declarations(), DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), *shares, _part(kind)])
+    declared = declarations(kind, lanes_of(kind), registers()[1])
+    tiles = [tile.tile(kind, registers()[1], may_turn=True), tile.tile(kind, FEWER, fewer=True)]
+    return "\n".join([declared, DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), _share(kind), _part(kind)])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from types import ModuleType
@@ -134,15 +134,10 @@ def _symmetric() -> int:
     return _compiled(symmetric.text()).address("croton_symmetric_part")
 
 
-@once
-def _packed() -> int:
-    return _compiled(packed.text()).address("croton_packed")
-
-
-def _own_part(routine: ModuleType, name: str, kind: str) -> once[int]:
+def _own_part(routine: ModuleType, name: str, kind: str, suits: Callable[[], bool] = narrow.suits) -> once[int]:
     @once
     def address() -> int:
-        return _compiled(routine.text(kind)).address(name) if routine.suits() else 0
+        return _compiled(routine.text(kind)).address(name) if suits() else 0
 
     return address
 
@@ -161,15 +156,16 @@ def _matrix_routine(name: str, dtype: str) -> once[int]:
 _OWN: dict[str, once[int]] = {
     "narrow float32": _own_part(narrow, "croton_narrow_part", "float"),
     "narrow float64": _own_part(narrow, "croton_narrow_part", "double"),
+    "packed float32": _own_part(packed, "croton_packed", "float", lambda: True),
+    "packed float64": _own_part(packed, "croton_packed", "double", lambda: True),
     "columns float32": _own_part(few_columns, "croton_columns_part", "float"),
     "columns float64": _own_part(few_columns, "croton_columns_part", "double"),
     "symmetric": _symmetric,
-    "packed": _packed,
     **{f"{name} {dtype}": _matrix_routine(name, dtype) for name, dtype in matrices.NAMES},
 }
 
 
 def own(name: str) -> int:
-    """The address of the routine for products that are "narrow float32" or "narrow float64", of few "columns float32" or "columns float64", "symmetric" or
-    "packed", 0 where the library is better on this processor; or for a routine on stacks of matrices, "cholesky float64"."""
+    """The address of the routine for products that are "narrow float32" or "narrow float64", of few "columns float32" or "columns float64", "packed float32"
+    or "packed float64", or "symmetric", 0 where the library is better on this processor; or for a routine on stacks of matrices, "cholesky float64"."""
     return _OWN[name]()

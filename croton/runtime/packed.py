@@ -7,9 +7,12 @@ the result, some rows times a panel, stays in registers while the sum runs. A mo
 
 from __future__ import annotations
 
+from croton.runtime import tile
 from croton.runtime.assembler import Assembler
-from croton.runtime.product import TRANSPOSED, WORD
-from croton.runtime.tile import TYPES, declarations, registers, tile, width_of
+from croton.runtime.own_part import scale
+from croton.runtime.product import TRANSPOSED, WORD, share
+from croton.runtime.tile import lanes_of, registers, width_of
+from croton.runtime.vectors import declarations
 
 
 def _pack(kind: str) -> str:
@@ -37,10 +40,7 @@ def _panels(kind: str) -> str:
     transposed = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
     lda, m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "m", "n", "k", "ldc"))
     a_row, a_column = a.choose(transposed, 1, lda), a.choose(transposed, lda, 1)
-    scales = []
-    for name in ("alpha", "beta"):
-        wide = a.double(a.load("%context", WORD[name]))
-        scales.append(f"{kind} {wide if kind == 'double' else a.value(f'fptrunc double {wide} to float')}")
+    alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
     left, panels, out = (a.load("%context", WORD[name], "ptr") for name in ("a", "packed", "c"))
     with a.loop(a.subtract("%high", "%low")) as number:
         panel = a.add("%low", number)
@@ -48,53 +48,44 @@ def _panels(kind: str) -> str:
         count = a.smaller(a.subtract(n, first), width)
         b = a.at(panels, a.multiply(a.multiply(panel, k), width), kind)
 
-
-        def tiles(rows: int, row: str, first: str = first, count: str = count, b: str = b) -> None:
+        def tile_from(rows: int, row: str, first: str = first, count: str = count, b: str = b) -> None:
             here = a.at(left, a.multiply(row, a_row), kind)
             there = a.at(out, a.add(a.multiply(row, ldc), first), kind)
-            numbers = f"ptr {here}, i64 {a_row}, i64 {a_column}, ptr {b}, i64 {width}, i64 {k}, ptr {there}, i64 {ldc}"
-            a.do(f"call void @croton_tile_{rows}_{kind}({numbers}, {', '.join(scales)}, i64 {count})")
+            matrices = (here, a_row, a_column, b, str(width), k, there, ldc)
+            tile.call(a, kind, rows, *matrices, alpha, beta, count, str(rows), "false")
 
         with a.loop(a.value(f"sdiv i64 {m}, {most}")) as block:
-            tiles(most, a.multiply(block, most))
+            tile_from(most, a.multiply(block, most))
         rows = most // 2
         while rows:
             with a.when(a.compare("ne", a.value(f"and i64 {m}, {rows}"), 0)):
-                tiles(rows, a.value(f"and i64 {m}, {-2 * rows}"))
+                tile_from(rows, a.value(f"and i64 {m}, {-2 * rows}"))
             rows //= 2
     a.do("ret void")
     return a.text()
 
 
-def _part() -> str:
+def _part(kind: str) -> str:
     """A thread's part of a product: some of the panels."""
     a = Assembler("internal void @croton_packed_part(ptr %context, i64 %part, i64 %parts)")
-    n, kind = a.load("%context", WORD["n"]), a.load("%context", WORD["type"])
-
-    def emit(type_: str) -> None:
-        width = width_of(type_)
-        panels = a.value(f"sdiv i64 {a.add(n, width - 1)}, {width}")
-        each = a.value(f"sdiv i64 {a.add(panels, a.subtract('%parts', 1))}, %parts")
-        low = a.smaller(a.multiply(each, "%part"), panels)
-        high = a.smaller(a.add(low, each), panels)
-        a.do(f"call void @croton_panels_{type_}(ptr %context, i64 {low}, i64 {high})")
-
-    a.switch(kind, [lambda: emit("float"), lambda: emit("double")])
+    width = width_of(kind)
+    panels = a.value(f"sdiv i64 {a.add(a.load('%context', WORD['n']), width - 1)}, {width}")
+    low, high = share(a, panels, 1)
+    a.do(f"call void @croton_panels_{kind}(ptr %context, i64 {low}, i64 {high})")
     a.do("ret void")
     return a.text()
 
 
-def _product() -> str:
+def _product(kind: str) -> str:
     """The product of a context; the matrix is rearranged if this is the first step."""
     a = Assembler("void @croton_packed(ptr %context, i64 %step, i64 %threshold)")
     m, n, k = (a.load("%context", WORD[name]) for name in "mnk")
-    kind = a.load("%context", WORD["type"])
     with a.when(a.compare("eq", "%step", 0)):
         transposed = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
         ldb = a.load("%context", WORD["ldb"])
         places = f"i64 {a.choose(transposed, 1, ldb)}, i64 {a.choose(transposed, ldb, 1)}, i64 {k}, i64 {n}"
         b, panels = a.load("%context", WORD["b"], "ptr"), a.load("%context", WORD["packed"], "ptr")
-        a.switch(kind, [lambda t=t: a.do(f"call void @croton_pack_{t}(ptr {b}, {places}, ptr {panels})") for t in TYPES])  # type: ignore[misc]
+        a.do(f"call void @croton_pack_{kind}(ptr {b}, {places}, ptr {panels})")
     large = a.compare("sge", a.multiply(a.multiply(m, n), a.multiply(k, 2)), "%threshold")
     shared, alone, done = a.label(), a.label(), a.label()
     a.fork(large, shared, alone)
@@ -109,13 +100,9 @@ def _product() -> str:
     return a.text()
 
 
-def text() -> str:
-    """`croton_packed`, and what it calls beside `croton_parallel`."""
-    parts = [declarations(), "declare void @croton_parallel(ptr, ptr, i64)"]
-    for kind in TYPES:
-        rows = registers()[1]
-        while rows:
-            parts.append(tile(kind, rows))
-            rows //= 2
-        parts += [_pack(kind), _panels(kind)]
-    return "\n".join([*parts, _part(), _product()])
+def text(kind: str) -> str:
+    """`croton_packed` for "float" or "double" matrices, and what it calls beside `croton_parallel`."""
+    most = registers()[1]
+    tiles = [tile.tile(kind, most >> halvings) for halvings in range(most.bit_length())]
+    declared = [declarations(kind, lanes_of(kind)), "declare void @croton_parallel(ptr, ptr, i64)"]
+    return "\n".join([*declared, *tiles, _pack(kind), _panels(kind), _part(kind), _product(kind)])

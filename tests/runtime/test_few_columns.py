@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from products import RNG, check_values, on_threads, operands, program
 
-from croton.runtime import few_columns
+from croton.runtime import narrow
 from croton.runtime.calls.gemm import Gemm
 from croton.runtime.function import load
 from croton.runtime.native import own
@@ -70,7 +70,7 @@ def test_nothing_is_written_beside_the_columns(columns: int) -> None:
     assert (cell[0][:, columns:] == 7).all()
 
 
-@pytest.mark.skipif(not few_columns.suits(), reason="this processor has too few registers")
+@pytest.mark.skipif(not narrow.suits(), reason="this processor has too few registers")
 @pytest.mark.parametrize("m", [500, 533])
 def test_the_same_bits_on_any_number_of_threads(m: int) -> None:
     sizes = (m, 8, 300)

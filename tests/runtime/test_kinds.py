@@ -35,7 +35,10 @@ GOOD: tuple[tuple, ...] = (
         (Advance(VIEW, POINTER, SIZE, SIZE, SIZE),),
         (Begin(VIEW, POINTER, SIZE),),
         (Rotate(VIEW, VIEW, POINTER, POINTER, POINTER, SIZE),),
-        (Copy(POINTER, POINTER, SIZE), Gemm("float64", False, False, *(SIZE,) * 3, *(POINTER, SIZE) * 3, own="packed", packed=POINTER, counter=COUNTER)),
+        (
+            Copy(POINTER, POINTER, SIZE),
+            Gemm("float64", False, False, *(SIZE,) * 3, *(POINTER, SIZE) * 3, own="packed float64", packed=POINTER, counter=COUNTER),
+        ),
         *(POINTER, SIZE, 0, POINTER, BOUND, True, POINTER),
     ),
 )

@@ -43,7 +43,7 @@ def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_trans
     # P: a, b, then the variable, the slot, the output, and the two addresses that move
     slot, target, view = 2 + added, 2 if added else 3, 4
     places = index[m], index[n], index[k], view, index[a_sizes[1]], 1, index[b_sizes[1]], target if added else view + 1, index[n]
-    gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), own="packed", packed=slot, counter=len(constants))
+    gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), own=f"packed {dtype}", packed=slot, counter=len(constants))
     advances = (Advance(view, 0, index[0], index[m * k * item]), Advance(view + 1, target, index[0], index[0] if added else index[m * n * item]))
     loop = Loop(index[STEPS], len(constants), len(constants) + 1, index[0], advances, (), (), (gemm,))
     views = View(0, index[0]), View(target, index[0])

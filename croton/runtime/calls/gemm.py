@@ -45,9 +45,9 @@ class Gemm(NamedTuple):
 
     `a_transposed` says that A is stored as [k,m]. `own` names a routine of our own, by dtype: "narrow float32" and "narrow float64" are for products whose rows
     may be few or whose columns not many, "columns float32" and "columns float64" for those whose columns are few. A "symmetric" one computes half of each
-    product and copies the other half; then m is n and beta 0. A "packed" one is for a loop whose steps S[counter] counts, where B is the same in all of them
-    and there are no batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements, n rounded up to a multiple
-    of 32.
+    product and copies the other half; then m is n and beta 0. "packed float32" and "packed float64" are for a loop whose steps S[counter] counts, where B is
+    the same in all of them and there are no batch axes: in the first step B is rearranged into the memory at P[packed], which holds k * n elements, n rounded
+    up to a multiple of 32.
     """
 
     dtype: RealName
@@ -72,10 +72,11 @@ class Gemm(NamedTuple):
 
 
 def _check(scope: Scope, call: Gemm) -> None:
-    scope.demand(call.own in ("", f"narrow {call.dtype}", f"columns {call.dtype}", "symmetric", "packed"), f"there is no routine for {call.own!r} products")
+    routines = ("", "symmetric", *[f"{name} {call.dtype}" for name in ("narrow", "columns", "packed")])
+    scope.demand(call.own in routines, f"there is no routine for {call.own!r} products")
     if call.own == "symmetric":
         scope.demand(call.m == call.n and not call.beta, f"a symmetric product has equal sides and adds to nothing, got {call!r}")
-    if call.own == "packed":
+    if call.own.startswith("packed"):
         whole = call.packed >= 0 and call.counter >= 0 and not call.batch
         scope.demand(whole, f"a product of a loop has memory, a counter and no batch axes, got {call!r}")
 
