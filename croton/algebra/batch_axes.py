@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from croton.algebra.call import AGAIN, arguments_of, first_result, results_of
 from croton.algebra.loop import Core, core_of, loop_key, open_loop, part_of
-from croton.algebra.node import Label, Node, Use
+from croton.algebra.node import Label, Node, Use, walk
 from croton.algebra.stand_in import open_nodes
 
 Names = tuple[Label | None, ...]
@@ -159,6 +159,15 @@ class BatchAxes:
         inner = part.node if part.node is not None else core_of(node).carries[part.place]
         front = (None,) * (len(node.dims) - len(inner.dims))
         return (*front, *slots.get(inner, (None,) * len(inner.dims)))
+
+
+def kept_in_loops(use: Use, labels: Collection[Label]) -> set[Label]:
+    """The labels of a use that are axes of what loops below it carry, along which nothing meets: there each element has a loop of its own."""
+    order = list(walk([use.node]))
+    if not any(node.kind == "loop" for node in order):
+        return set()
+    slots = BatchAxes([use], order, labels, first_parts(order)).slots
+    return {name for of_loop in slots.values() for names in of_loop.values() for name in names if name is not None}
 
 
 def _narrow(found: dict[Node, Names], node: Node, names: Sequence[Label | None]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from croton import algebra
+from croton.algebra.batch_axes import kept_in_loops
 from croton.algebra.node import Label, Node, Operand, Use, origin
 from croton.derivatives.derive import derive
 from croton.dtypes import DType
@@ -240,15 +241,23 @@ def answer_gradients(lowering: _Lowering, members: Sequence[Expr]) -> None:
 
 
 def answer_jacobians(lowering: _Lowering, members: Sequence[Expr]) -> None:
-    """Every element of an output differentiated with respect to each variable: reverse mode seeded with deltas."""
+    """Every element of an output differentiated with respect to each variable: reverse mode seeded with deltas.
+
+    Elements that have loops of their own are outputs of their own, as those of a mapped function are: a delta would be an axis more in each of these loops.
+    """
     question = _Question(lowering, members, 1)
     (output,) = question.outputs
+    own = kept_in_loops(output.use, [axis for axis in output.axes if axis.size != 1])
+    inside = {axis: Label(axis.size, ambient=True) for axis in output.axes if axis in own}
+    output = Operand(tuple([inside.get(axis, axis) for axis in output.axes]), algebra.relabel(output.use, inside))
     seeds = tuple(Label(axis.size) for axis in output.axes)
-    factors = [(algebra.delta(seed, axis), 1) for seed, axis in zip(seeds, output.axes)]
+    factors = [(algebra.delta(seed, axis), 1) for seed, axis in zip(seeds, output.axes) if not axis.ambient]
     cotangent = algebra.contract({*seeds, *output.axes}, factors, dtype=output.dtype)
+    outward = {axis: seed for seed, axis in zip(seeds, output.axes) if axis.ambient}
     found = _derive([output], [_pulled(cotangent, output)], question.wrt)
     for node, variable, derivative in zip(question.members, question.variables, found):
-        question.put(node, seeds, _of_variable(variable, derivative, node.dtype))
+        of_variable = _of_variable(variable, derivative, node.dtype)
+        question.put(node, seeds, Operand(of_variable.axes, algebra.relabel(of_variable.use, outward)))
 
 
 def answer_pushforwards(lowering: _Lowering, members: Sequence[Expr]) -> None:
