@@ -76,6 +76,8 @@ class Pieces:
         if first.strand in axes:
             return self.joined(Pieced(axes, first.strand, first.cuts, tuple(made)))
         total = add([(use, ONE) for use in made], node.dtype)
+        if any(power > 1 for one, power in zip(given, powers) if one is not None):
+            return total  # a sum of powers is opened up further where it has fewer terms
         whole = contract(axes, list(zip(uses, powers)), node.param, sums, node.dtype)
         together = cost(whole.node) + sum([cost(use.node) for use, one in zip(uses, given) if one is not None])
         return total if sum([cost(use.node) for use in made]) + cost(total.node) <= together else None

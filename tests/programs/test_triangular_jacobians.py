@@ -128,3 +128,16 @@ def test_a_short_loop_stays_one_loop() -> None:
     inputs = [cr.tensor("xs", (12, 2)), cr.tensor("inward", (2, STATES)), cr.tensor("around", (STATES, STATES))]
     function = cr.function(inputs, cr.jacobian(states(*inputs), inputs[0]))
     assert "begin strands late" not in str(function.explain())
+
+
+def test_squares_of_few_states_are_those_of_the_blocks() -> None:
+    """A step of few states takes little, and what is between it and the squares is summed block by block too: for less than the Jacobian takes."""
+    inputs = [cr.tensor("xs", (256, INPUTS)), cr.tensor("inward", (INPUTS, 3)), cr.tensor("around", (3, 3))]
+
+    def plain(state: cr.Expr, x: cr.Expr) -> tuple[cr.Expr, cr.Expr]:
+        state = cr.tanh(x @ inputs[1] + state @ inputs[2])
+        return state, state
+
+    J = cr.jacobian(cr.scan(plain, cr.zeros((3,)), inputs[0])[1], inputs[0])
+    squares, whole = cr.function(inputs, (J**2).sum()), cr.function(inputs, J)
+    assert squares.flops() < 0.6 * whole.flops() and squares.memory_peak() < 0.5 * whole.memory_peak()
