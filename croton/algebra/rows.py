@@ -65,6 +65,30 @@ def renamed(row: Row, names: Mapping[Name, Name]) -> Row:
     return result
 
 
+def eliminated(rows: Sequence[Row], inner: Collection[Name]) -> list[Row]:
+    """Rows in which a summed label occurs once: where it ties two rows it is solved for and put in."""
+    rows = list(rows)
+    for label in inner:
+        having = [row for row in rows if label in row[0]]
+        pivot = next((row for row in having if is_unit(row[0][label])), None)
+        if len(having) < 2 or pivot is None:
+            continue
+        rest = []
+        for row in rows:
+            if row is pivot:
+                continue
+            weight = row[0].get(label)
+            if weight is not None:
+                scale = -weight * pivot[0][label]
+                coefficients = dict(row[0])
+                for other, c in pivot[0].items():
+                    coefficients[other] = coefficients.get(other, 0) + scale * c
+                row = ({other: c for other, c in coefficients.items() if c != 0}, row[1] + scale * pivot[1])
+            rest.append(row)
+        rows = rest
+    return rows
+
+
 def value(row: Row, at: Mapping[Name, Any], size: Any = int) -> Any:
     """The value at values of the labels, numbers or arrays; `size` turns a coefficient into a number."""
     total = size(row[1])

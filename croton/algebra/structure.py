@@ -15,7 +15,7 @@ from croton.algebra.constant import number_of
 from croton.algebra.contract import contract
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Operand, Use
 from croton.algebra.relation import row_of
-from croton.algebra.rows import is_unit
+from croton.algebra.rows import eliminated, is_unit
 from croton.algebra.support import never_before
 from croton.sizes import Size, nonnegative
 
@@ -184,7 +184,7 @@ def _term(operand: Operand) -> Term:
         elif factor.node.kind == "select" and all(label in place for label in factor.labels):
             lookups.append(Lookup(place[factor.labels[0]], tuple([place[label] for label in factor.labels[1:]])))
     reach = _reach(inner, rows, ranges)
-    bands = [band for row in _eliminated(rows, set(inner)) if (band := _band(row, place, reach, True)) is not None]
+    bands = [band for row in eliminated(rows, set(inner)) if (band := _band(row, place, reach, True)) is not None]
     bands += [band for row in ranges if (band := _band(_resolved(row, rows, set(inner)), place, reach, False)) is not None]
     bands = [band for band in bands if _says_something(band, axes)]
     constant = tuple([number for number, label in enumerate(axes) if label not in at and label.size != 1])
@@ -228,29 +228,6 @@ def _identified(factors: Sequence[Use], rows: Sequence[Row], reach: Reach) -> tu
         name = {label: new if known is old else known for label, known in name.items()}
     same = [Use(factor.node, tuple([name.get(label, label) for label in factor.labels])) for factor in factors]
     return same, {label: reach[label] for label in dict.fromkeys(name.values())}
-
-
-def _eliminated(rows: list[Row], inner: set[Label]) -> list[Row]:
-    """Rows in which a summed label occurs once: where it ties two rows it is solved for and put in."""
-    for label in inner:
-        having = [row for row in rows if label in row[0]]
-        pivot = next((row for row in having if is_unit(row[0][label])), None)
-        if len(having) < 2 or pivot is None:
-            continue
-        rest = []
-        for row in rows:
-            if row is pivot:
-                continue
-            weight = row[0].get(label)
-            if weight is not None:
-                scale = -weight * pivot[0][label]
-                coefficients = dict(row[0])
-                for other, c in pivot[0].items():
-                    coefficients[other] = coefficients.get(other, 0) + scale * c
-                row = ({other: c for other, c in coefficients.items() if c != 0}, row[1] + scale * pivot[1])
-            rest.append(row)
-        rows = rest
-    return rows
 
 
 def _resolved(row: Row, rows: Sequence[Row], inner: set[Label]) -> Row:

@@ -75,6 +75,7 @@ RULES = {
     "open": "the sums in its factors were multiplied out in another order",
     "collect rows that meet": "rows that an index adds up are collected where the index has them, in place of an array of all rows",
     "running sum": "a running sum is kept in place of a sum for each element",
+    "diagonal by diagonal": "a matrix that is zero but for a few diagonals is multiplied by these alone",
     "distribute": "a product with a sum was taken apart into products",
 }
 """What the optimiser's rules do, by a word in their names."""

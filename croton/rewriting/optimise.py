@@ -27,6 +27,7 @@ from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import Memo, construct, rebuild
+from croton.rewriting.bands import part_into_bands
 from croton.rewriting.checked import Expansion, checked, expand, is_checked, scaled
 from croton.rewriting.common_factors import take_out
 from croton.rewriting.contest import Bill, Contest, amount, is_open
@@ -99,12 +100,13 @@ def optimise(
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
-    uses, summed = sum_squares_of_strands(sink_diagonals(take_first_steps(uses)), policy == AGGRESSIVE)
+    uses, banded = part_into_bands(sink_diagonals(take_first_steps(uses)))
+    uses, summed = sum_squares_of_strands(uses, policy == AGGRESSIVE)
     uses, turned = transpose_loops(uses)
     uses, begun = begin_strands_late(uses)
     kept: set[Node] = set()
     bodies, inside = _optimised_bodies(uses, policy, contests, checks)
-    inside += [Decision(found.rule, found.node, found.before, found.after) for found in (*summed, *turned, *begun)]
+    inside += [Decision(found.rule, found.node, found.before, found.after) for found in (*banded, *summed, *turned, *begun)]
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies, checks)
         result = rebuild(uses, work.visit)

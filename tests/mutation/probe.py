@@ -56,6 +56,11 @@ def programs(cr: Any) -> Iterator[tuple[str, Any, Any]]:
     e, f = np.exp(c)[:, None], np.exp(d)[None, :]
     yield "repeated sum", cr.broadcast_to(x, (5, 4, 4)).sum(), ((x,), 5 * a.sum())
     yield "power of a product", ((x * y) ** 3).sum(axis=0), ((x, y), ((a * b) ** 3).sum(0))
+    banded = cr.hessian(((v[1:] - v[:-1] ** 2) ** 2).sum() + 0.5 * (v[1:3] * v[:2] * w[:2]).sum(), v)
+    above = np.diag(-4 * c[:3] + np.array([0.5, 0.5, 0.0]) * d[:3], 1)
+    dense = np.diag(np.append(12 * c[:3] ** 2 - 4 * c[1:], 0.0) + np.array([0.0, 2.0, 2.0, 2.0])) + above + above.T
+    yield "product of a sum of diagonals", banded @ v, ((v, w), dense @ c)
+    yield "squares of a sum of diagonals", (banded**2).sum(), ((v, w), (dense**2).sum())
     yield "coefficient of a square", ((0.5 * (x @ y)) ** 2).sum(), ((x, y), (0.25 * (a @ b) ** 2).sum())
     yield "coefficient of a cube", ((0.5 * x) @ y) ** 3 + 1 / ((0.25 * x) @ y), ((x, y), (0.5 * (a @ b)) ** 3 + 1 / (0.25 * (a @ b)))
     yield "cube of a mean", x.mean(axis=0) ** 3 + 1 / y.mean(axis=1), ((x, y), a.mean(0) ** 3 + 1 / b.mean(1))

@@ -42,6 +42,8 @@ PLANTED = {
     "all elements must be lost": ("rewriting.checked", 'reduce("any", lost, lost.labels)', 'reduce("all", lost, lost.labels)'),
     "infinite squares are good enough": ("rewriting.checked", 'scalar("logical_not", scalar("ge", total, bound))', 'scalar("lt", total, bound)'),
     "what is left is compared with the mixed terms": ("rewriting.checked", "pieces[: len(terms)])", "pieces[len(terms) :])"),
+    "diagonals lie on the other side": ("rewriting.bands", "= -constant * coefficients[first]", "= constant * coefficients[first]"),
+    "diagonals forget their coefficients": ("rewriting.bands", "coef, [second], total.dtype), ONE)", "ONE, [second], total.dtype), ONE)"),
     "two variables of one value are one": ("transforms.lower", "is not node:", "is None:"),
     "what a loop adds up forgets its coefficient": ("loops.recurrence", "rest.append((use, coef))", "rest.append((use, ONE))"),
     "a loop that doubles only adds": ("loops.recurrence", "use.labels == axes and coef == ONE:", "use.labels == axes:"),
