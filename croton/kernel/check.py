@@ -104,7 +104,11 @@ class _Checker:
 
     def lanes(self, loop: Lanes, scope: _Scope) -> None:
         updated = {statement.name for statement in loop.body if isinstance(statement, Update)}
-        stored: dict[str, tuple[Index, ...]] = {s.buffer: s.index for s in loop.body if isinstance(s, Store)}
+        # Of an element that is read where it is stored: what else an iteration stores is no other iteration's, or these would not be independent.
+        stored: dict[str, set[tuple[Index, ...]]] = {}
+        for statement in loop.body:
+            if isinstance(statement, Store):
+                stored.setdefault(statement.buffer, set()).add(statement.index)
         for statement in loop.body:
             if isinstance(statement, For | Lanes | Acc):
                 raise self.error(statement, "lanes is the innermost loop: it holds no loop and no accumulator of its own")
@@ -113,7 +117,7 @@ class _Checker:
                 for atom in atoms:
                     if isinstance(atom, Var) and atom.name in updated:
                         raise self.error(statement, f"{atom.name} is updated in this lanes loop, so its value is known only after it")
-            if isinstance(statement, Load) and stored.get(statement.buffer, statement.index) != statement.index:
+            if isinstance(statement, Load) and statement.index not in stored.get(statement.buffer, {statement.index}):
                 problem = f"{statement.buffer} is stored elsewhere in this lanes loop, whose iterations must be independent"
                 raise self.error(statement, problem)
 

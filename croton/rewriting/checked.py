@@ -102,6 +102,8 @@ def _square_of_products(base: Use, square: Use, rest: list[tuple[Use, int]], sum
     coef = multiply(node.param, weight)
     once = len(twice) // 2
     piece = contract(axes, [*rest, *twice], coef, [*sums, *more], node.dtype)
+    if piece.node is node:
+        return None  # the product has one factor, and its square is that of a sum
     terms = contract(axes, [*rest, *[(use, 2 * exponent) for use, exponent in twice[:once]]], coef, [*sums, *more[: len(inner.sums)]], node.dtype)
     return Expansion([piece], [terms], inner)
 

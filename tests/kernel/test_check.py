@@ -18,6 +18,13 @@ def test_good_kernels_pass() -> None:
     check(WINDOW)
 
 
+def test_what_is_stored_in_two_places_may_be_read_in_either() -> None:
+    """The other place is no other iteration's, or storing to both would depend on their order."""
+    stores = (Store("b0", (at("i0"),), Var("v0")), Store("b0", (at("i0", const="n0"),), Var("v0")))
+    for both in (stores, stores[::-1]):
+        check(Kernel(BUFFERS, ("n0",), (Lanes("i0", "n0", (Load("v0", float32, "b0", (at("i0"),)), *both)),)))
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -74,6 +74,13 @@ def test_what_is_not_a_number_is_computed_as_written() -> None:
     np.testing.assert_array_equal(after, before)
 
 
+def test_the_square_of_a_sum_of_one_array_is_that_of_a_sum() -> None:
+    """Its Gram form is what was written (random program 20104263)."""
+    i, j = Label(4), Label(8)
+    base = contract([], [(contract([i], [(input_("x", [i, j], float64), 1)], 1.0, [j]), 2)], 1.0, [i])
+    assert expand(base) is None
+
+
 def test_what_cannot_be_checked_is_not_expanded() -> None:
     signed, (i, a, c) = spread(weight="signed")
     assert expand(signed) is None
