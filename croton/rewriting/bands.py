@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
 from croton.algebra.contract import contract
-from croton.algebra.node import ONE, Coef, Label, Node, Use
+from croton.algebra.node import ONE, Coef, Label, Node, Use, walk
 from croton.algebra.plan import cost
 from croton.algebra.rebuild import construct, rebuild
 from croton.algebra.relation import affine, row_of
@@ -32,10 +32,14 @@ Term = tuple[Use, Coef]
 
 def part_into_bands(uses: Sequence[Use]) -> tuple[list[Use], list[Replaced]]:
     """The same values, with products and powers of sums of diagonals as sums of those of each; and what was chosen."""
-    if not any(use.node.kind in ("add", "contract") for use in uses):
+    if not any(node.kind == "add" and len(node.dims) > 1 and all(_may_be_diagonal(arg[0]) for arg in node.args) for node in walk([use.node for use in uses])):
         return list(uses), []
     work = _Bands()
     return rebuild(uses, work.visit), work.chosen
+
+
+def _may_be_diagonal(node: Node) -> bool:
+    return node.kind == "affine" or (node.kind == "contract" and any(arg[0].kind == "affine" for arg in node.args))
 
 
 class _Bands:
