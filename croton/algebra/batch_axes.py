@@ -26,13 +26,23 @@ class BatchAxes:
     slots   for the first part of each loop with batch axes, the names of what stands for its carries, elements and fixed values in a step
     """
 
-    __slots__ = ("everywhere", "firsts", "labels", "names", "parts", "slots")
+    __slots__ = ("everywhere", "firsts", "labels", "names", "parts", "pinned", "slots")
 
     def __init__(
-        self, uses: Sequence[Use], order: Sequence[Node], labels: Collection[Label], firsts: Mapping[Node, Node], everywhere: bool = True
+        self,
+        uses: Sequence[Use],
+        order: Sequence[Node],
+        labels: Collection[Label],
+        firsts: Mapping[Node, Node],
+        everywhere: bool = True,
+        pinned: Mapping[Node, Mapping[int, Label]] | None = None,
     ) -> None:
-        """`everywhere`: a batch axis of a routine has to be one of all its arguments, since the derivative by one that has none is a sum over the batch."""
+        """`everywhere`: a batch axis of a routine has to be one of all its arguments, since the derivative by one that has none is a sum over the batch.
+
+        `pinned`: products that sum over a label of which a factor leaves one element only, which that is the label of: what they read of others is read there.
+        """
         self.everywhere = everywhere
+        self.pinned = pinned or {}
         self.names: dict[Node, Names] = {}
         self.slots: dict[Node, dict[Node, Names]] = {}
         self.labels = frozenset(labels)
@@ -80,6 +90,8 @@ class BatchAxes:
         if own is None:
             return
         every = [*own, *[None] * len(node.sums)]
+        for place, name in self.pinned.get(node, {}).items():
+            every[place] = name
         if node.kind == "cumulate":
             every[node.param[1]] = None  # an element depends on those before it
         for child, positions, *_ in node.args:

@@ -21,6 +21,7 @@ from croton.compile.stages import check_stage, print_stage
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.expr.types import bounded
 from croton.rewriting.batch_loop import one_at_a_time
+from croton.rewriting.loops_of_one import loops_of_one
 from croton.rewriting.needed import only_needed
 from croton.rewriting.optimise import STRICT, Decision
 from croton.rewriting.stabilise import stabilise
@@ -74,7 +75,9 @@ def optimise_contractions(job: Job) -> None:
     uses = [operand.use for operand in operands]
     parts: list[Decision] = []
     if config.algebra != STRICT:
+        uses, ones = loops_of_one(uses)
         uses, parts = only_needed(uses, [size for check in job.lowered.checks if (size := bounded(check.left)) is not None and check.right == 0])
+        parts = [*ones, *parts]
         uses = compute_before_windows(uses)
     first, *others = versions(uses, config.algebra, not job.budget)
     job.others = [copy(job) for _ in others]

@@ -24,6 +24,7 @@ from croton.dtypes import DType
 from croton.expr.expr import Constant, Expr
 from croton.expr.op import Op
 from croton.expr.walk import walk
+from croton.rewriting.loops_of_one import loops_of_one
 from croton.rewriting.stabilise import stabilise
 from croton.sizes import Poly, Size, Symbol, substitute
 from croton.transforms.loop_nodes import LOOPS, check_closed
@@ -201,6 +202,7 @@ class _Question:
         operands = [context.operands[x] for x in outputs]
         operands += [context.operands[w] if w in context.operands else lowering.operands[w] for w in variables]
         uses = stabilise([operand.use for operand in operands])
+        uses[: len(outputs)], _ = loops_of_one(uses[: len(outputs)])
         # A value in stable form may be a node with its axes in another order.
         stable = [Operand(operand.axes, use) for operand, use in zip(operands, uses)]
         self.outputs, self.variables = stable[: len(outputs)], stable[len(outputs) :]

@@ -11,6 +11,7 @@ from croton.algebra.stand_in import Mark
 from croton.expr.expr import Expr
 from croton.loops.course import Steps
 from croton.loops.recurrence import Carry, Element, Recurrence
+from croton.rewriting.loops_of_one import loops_of_one
 from croton.sizes import substitute
 from croton.transforms.loop_nodes import CARRY, ELEMENT, FINAL, STACKED, Shape
 from croton.util.order import children_first
@@ -65,6 +66,7 @@ class Loops:
             return found
         ys = [other.inputs[-1] for other, own in stages.items() if own == stage and other.op is STACKED]
         lower_all(children_first(ys, lambda x: () if x in self.operands else x.inputs))
+        self._read_in_loops([*inputs[2 * count : 3 * count], *ys])
         length = substitute(shape.length, self.sizes)
         step = Label(length, ambient=True)
         carries = []
@@ -84,6 +86,12 @@ class Loops:
         steps = Steps(step, shape.reverse, None if shape.stop < 0 else shape.stop)
         found = self.known[key] = (Recurrence(steps, carries, elements, wanted=wanted), step)
         return found
+
+    def _read_in_loops(self, results: list[Expr]) -> None:
+        """What a step reads of loops in it at its own place is all that they compute. Behind the step it would be what they have in common with all steps."""
+        operands = [self.operands[x] for x in results]
+        uses, _ = loops_of_one([operand.use for operand in operands])
+        self.operands.update({x: Operand(operand.axes, use) for x, operand, use in zip(results, operands, uses)})
 
     def _stages(self, key: tuple) -> dict[Expr, int]:
         """The results of a loop. One that gives what is made of a result of an equal loop is of a later stage: it goes through the steps once more."""
