@@ -50,6 +50,11 @@ def loops_of_one(uses: Sequence[Use]) -> tuple[list[Use], list[Decision]]:
     return list(uses), []
 
 
+def reads_places(nodes: Sequence[Node]) -> bool:
+    """Whether one of some nodes reads something at one place."""
+    return bool(_pinned(nodes, {}))
+
+
 def _is_variable(node: Node) -> bool:
     return node.kind == "map" and node.param == "identity"
 

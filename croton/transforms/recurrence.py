@@ -7,11 +7,11 @@ from typing import Any
 
 from croton import algebra
 from croton.algebra.node import Label, Operand
-from croton.algebra.stand_in import Mark
+from croton.algebra.stand_in import Mark, open_nodes
 from croton.expr.expr import Expr
 from croton.loops.course import Steps
 from croton.loops.recurrence import Carry, Element, Recurrence
-from croton.rewriting.loops_of_one import loops_of_one
+from croton.rewriting.loops_of_one import loops_of_one, reads_places
 from croton.sizes import substitute
 from croton.transforms.loop_nodes import CARRY, ELEMENT, FINAL, STACKED, Shape
 from croton.util.order import children_first
@@ -90,6 +90,8 @@ class Loops:
     def _read_in_loops(self, results: list[Expr]) -> None:
         """What a step reads of loops in it at its own place is all that they compute. Behind the step it would be what they have in common with all steps."""
         operands = [self.operands[x] for x in results]
+        if not reads_places(open_nodes([operand.use.node for operand in operands])):
+            return  # without a look at what is around many loops
         uses, _ = loops_of_one([operand.use for operand in operands])
         self.operands.update({x: Operand(operand.axes, use) for x, operand, use in zip(results, operands, uses)})
 
