@@ -9,6 +9,7 @@ from __future__ import annotations
 from benchmarks import peers
 from benchmarks.measure import alternate
 
+import functools
 import itertools
 import sys
 from collections.abc import Callable
@@ -119,6 +120,103 @@ def newton(rng: np.random.Generator) -> dict[str, Run]:
 
         runs["jax"] = in_jax(lambda w, x, y: (peers.jax.grad(cost_in_jax)(w, x, y), peers.jax.hessian(cost_in_jax)(w, x, y)), start, inputs, labels)
         runs["jax by hand"] = in_jax(by_hand, start, inputs, labels)
+    return runs
+
+
+@example
+def banded_hessian(rng: np.random.Generator) -> dict[str, Run]:
+    at, along = rng.standard_normal((2, 2000))
+    x, v = cr.vector("x"), cr.vector("v")
+
+    def cost(x: Any) -> Any:
+        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+    hessian = cr.hessian(cost(x), x)
+    reads = cr.function([x, v], [hessian @ v, cr.diagonal(hessian), cr.trace(hessian), (hessian**2).sum()])
+    runs: dict[str, Run] = {"croton": lambda: reads(at, along)}
+    if peers.jax:
+        slope = peers.jax.grad(cost)
+
+        def reads_in_jax(x: Any, v: Any) -> Any:
+            hessian = peers.jax.hessian(cost)(x)
+            return hessian @ v, peers.jax.numpy.diagonal(hessian), peers.jax.numpy.trace(hessian), (hessian**2).sum()
+
+        def by_hand(x: Any, v: Any) -> Any:
+            # of columns that are three apart no two meet in a row, so three products hold all the numbers of three bands
+            def product(v: Any) -> Any:
+                return peers.jax.jvp(slope, (x,), (v,))[1]
+
+            every_third = 1.0 * (peers.jax.numpy.arange(len(x)) % 3 == peers.jax.numpy.arange(3)[:, None])
+            columns = peers.jax.vmap(product)(every_third)
+            diagonal = (every_third * columns).sum(axis=0)
+            return product(v), diagonal, diagonal.sum(), (columns**2).sum()
+
+        runs["jax"] = in_jax(reads_in_jax, at, along)
+        runs["jax by hand"] = in_jax(by_hand, at, along)
+    return runs
+
+
+@example
+def block_diagonal_hessian(rng: np.random.Generator) -> dict[str, Run]:
+    tasks, rows, features = 200, 50, 10
+    inputs, start = rng.standard_normal((tasks, rows, features)), np.zeros((tasks, features))
+    labels = (rng.random((tasks, rows)) < 0.5) * 1.0
+    x, y, w = cr.tensor3("x"), cr.matrix("y"), cr.matrix("w")
+
+    def regression(softplus: Any, x: Any, y: Any, w: Any) -> Any:
+        return (softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
+
+    cost = cr.vmap(lambda x, y, w: regression(cr.softplus, x, y, w))(x, y, w).sum()
+    blocks = cr.moveaxis(cr.diagonal(cr.hessian(cost, w), axis1=0, axis2=2), -1, 0)
+    step = cr.function([x, y, w], w - cr.linalg.solve(blocks, cr.grad(cost, w)[:, :, None])[:, :, 0])
+    runs: dict[str, Run] = {"croton": lambda: step(inputs, labels, start)}
+    if peers.jax:
+        of_one = functools.partial(regression, peers.jax.nn.softplus)
+
+        def cost_in_jax(w: Any, x: Any, y: Any) -> Any:
+            return peers.jax.vmap(of_one)(x, y, w).sum()
+
+        def solved(w: Any, blocks: Any, slopes: Any) -> Any:
+            return w - peers.jax.numpy.linalg.solve(blocks, slopes[:, :, None])[:, :, 0]
+
+        def step_in_jax(w: Any, x: Any, y: Any) -> Any:
+            hessian = peers.jax.hessian(cost_in_jax)(w, x, y)
+            blocks = peers.jax.numpy.moveaxis(peers.jax.numpy.diagonal(hessian, axis1=0, axis2=2), -1, 0)
+            return solved(w, blocks, peers.jax.grad(cost_in_jax)(w, x, y))
+
+        def by_hand(w: Any, x: Any, y: Any) -> Any:
+            return solved(w, peers.jax.vmap(peers.jax.hessian(of_one, 2))(x, y, w), peers.jax.vmap(peers.jax.grad(of_one, 2))(x, y, w))
+
+        runs["jax"] = in_jax(step_in_jax, start, inputs, labels)
+        runs["jax by hand"] = in_jax(by_hand, start, inputs, labels)
+    return runs
+
+
+@example
+def low_rank_hessian(rng: np.random.Generator) -> dict[str, Run]:
+    rows, columns = 500, 2000
+    inputs, labels, (start, along) = rng.standard_normal((rows, columns)), (rng.random(rows) < 0.5) * 1.0, rng.standard_normal((2, columns))
+    x, y, w, v = cr.matrix("x"), cr.vector("y"), cr.vector("w"), cr.vector("v")
+    cost = (cr.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
+    hessian = cr.hessian(cost, w)
+    reads = cr.function([x, y, w, v], [hessian @ v, cr.diagonal(hessian)])
+    runs: dict[str, Run] = {"croton": lambda: reads(inputs, labels, start, along)}
+    if peers.jax:
+
+        def cost_in_jax(w: Any, x: Any, y: Any) -> Any:
+            return (peers.jax.nn.softplus(x @ w) - y * (x @ w)).sum() + 0.5 * (w**2).sum()
+
+        def reads_in_jax(w: Any, v: Any, x: Any, y: Any) -> Any:
+            hessian = peers.jax.hessian(cost_in_jax)(w, x, y)
+            return hessian @ v, peers.jax.numpy.diagonal(hessian)
+
+        def by_hand(w: Any, v: Any, x: Any, y: Any) -> Any:
+            p = peers.jax.nn.sigmoid(x @ w)
+            product = peers.jax.jvp(lambda w: peers.jax.grad(cost_in_jax)(w, x, y), (w,), (v,))[1]
+            return product, (p * (1 - p)) @ x**2 + 1
+
+        runs["jax"] = in_jax(reads_in_jax, start, along, inputs, labels)
+        runs["jax by hand"] = in_jax(by_hand, start, along, inputs, labels)
     return runs
 
 

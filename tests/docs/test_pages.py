@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from croton.util.config import FLAGS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 README = DOCS.parent / "README.md"
+GALLERY = sorted((DOCS / "gallery").glob("*.md"))
 
 
 def blocks(path: Path) -> str:
@@ -28,9 +30,23 @@ def blocks(path: Path) -> str:
     return "\n".join(code)
 
 
-@pytest.mark.parametrize("path", [DOCS / "add_an_op.md", README, *sorted((DOCS / "gallery").glob("*.md"))], ids=lambda path: path.name)
+def printed(path: Path) -> list[str]:
+    """What a page says that its program prints: the indented blocks outside of code."""
+    outside = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block).rstrip() for block in re.findall(r"(?:^ {4}.*\n)+", outside, flags=re.MULTILINE)]
+
+
+def unnumbered(text: str) -> str:
+    """A text with sizes as they are in a process that has made no other of their name, and without spaces at ends of lines."""
+    return re.sub(r" +$", "", re.sub(r"\b(\w+\.\d+)_\d+\b", r"\1", text), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [DOCS / "add_an_op.md", README, *GALLERY], ids=lambda path: path.name)
 def test_page(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(blocks(path), str(path), "exec"), {"__name__": path.stem})
+    output = unnumbered(capsys.readouterr().out)
+    for text in printed(path) if path in GALLERY else ():
+        assert text in output, f"{path.name} says that this is printed:\n{text}\nand this is:\n{output}"
 
 
 def test_tour(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,3 +68,10 @@ def test_diagonals_of_small_matrices_are_read_where_these_are_multiplied() -> No
     matrices = cr.einsum("nik,njk->nij", a, a)
     whole = cr.function([a, b], [matrices @ b])
     assert cr.function([a, b], [matrices @ b, cr.diagonal(matrices, axis1=1, axis2=2)]).flops() <= whole.flops() + 300
+
+
+def test_diagonals_that_take_what_all_takes_are_read() -> None:
+    """Of a product of three the first two are most of the work, for the diagonal too: done once for both."""
+    a, b, c, w = cr.tensor("a", (20, 400)), cr.tensor("b", (400, 400)), cr.tensor("c", (400, 20)), cr.tensor("w", (20, 300))
+    matrix = a @ b @ c
+    assert cr.function([a, b, c, w], [matrix @ w, cr.diagonal(matrix)]).flops() <= cr.function([a, b, c, w], [matrix @ w]).flops() + 20
