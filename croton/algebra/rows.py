@@ -77,14 +77,7 @@ def eliminated(rows: Sequence[Row], inner: Collection[Name]) -> list[Row]:
         for row in rows:
             if row is pivot:
                 continue
-            weight = row[0].get(label)
-            if weight is not None:
-                scale = -weight * pivot[0][label]
-                coefficients = dict(row[0])
-                for other, c in pivot[0].items():
-                    coefficients[other] = coefficients.get(other, 0) + scale * c
-                row = ({other: c for other, c in coefficients.items() if c != 0}, row[1] + scale * pivot[1])
-            rest.append(row)
+            rest.append(replaced(row, label, solved_for(pivot, label)))
         rows = rest
     return rows
 

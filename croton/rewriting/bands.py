@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
+from croton.algebra.constant import number_of
 from croton.algebra.contract import contract
 from croton.algebra.node import ONE, Coef, Label, Node, Use, walk
 from croton.algebra.plan import cost
@@ -90,7 +91,9 @@ class _Bands:
 
     def _together(self, terms: Sequence[Term], total: Use) -> Use:
         """The total of some terms; if all are diagonals, and not of the same, as a sum of different ones, which is remembered."""
-        parts = [part for term in terms for part in self._parts(term)]
+        parts = [part for term in terms for part in self._parts(term) if number_of(part[0].node) != 0]
+        if not parts:
+            return total
         diagonals = [_diagonals(part, total.labels) for part, _ in parts]
         pair = next((pair for pair in diagonals[0] if all(pair in other for other in diagonals)), None)
         if pair is None:

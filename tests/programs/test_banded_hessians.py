@@ -33,6 +33,8 @@ MADE: dict[str, Callable[[cr.Expr, cr.Expr], cr.Expr]] = {
     "scaled": lambda h, v: ((h * v[:, None]) ** 2).sum(0),
     "twice": lambda h, v: h @ (h @ v),
     "trace of the square": lambda h, v: cr.trace(h @ h),
+    "product of two, element by element": lambda h, v: ((h * (h @ h)) @ v)[1:],
+    "squares of such a product": lambda h, v: ((h * v * cr.transpose(h)) ** 2).sum(),
     "off the diagonal": lambda h, v: cr.diagonal(h, 1),
 }
 
