@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from croton.algebra.coefficient import among, multiply, of_number, wrapped
 from croton.algebra.constant import zero
 from croton.algebra.contract import may_not_cancel, normalise
+from croton.algebra.guards import Pattern, apart, pattern_of, placed_under
 from croton.algebra.mapping import map_
-from croton.algebra.node import ONE, RELATIONS, Coef, Label, Node, Use, intern
-from croton.algebra.relation import row_of
-from croton.algebra.seal import is_delta, seal_unordered
+from croton.algebra.node import ONE, Coef, Label, Node, Use, intern
+from croton.algebra.seal import seal_unordered
 from croton.dtypes import DType, bool_
 
 MOST_TERMS = 8
@@ -96,7 +96,7 @@ def _without_coefficient(node: Node, labels: tuple[Label, ...]) -> Use:
 
 def _placed_together(terms: list[Term], dtype: DType) -> list[Term]:
     """R9: terms under the same relations are added first, [i == j] x + [i == j] y = [i == j] (x + y), so that structure survives a sum."""
-    patterns = [_pattern(node, labels) for node, labels, _ in terms]
+    patterns = [pattern_of(Use(node, labels)) for node, labels, _ in terms]
     if not any(patterns):
         return terms
     common = frozenset.intersection(*patterns)
@@ -112,71 +112,15 @@ def _placed_together(terms: list[Term], dtype: DType) -> list[Term]:
             return terms
     gone = {place for group in groups.values() for place in group}
     result = [(Use(node, labels), coef) for place, (node, labels, coef) in enumerate(terms) if place not in gone]
-    result += [(_under([terms[place] for place in group], pattern, dtype), ONE) for pattern, group in groups.items()]
+    result += [(_sum_under([terms[place] for place in group], pattern, dtype), ONE) for pattern, group in groups.items()]
     if len(result) > 1:
         total = _normalise(result, dtype)
         return [(total.node, total.labels, ONE)]
     return [(result[0][0].node, result[0][0].labels, ONE)]
 
 
-def _under(terms: list[Term], pattern: frozenset, dtype: DType) -> Use:
-    """The sum of terms all of which hold the relations of the pattern: these relations times the sum of what is left."""
-    # Equal labels get one representative, so that what is left meets.
-    representative: dict[Label, Label] = {}
-    relations: list[tuple[Use, int]] = []
-    cores: list[tuple[Use, Coef]] = []
-    for node, labels, coef in terms:
-        factors = _factors(node, labels)
-        classes = [names for names in _classes(factors) if frozenset(names) in pattern]
-        if not cores:
-            for names in classes:
-                first = next(label for label in labels if label in names)
-                representative.update(dict.fromkeys(names, first))
-        rest = []
-        for use, exponent in factors:
-            if is_delta(use.node):
-                outside = not any(use.labels[0] in names for names in classes)
-            else:
-                outside = use.node.kind not in RELATIONS or _key(use) not in pattern
-            if outside:
-                rest.append((Use(use.node, tuple([representative.get(label, label) for label in use.labels])), exponent))
-            elif not cores:
-                relations.append((use, exponent))
-        cores.append((normalise({label for use, _ in rest for label in use.labels}, rest, ONE, set(), dtype), coef))
-    core = _normalise(cores, dtype)
-    out = {label for use, _ in relations for label in use.labels}.union(core.labels)
-    return normalise(out, [(core, 1), *relations], ONE, set(), dtype)
-
-
-def _factors(node: Node, labels: tuple[Label, ...]) -> list[tuple[Use, int]]:
-    if node.kind in RELATIONS:
-        return [(Use(node, labels), 1)]
-    return [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
-
-
-def _classes(factors: list[tuple[Use, int]]) -> list[set[Label]]:
-    """Labels that deltas make equal."""
-    classes: list[set[Label]] = []
-    for use, _ in factors:
-        if is_delta(use.node):
-            meeting = [labels for labels in classes if not labels.isdisjoint(use.labels)]
-            classes = [labels for labels in classes if labels not in meeting]
-            classes.append(set(use.labels).union(*meeting))
-    return classes
-
-
-def _pattern(node: Node, labels: tuple[Label, ...]) -> frozenset:
-    """The relations that an unsummed term is under, whatever it was written with."""
-    if node.kind not in RELATIONS and not (node.kind == "contract" and not node.sums and node.args and node.args[-1][0].kind in RELATIONS):
-        return frozenset()
-    factors = _factors(node, labels)
-    pattern: set = {frozenset(names) for names in _classes(factors)}
-    pattern.update(_key(use) for use, _ in factors if use.node.kind in RELATIONS and not is_delta(use.node))
-    return frozenset(pattern)
-
-
-def _key(relation: Use) -> tuple:
-    if relation.node.kind == "select":
-        return relation
-    coefficients, constant = row_of(relation)
-    return (relation.node.kind, frozenset(coefficients.items()), constant)
+def _sum_under(terms: list[Term], pattern: Pattern, dtype: DType) -> Use:
+    """The sum of terms all of which are under the relations of a pattern: these relations times the sum of what is left."""
+    relations, cores = apart([Use(node, labels) for node, labels, _ in terms], pattern, dtype)
+    core = _normalise([(use, coef) for use, (_, _, coef) in zip(cores, terms)], dtype)
+    return placed_under(relations, core)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from croton.algebra.affine_index import affine_of
 from croton.algebra.constant import constant, number_of, truth, zero
 from croton.algebra.contract import contract
+from croton.algebra.guards import apart, pattern_of, placed_under
 from croton.algebra.mapping import map_
 from croton.algebra.node import Label, Use
 from croton.algebra.relation import affine, at_least_zero, row_of
@@ -36,7 +37,29 @@ def scalar(function: str, *uses: Use, dtype: DType | None = None) -> Use:
             found = simpler(uses, numbers, result)
             if found is not None:
                 return found
+        found = _under_relations(function, uses, numbers, result)
+        if found is not None:
+            return found
     return map_(function, uses, result)
+
+
+def _under_relations(function: str, uses: tuple[Use, ...], numbers: list, result: DType) -> Use | None:
+    """f([i == j] x) as [i == j] f(x) for functions that are 0 at 0, so that structure survives them; None for others, and where nothing has fewer axes."""
+    values = [use for use, number in zip(uses, numbers) if number is None]
+    pattern = frozenset.intersection(*[pattern_of(use) for use in values])
+    if not pattern or not keeps_zero(function, uses, result):
+        return None
+    relations, cores = apart(values, pattern)
+    if not len(_labels(*cores)) < len(_labels(*values)):
+        return None
+    left = iter(cores)
+    return placed_under(relations, scalar(function, *[next(left) if number is None else use for use, number in zip(uses, numbers)], dtype=result))
+
+
+def keeps_zero(function: str, uses: Sequence[Use], result: DType) -> bool:
+    """Whether the function is 0 where all of its arguments that are not numbers are 0."""
+    arrays = [np.array(number_of(use[0]) or 0, use[0].dtype.numpy) for use in uses]
+    return bool(evaluate(function, result, *arrays) == 0)
 
 
 def _result(entry: Function, uses: tuple[Use, ...], wanted: DType | None) -> DType:

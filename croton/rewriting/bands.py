@@ -2,9 +2,10 @@
 
     H[i, j] = [i == j] d[i] + [i + 1 == j] u[i] + [i == j + 1] l[j]        the Hessian of a chain, say
 
-    H @ v = d v + ...        trace H = sum d        sum H^2 = sum d^2 + sum u^2 + sum l^2
+    H @ v = d v + ...        trace H = sum d        sum H^2 = sum d^2 + sum u^2 + sum l^2        sum |H| = sum |d| + sum |u| + sum |l|
 
-Two different diagonals have no element in common: a power of H is the sum of their powers, and a product with H rounds as that of the dense matrix does.
+Two different diagonals have no element in common: a power of H is the sum of their powers, so it is with functions that are 0 at 0, and a product with H
+rounds as that of the dense matrix does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from croton.algebra.constant import number_of
 from croton.algebra.contract import contract
 from croton.algebra.node import ONE, Coef, Label, Node, Use, walk
 from croton.algebra.plan import cost
+from croton.algebra.pointwise import keeps_zero, scalar
 from croton.algebra.rebuild import construct, rebuild
 from croton.algebra.relation import affine, row_of
 from croton.algebra.rows import Row, eliminated
@@ -57,7 +59,19 @@ class _Bands:
             return self._together([(use, arg[2]) for use, arg in zip(uses, node.args)], total)
         if node.kind == "contract" and not node.dtype.is_bool:
             return self._product(node, labels, uses)
+        if node.kind == "map":
+            return self._applied(node, uses)
         return None
+
+    def _applied(self, node: Node, uses: list[Use]) -> Use | None:
+        """A function that is 0 at 0 and of one argument that is no number, of each diagonal."""
+        places = [place for place, use in enumerate(uses) if number_of(use.node) is None]
+        bands = self._bands(uses[places[0]]) if len(places) == 1 else None
+        if bands is None or node.dtype.is_bool or not keeps_zero(node.param, uses, node.dtype):
+            return None
+        made = [scalar(node.param, *uses[: places[0]], band, *uses[places[0] + 1 :], dtype=node.dtype) for band in bands]
+        terms = [(use, ONE) for use in made]
+        return self._together(terms, add(terms, node.dtype))
 
     def _product(self, node: Node, labels: tuple[Label, ...], uses: list[Use]) -> Use | None:
         powers = [arg[2] for arg in node.args]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
 from croton.algebra.contract import contract
+from croton.algebra.masked import held_by
 from croton.algebra.node import Coef, Label, Node, Use
 
 Factors = dict[tuple[Node, tuple[Label, ...]], int]
@@ -46,9 +47,10 @@ def _split(node: Node, labels: tuple[Label, ...]) -> tuple[Factors, list[tuple[U
     rank = len(labels)
     outer: Factors = {}
     inner = []
-    for child, positions, exponent in node.args:
+    held = held_by(node.args, range(rank, len(every)))
+    for place, (child, positions, exponent) in enumerate(node.args):
         at = tuple([every[i] for i in positions])
-        if child.dtype.is_bool or any(i >= rank for i in positions):
+        if child.dtype.is_bool or place in held or any(i >= rank for i in positions):
             inner.append((Use(child, at), exponent))
         else:
             outer[child, at] = exponent

@@ -50,7 +50,7 @@ class Pieces:
     def joined(self, pieced: Pieced) -> Use:
         """The value that some pieces are, which is remembered to be in pieces."""
         made = add([(piece, ONE) for piece in pieced.pieces], pieced.pieces[0].dtype)
-        if made.node.kind == "add" and set(made.labels) == set(pieced.axes):
+        if set(made.labels) == set(pieced.axes):
             self._found[made.node] = pieced._replace(axes=made.labels)
         return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from croton.algebra.coefficient import multiply
+from croton.algebra.masked import held_by
 from croton.algebra.node import RELATIONS, Node
 from croton.schedule.cumulative import prefix_sum
 from croton.schedule.draft import Draft
@@ -30,7 +31,8 @@ def lower_contract(draft: Draft, node: Node) -> Source:
     factors: list[Factor] = [(draft.source(a[0]), a[1], a[2]) for a in node.args]
     if not node.sums:
         return _pointwise(draft, node, factors)
-    return summed(draft, dims, rank, factors, node.param, node.dtype)
+    held = held_by(node.args, range(rank, len(dims)))
+    return summed(draft, dims, rank, factors, node.param, node.dtype, held=held)
 
 
 def _pointwise(draft: Draft, node: Node, factors: list[Factor]) -> Source:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from croton.algebra.coefficient import multiply, of_size
 from croton.algebra.constant import number_of
+from croton.algebra.masked import held_by
 from croton.algebra.node import ONE, Coef, Node, intern
 from croton.algebra.rows import Row, plus
 from croton.algebra.solve import Digit, Gather, Predicate, Solved, solve
@@ -185,14 +186,15 @@ class _Relation:
         for predicate in solved.predicates:
             if predicate.term:
                 factors.append(self._term(predicate, place))
+        held = held_by([(self.node.args[factor.argument][0], own[1], factor.power) for factor, own in zip(solved.factors, factors)], range(rank, len(dims)))
         if solved.plain:
             if inner:
-                return summed(self.draft, dims, rank, factors, self.coef, dtype, solved.order.tree)
+                return summed(self.draft, dims, rank, factors, self.coef, dtype, solved.order.tree, held)
             body = BodyBuilder()
             return self.draft.emit(dims, rank, None, body.finish(multiplied(self.draft, body, factors, self.coef, dtype)))
         coef = self.coef
         if inner:
-            core = summed(self.draft, dims, rank, factors, coef, dtype, solved.order.tree)
+            core = summed(self.draft, dims, rank, factors, coef, dtype, solved.order.tree, held)
             factors, coef = [(core, tuple(range(rank)), 1)], Coef(1)
         place = {label: place[label] for label in kept}
         if self.function not in ("sum", "any") or self.node in self.draft.added:

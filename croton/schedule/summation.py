@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from croton.algebra.cost import Tree, extent, pairs_of, search
 from croton.algebra.node import ONE, Coef
@@ -26,22 +27,38 @@ SMALL_SIDE, LEAST_VOLUME = 4, 1000
 """and those with as many multiplications a member: ten a side take the library 50 ns, a loop nest ten times as long."""
 
 
+NOTHING_HELD: Mapping[int, int] = MappingProxyType({})
+
+
 def summed(
-    draft: Draft, dims: tuple[Size, ...], rank: int, factors: list[Factor], coef: Coef, dtype: DType, tree: Tree | None = None
+    draft: Draft,
+    dims: tuple[Size, ...],
+    rank: int,
+    factors: list[Factor],
+    coef: Coef,
+    dtype: DType,
+    tree: Tree | None = None,
+    held: Mapping[int, int] = NOTHING_HELD,
 ) -> Value:
-    """coef * the sum over the labels from `rank` on of the product of the factors, in the order of a tree over them if one is given."""
-    items: list[list[Factor]] = [[factor] for factor in factors]
-    labels: list[set[int]] = [set(factor[1]) for factor in factors]
+    """coef * the sum over the labels from `rank` on of the product of the factors, in the order of a tree over them if one is given.
+
+    Factors that are `held` are multiplied with another one before anything is summed.
+    """
+    items = [[factor, *[factors[other] for other in held if held[other] == number]] for number, factor in enumerate(factors) if number not in held]
+    labels: list[set[int]] = [{label for factor in item for label in factor[1]} for item in items]
+    if held:
+        tree = None
     count: dict[int, int] = {}
     for found in labels:
         for label in found:
             count[label] = count.get(label, 0) + 1
-    if tree is None and len(factors) > 2:
+    if tree is None and len(items) > 2:
         extents = {label: extent(size) for label, size in enumerate(dims)}
         tree = search([frozenset(found) for found in labels], frozenset(range(rank)), extents).tree
-    pairs = [(0, 1)] if len(factors) == 2 else pairs_of(tree, len(factors)) if len(factors) > 1 else []
+    single = len(items) == 1
+    pairs = [(0, 1)] if len(items) == 2 else [] if single else pairs_of(tree, len(items))
     applied = False
-    if len(factors) > 1:
+    if not single:
         for number in range(len(items)):
             gone = sorted([label for label in labels[number] if label >= rank and count[label] == 1])
             if gone:
@@ -62,7 +79,7 @@ def summed(
         items.append([_reduction(draft, dims, items[left], items[right], gone, scale, dtype)])
         labels.append(set(items[-1][0][1]))
     result = items[-1]
-    if len(factors) == 1:
+    if single:
         result, applied = [_reduction(draft, dims, result, None, list(range(rank, len(dims))), coef, dtype)], True
     if (applied or coef == ONE) and len(result) == 1 and result[0][1:] == (tuple(range(rank)), 1) and type(result[0][0]) is Value:
         return result[0][0]

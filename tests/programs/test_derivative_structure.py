@@ -273,6 +273,37 @@ def test_products_with_hessians_never_build_them() -> None:
     assert counted((H**2).sum())[0] < 1.1 * 2 * 1000 * 1000 * 2000
 
 
+def decay(t: cr.Expr, y: cr.Expr, p: cr.Expr) -> cr.Expr:
+    return ((p[0] * cr.exp(-p[1] * t) + p[2] - y) ** 2).sum()
+
+
+def stacked(t: cr.Expr, y: cr.Expr, p: cr.Expr) -> cr.Expr:
+    q = cr.stack([p[0] ** 2, cr.exp(p[1]), p[2]])
+    return cr.softplus(q[0] * cr.exp(-q[1] * t) + q[2] - y).sum() + 0.1 * (p**2).sum()
+
+
+@pytest.mark.parametrize("task", [decay, stacked])
+def test_blocks_whose_parameters_are_read_one_by_one(task: Callable[..., cr.Expr]) -> None:
+    """Tasks that do not know of each other: what is read of their Hessian costs a few gradients, and only who wants all of it has its zeros."""
+    count, rows = 50, 7
+    t, y, P, V = (array(name, count, size) for name, size in (("t", rows), ("y", rows), ("P", 3), ("V", 3)))
+    gradient = cr.grad(cr.vmap(task)(t, y, P).sum(), P)
+    H = cr.hessian(cr.vmap(task)(t, y, P).sum(), P)
+    assert cr.structure(H).is_diagonal(0, 2) and cr.structure(abs(H)).is_diagonal(0, 2)
+    reads = [cr.tensordot(H, V, 2), cr.einsum("ijij->", H), (H**2).sum((2, 3)), abs(H).sum((2, 3)), cr.maximum(H, 0.0).max((0, 1))]
+    for one in reads[:4]:
+        assert counted(one)[0] <= 4 * counted(gradient)[0] and counted(one)[1] <= 8 * 3 * 3 * count * rows
+    generator = np.random.default_rng(5)
+    values = [generator.uniform(0.2, 1.5, size=one.shape) for one in (t, y, P, V)]
+    dense, *found = cr.function([t, y, P, V], [H, *reads])(*values)
+    wanted = np.tensordot(dense, values[3], 2), np.einsum("ijij->", dense), (dense**2).sum((2, 3)), abs(dense).sum((2, 3)), np.maximum(dense, 0).max((0, 1))
+    for one, other in zip(found, wanted):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    apart = cr.function([t, y, P], cr.vmap(cr.hessian(task, 2))(t, y, P))(*values[:3])
+    for place in range(count):
+        np.testing.assert_allclose(dense[place, :, place], apart[place], rtol=1e-9, atol=1e-12)
+
+
 # ---- per-example gradients of other layers -------------------------------------------------------------------------
 
 BATCH, LENGTH, CHANNELS, FILTERS = 8, 40, 6, 5

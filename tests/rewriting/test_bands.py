@@ -42,6 +42,16 @@ def test_products_and_powers(inputs: dict[str, cr.Expr]) -> None:
         assert "diagonal by diagonal" in chosen(y, inputs)
 
 
+def test_functions_that_keep_zero(inputs: dict[str, cr.Expr]) -> None:
+    """Others make something of what lies between the diagonals."""
+    v, w = inputs["v"], inputs["w"]
+    h = tridiagonal(v, w)
+    for y in (abs(h).sum(1), (cr.tanh(h) ** 2).sum(), cr.maximum(h, 0.0) @ v, cr.minimum(2.0, abs(h) - 2 * h).sum()):
+        assert "diagonal by diagonal" in chosen(y, inputs)
+    for y in (cr.exp(h).sum(1), (cr.maximum(h, 1.0) ** 2).sum(), cr.maximum(h, inputs["m"]).sum(0)):
+        assert chosen(y, inputs) == []
+
+
 def test_what_is_divided_by_is_none(inputs: dict[str, cr.Expr]) -> None:
     """Its other elements are zero, and count."""
     h = tridiagonal(inputs["v"], inputs["w"]) + 0.0 * inputs["m"] + 1.0
