@@ -65,8 +65,9 @@ def programs(cr: Any) -> Iterator[tuple[str, Any, Any]]:
     first = cr.eye(4) * (v[2] * cr.exp(v) + 3 * v[1])
     yield "reads under one diagonal", first + 2 * cr.eye(4) * (v[0] * w), ((v, w), eye * (c[2] * np.exp(c) + 3 * c[1] + 2 * c[0] * d))
     yield "a function that is 1 at 0", cr.cos(first), ((v,), np.cos(eye * (c[2] * np.exp(c) + 3 * c[1])))
-    mask = cr.where(v[:, None] > w + 9, x / cr.where(w > v + 9, w, 0)[:, None], 0).sum(1)
-    yield "a mask that leaves nothing", mask, ((x, v, w), 0 * c)
+    mask, none = v[:, None] > w + 9, cr.where(w > v + 9, w, 0)[:, None]
+    nothing = cr.where(mask, x / none, 0).sum(1) + cr.where(mask, y / none, 0).sum(1)
+    yield "a mask that leaves nothing", nothing, ((x, y, v, w), 0 * c)
     yield "coefficient of a square", ((0.5 * (x @ y)) ** 2).sum(), ((x, y), (0.25 * (a @ b) ** 2).sum())
     yield "coefficient of a cube", ((0.5 * x) @ y) ** 3 + 1 / ((0.25 * x) @ y), ((x, y), (0.5 * (a @ b)) ** 3 + 1 / (0.25 * (a @ b)))
     yield "cube of a mean", x.mean(axis=0) ** 3 + 1 / y.mean(axis=1), ((x, y), a.mean(0) ** 3 + 1 / b.mean(1))
