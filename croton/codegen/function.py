@@ -25,6 +25,9 @@ from croton.kernel.parallelise import after_parallel, parallel_loop
 LanesEmitter = Callable[["Function", Lanes, str, str], None]
 RowsEmitter = Callable[["Function", For, str, str], bool]
 
+SMALL = 1 << 14
+"""Bytes of an array that is small: half of the nearest cache of most processors."""
+
 
 class Function:
     """The state of emitting one kernel: what names stand for at this point, and the accumulators' running values. What comes after a parallel loop
@@ -97,6 +100,15 @@ class Function:
         self.buffers[name] = Buffer(name, dtype, (count,))
         self.values[name] = f"%scratch.{name}"
         self.scratch[name] = f"  %scratch.{name} = alloca [{count} x {memory_element(dtype)}], align 64"
+
+    def is_small(self, name: str) -> bool:
+        """Whether a buffer is known to be so small that it stays in the nearest cache."""
+        count = 1
+        for extent in self.buffers[name].shape:
+            if isinstance(extent, str):
+                return False
+            count *= extent
+        return count * self.buffers[name].dtype.itemsize <= SMALL
 
     def _parameter(self, place: int, type: str, table: str) -> str:
         emit = self.sink.emit

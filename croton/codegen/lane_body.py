@@ -143,6 +143,10 @@ class LaneBody:
         """Whether nothing is stored but totals."""
         return all(not isinstance(statement, Store) or not self.moves(statement) for statement in self.statements)
 
+    def is_long(self) -> bool:
+        """Whether passes are so long that the processor, as far as it looks ahead, sees only one or two of them: it would wait for what the next ones read."""
+        return self.weight() > LIGHT
+
     def in_any_order(self) -> bool:
         """Whether no store depends on the order of the lanes."""
         stores = [statement for statement in self.statements if isinstance(statement, Store)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from croton.codegen.access import UNIFORM, Access, Memory, access_of
+from croton.codegen.access import CONTIGUOUS, UNIFORM, Access, Memory, access_of
 from croton.codegen.builder import Builder
 from croton.codegen.cast import cast
 from croton.codegen.function import Function, emit_let, is_number, operand_dtype, updates
@@ -166,6 +166,25 @@ class LanePass:
             for one in reciprocals.values():
                 result = one.simple if result is None else self.function.sink.emit(f"and i1 {result}, {one.simple}")
         return result
+
+    def ask_ahead(self, index: str) -> None:
+        """Ask for the memory that the loop comes to some passes after `index`: what it writes, and what it reads if a pass is long. Small arrays, and what rows
+        are added to, are in the cache anyway.
+
+        Measured (Intel, float32, one thread), time where it is asked for: two arrays added 0.65 to 0.85 for 1e6 and 1e7 elements, 0.45 to 0.65 for 1e4 and
+        1e5, 0.97 for 1e3; exp of 1e7 elements 0.7, of 1e6 1.0; a sum of exp 0.55 and 0.85. Sums of products take as long as before.
+        """
+        asked = set()
+        for kind in (Store, Load) if self.body.is_long() else (Store,):
+            for accesses in self.accesses:
+                for place, access in accesses.items():
+                    statement = self.body.statements[place]
+                    if not isinstance(statement, kind) or access.kind != CONTIGUOUS or access.pointer in asked:
+                        continue
+                    if (isinstance(statement, Store) and statement.op is not None) or self.function.is_small(statement.buffer):
+                        continue
+                    asked.add(access.pointer)
+                    self.memory.ask(access, index, kind is Store)
 
     def emit(self, index: str, mask: str | None, state: list[str]) -> list[str]:
         """The body once, for the lanes from `index` on; gives the totals' next values."""

@@ -214,9 +214,9 @@ class VectorLoop:
                 carried += [Carried(type, units[k] if copy else first[k] if self.wide[k] else state[k]) for copy in range(unroll)]
             if once:
                 some = self.sink.emit(f"icmp slt i64 {low}, {high}")
-                parts = region(self.sink, some, lambda: self._step(low, [each.initial for each in carried], unroll, masked), carried)
+                parts = region(self.sink, some, lambda: self._step(low, [each.initial for each in carried], unroll, masked, False), carried)
             else:
-                parts = counted_loop(self.sink, low, high, step, carried, lambda index, parts: self._step(index, parts, unroll, masked))
+                parts = counted_loop(self.sink, low, high, step, carried, lambda index, parts: self._step(index, parts, unroll, masked, not self.compact))
             return self._gathered(parts, unroll, state)
 
         count = len(state)
@@ -259,8 +259,11 @@ class VectorLoop:
         bits = ", ".join(f"i1 {'true' if lane < (self.extent or 0) else 'false'}" for lane in range(self.lanes))
         return self.run.emit(self.low, f"<{bits}>", state)
 
-    def _step(self, index: str, parts: list[str], unroll: int, masked: bool) -> list[str]:
+    def _step(self, index: str, parts: list[str], unroll: int, masked: bool, ahead: bool) -> list[str]:
         result = list(parts)
+        if ahead:
+            for copy in range(unroll):
+                self.run.ask_ahead(self.function.add(index, str(copy * self.lanes)))
         begins = []
         for copy in range(unroll):
             begins.append(len(self.sink.lines))

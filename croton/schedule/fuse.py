@@ -44,9 +44,9 @@ class Member(NamedTuple):
 
 
 class Group:
-    """Steps that become one kernel, or one call of a library."""
+    """Steps that become one kernel, or one call of a library. `into` is the group that its steps are in by now."""
 
-    __slots__ = ("dims", "kind", "length", "level", "members", "places", "reads")
+    __slots__ = ("dims", "into", "kind", "length", "level", "members", "places", "reads")
 
     def __init__(self, kind: str, level: int, dims: tuple[Size, ...]) -> None:
         self.kind = kind
@@ -56,6 +56,7 @@ class Group:
         self.places: dict[Value, tuple[tuple[int, ...], int]] = {}
         self.reads: dict[Value, tuple[int, ...]] = {}
         self.length = 0
+        self.into: Group | None = None
 
     @property
     def end(self) -> int:
@@ -76,6 +77,28 @@ class Group:
                 continue
             if all(type(entry) is int for entry in instruction[3]):
                 self.reads[instruction[2]] = tuple([labels[label] for label in instruction[3]])
+
+
+    def copy(self) -> Group:
+        """A group with the same members, which it does not share."""
+        other = Group(self.kind, self.level, self.dims)
+        other.take(self, tuple(range(len(self.dims))))
+        return other
+
+    def take(self, other: Group, labels: tuple[int, ...]) -> None:
+        """The members of another group too, whose space is the same, with its labels under these numbers. Values are told by `become`."""
+        self.members += [m._replace(labels={label: labels[place] for label, place in m.labels.items()}) for m in other.members]
+        self.length += other.length
+        self.places |= {value: (tuple([labels[place] for place in at]), known) for value, (at, known) in other.places.items()}
+        for value, at in other.reads.items():
+            self.reads.setdefault(value, tuple([labels[place] for place in at]))
+
+    def become(self, other: Group) -> None:
+        """All that another group is, which nobody knows."""
+        self.dims, self.members, self.places, self.reads, self.length = other.dims, other.members, other.places, other.reads, other.length
+        for member in self.members:
+            for value in member.step.makes():
+                value.group = self
 
 
 def fuse(steps: Sequence[Step]) -> list[Group]:
@@ -99,13 +122,18 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
             group.add(Member(step, {label: place for place, label in enumerate(order)}, 0, NEVER))
             groups.append(group)
             continue
-        for found in _candidates(step, readers):
+        candidates = _candidates(step, readers)
+        for found in candidates:
             member = _fit(found, step)
             if member is not None:
                 break
         else:
-            found, member = _open(step)
-            groups.append(found)
+            together = _together(step, candidates)
+            if together is None:
+                found, member = _open(step)
+                groups.append(found)
+            else:
+                found, member = together
         found.add(member)
         full = len(step.dims)
         for instruction in step.body:
@@ -113,6 +141,7 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
                 readers[instruction[2]] = found
             elif instruction[0] == "load" and len(instruction[3]) > 1:
                 readers.setdefault(instruction[2], found)
+    groups = [group for group in groups if group.into is None]
     groups.sort(key=lambda group: group.level)
     return groups
 
@@ -143,9 +172,59 @@ def _candidates(step: Step, readers: dict[Value, Group]) -> list[Group]:
             if value.group is not None and value.group.kind == "map":
                 makers[value.group] = None
             if (len(instruction[3]) == full > 0 or len(instruction[3]) > 1) and value in readers:
-                others[readers[value]] = None
+                group = readers[value]
+                while group.into is not None:
+                    group = group.into
+                others[group] = None
     ordered = sorted(makers, key=lambda group: -group.level)
     return ordered + [group for group in others if group not in makers]
+
+
+def _together(step: Step, candidates: Sequence[Group]) -> tuple[Group, Member] | None:
+    """Groups that make what a step reads element by element, as one group in which it is a member. None if it does not fit.
+
+    They wait for nothing of one another, being of one level, so that they may as well run in one nest.
+    """
+    makers = {value.group for value in step.reads() if value.group is not None and value.group.kind == "map"}
+    found = [group for group in candidates if group in makers]
+    if len(found) < 2 or any(group.level != found[0].level or len(group.dims) != len(step.dims) for group in found):
+        return None
+    first, *others = found
+    joined = first.copy()
+    for group in others:
+        places = _same_places(step, first, group)
+        if places is None or joined.length + group.length > LONGEST:
+            return None
+        joined.take(group, places)
+    member = _fit(joined, step)
+    if member is None:
+        return None
+    first.become(joined)
+    for group in others:
+        group.into = first
+    return first, member
+
+
+def _same_places(step: Step, group: Group, other: Group) -> tuple[int, ...] | None:
+    """For each label of another group's space the one of the group's that a step reads both at; None where the spaces are not the same."""
+    place: dict[int, dict[Group, int]] = {}
+    for instruction in step.body:
+        if instruction[0] != "load":
+            continue
+        for one in (group, other):
+            made = one.places.get(instruction[2])
+            if made is None:
+                continue
+            for entry, at in zip(instruction[3], made[0]):
+                if type(entry) is not int or place.setdefault(entry, {}).setdefault(one, at) != at:
+                    return None
+    found = {both[other]: both[group] for both in place.values() if len(both) == 2}
+    lane = len(group.dims) - 1
+    if len(found) != len(other.dims) or len(set(found.values())) != len(group.dims) or found.get(lane, lane) != lane:
+        return None
+    if any(other.dims[here] != group.dims[there] for here, there in found.items()):
+        return None
+    return tuple([found[number] for number in range(len(other.dims))])
 
 
 def _open(step: Step) -> tuple[Group, Member]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from native import compile_kernel
@@ -11,7 +13,7 @@ from croton.codegen.module import compile_text, compile_texts
 from croton.codegen.target import AVX2, AVX512, BASELINE, Target
 from croton.dtypes import DType, bool_, float32, float64, int64
 from croton.kernel.interpret import interpret
-from croton.kernel.language import Acc, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Store, Update, Var
+from croton.kernel.language import Acc, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
 
 TARGETS = pytest.mark.parametrize("target", [None, AVX2, BASELINE], ids=["host", "avx2", "baseline"])
 
@@ -353,6 +355,32 @@ def test_the_text_of_a_loop() -> None:
     plain = compile_text([("k", kernel)], AVX2)
     assert "masked" not in plain and plain.count("store <16 x float>") == 1 and plain.count("fdiv") == 2
     assert "alloca" not in masked + plain
+
+
+def asked(body: Sequence[Stmt], *shape: int | str, target: Target = AVX512) -> list[str]:
+    """The lines of a loop's text that ask for memory: a loop over the first buffer, which is written or reduced, the others being read."""
+    buffers = tuple(Buffer(name, float32, shape) for name in ("b0", "b1"))
+    kernel = Kernel((*buffers, Buffer("b2", float32, ())), ("n0",), (*body, Store("b2", (), Var("s0"))))
+    return [line for line in compile_text([("k", kernel)], target).splitlines() if "call void @llvm.prefetch" in line]
+
+
+def test_loops_ask_for_memory_early() -> None:
+    """Each line of 64 bytes once in a pass: what is written, and what is read in long passes. Nothing for the end of a row, and for small arrays."""
+    here, sum_ = (at("i0"),), Acc("s0", float32, "sum")
+    read, written = (Load(f"v{i}", float32, f"b{i}", here) for i in (1, 0))
+
+    def loop(function: str, last: Stmt, extent: Extent = "n0") -> list[Stmt]:
+        return [sum_, Lanes("i0", extent, (read, written, Let("v2", float32, function, (Var("v1"),)), last))]
+
+    store, update = Store("b0", here, Var("v2")), Update("s0", Var("v2"))
+    for target, lines in ((AVX512, 2), (AVX2, 1)):
+        assert [line[-20:] for line in asked(loop("neg", store), "n0", target=target)] == ["i32 1, i32 3, i32 1)"] * lines
+        both = asked(loop("exp", store), "n0", target=target)
+        assert [line[-20:] for line in both] == ["i32 1, i32 3, i32 1)"] * lines + ["i32 0, i32 3, i32 1)"] * lines, "b0, which is read too, once"
+        assert len(asked(loop("exp", update), "n0", target=target)) == 2 * lines
+    assert not asked(loop("neg", update), "n0"), "the processor looks far enough ahead"
+    assert not asked(loop("neg", Store("b0", here, Var("v2"), "sum")), "n0"), "a row that others are added to"
+    assert not asked(loop("exp", store, 1000), 1000), "small"
 
 
 def test_kernels_are_put_into_modules_until_they_are_full() -> None:

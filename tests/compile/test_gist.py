@@ -23,7 +23,7 @@ v, k = cr.vector("v"), cr.vector("k", dtype="int64")
         (lambda: x - 0.5 * y, "result = x - 0.5*y"),
         (lambda: (x - y) * (x - y), "result = (x - y)**2"),
         (lambda: -(x + y) / (x - 2), "result = -(x + y)/(x - 2)"),
-        (lambda: cr.where(x > 0, x, cr.exp(x)), "result = where(x > 0, x, exp(x))"),
+        (lambda: cr.where(x > 0, x, cr.exp(y)), "result = where(x > 0, x, exp(y))"),
         (lambda: v[k] * 3, "result = 3*v[where(k < 0, k + n, k)]"),
         (lambda: cr.full((3,), 2.5), "result = 2.5"),
         (lambda: x.T.copy(), "result = x"),
