@@ -59,6 +59,7 @@ declare i64 @llvm.smin.i64(i64, i64)
 declare { i64, i1 } @llvm.sadd.with.overflow.i64(i64, i64)
 declare { i64, i1 } @llvm.ssub.with.overflow.i64(i64, i64)
 declare { i64, i1 } @llvm.smul.with.overflow.i64(i64, i64)
+declare ptr @croton_large_array(ptr, i32, ptr)
 @croton_array_type = external global i8
 @croton_none = external global i8
 """
@@ -250,7 +251,7 @@ class _Entry:
         a = self.frame.a
 
         def new() -> None:
-            array = self.frame.fresh_array()
+            array = self.frame.new_array()
             self.frame.push_object(array)
             self.frame.push_pointer(self.frame.field(array, layout.DATA, "ptr"))
 

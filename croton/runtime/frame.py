@@ -5,6 +5,7 @@ from __future__ import annotations
 from croton.runtime import layout, rounding
 from croton.runtime.assembler import Assembler
 from croton.runtime.header import HEADER_WORDS, PLACE
+from croton.runtime.large import LARGE, array_from_descriptor, can_recycle
 from croton.runtime.status import REASONS
 
 CODE = {reason: code for code, reason in enumerate(REASONS)}
@@ -104,19 +105,46 @@ class Frame:
     def field(self, array: str, offset: int, kind: str) -> str:
         return self.a.get(self.a.at(array, offset, "i8"), kind)
 
-    def fresh_array(self, data: str = "null") -> str:
-        """A new array of the description that comes next in the stream, or a writeable view of given memory."""
+    def array_arguments(self, count: str | None = None) -> str:
+        """Of the description of an array that comes next in the stream, the first arguments of what makes one; `count` is multiplied by its sizes."""
         a = self.a
         descriptor, rank = a.pointer(self.next()), self.next()
         with a.loop(rank) as axis:
-            a.store(self.next_size(), self.dimensions, axis)
+            size = self.next_size()
+            a.store(size, self.dimensions, axis)
+            if count is not None:
+                a.set(count, a.multiply(a.get(count), size))
         a.do(f"call void @croton_Py_IncRef(ptr {descriptor})")
-        flags = 0 if data == "null" else layout.WRITEABLE
-        array = a.value(
-            "call ptr @croton_array_from_descriptor(ptr @croton_array_type, "
-            f"ptr {descriptor}, i32 {a.value(f'trunc i64 {rank} to i32')}, ptr {self.dimensions}, "
-            f"ptr null, ptr {data}, i32 {flags}, ptr null)"
-        )
+        return f"ptr {descriptor}, i32 {a.value(f'trunc i64 {rank} to i32')}, ptr {self.dimensions}"
+
+    def new_array(self) -> str:
+        """A new array of the description that comes next in the stream."""
+        a = self.a
+        bytes_ = a.variable("i64", self.next())
+        arguments = self.array_arguments(bytes_)
+        array = a.variable("ptr")
+        small, made = a.label(), a.label()
+        if can_recycle():
+            large = a.label()
+            a.fork(a.compare("sge", a.get(bytes_), LARGE), large, small)
+            a.begin(large)
+            a.set(array, a.value(f"call ptr @croton_large_array({arguments})"), "ptr")
+            a.jump(made)
+        else:
+            a.jump(small)
+        a.begin(small)
+        a.set(array, a.value(array_from_descriptor(arguments)), "ptr")
+        a.jump(made)
+        a.begin(made)
+        found = a.get(array, "ptr")
+        self.need_object(found)
+        return found
+
+    def array_at(self, data: str) -> str:
+        """A writeable array of the description that comes next in the stream, in given memory."""
+        a = self.a
+        arguments = self.array_arguments()
+        array = a.value(array_from_descriptor(arguments, data, layout.WRITEABLE))
         self.need_object(array)
         return array
 

@@ -31,7 +31,7 @@ C_CONTIGUOUS, ALIGNED, WRITEABLE = 0x1, 0x100, 0x400
 MAXIMUM_RANK = 32
 """The rank that every supported NumPy allows."""
 
-_ABI_SLOT, _ARRAY_TYPE_SLOT, _NEW_FROM_DESCRIPTOR_SLOT = 0, 2, 94
+_ABI_SLOT, _ARRAY_TYPE_SLOT, _NEW_FROM_DESCRIPTOR_SLOT, _SET_HANDLER_SLOT, _DEFAULT_HANDLER_SLOT = 0, 2, 94, 304, 306
 _KNOWN_ABI = 0x02000000
 
 _api = ctypes.pythonapi
@@ -88,15 +88,16 @@ def _difference() -> str | None:
     return None
 
 
-def _array_addresses() -> tuple[int, int]:
+def _array_addresses() -> list[int]:
+    slots = (_ARRAY_TYPE_SLOT, _NEW_FROM_DESCRIPTOR_SLOT, _SET_HANDLER_SLOT, _DEFAULT_HANDLER_SLOT)
     if WHY_NOT is not None:
-        return 0, 0
+        return [0 for _ in slots]
     table = _array_api()
-    return table[_ARRAY_TYPE_SLOT] or 0, table[_NEW_FROM_DESCRIPTOR_SLOT] or 0
+    return [table[slot] or 0 for slot in slots]
 
 
 WHY_NOT: str | None = _difference()
 """Why machine code cannot be called as a Python function here, or None when it can."""
 
-ARRAY_TYPE, NEW_FROM_DESCRIPTOR = _array_addresses()
-"""Addresses of NumPy's array type and of PyArray_NewFromDescr."""
+ARRAY_TYPE, NEW_FROM_DESCRIPTOR, SET_HANDLER, DEFAULT_HANDLER = _array_addresses()
+"""Addresses of NumPy's array type, of PyArray_NewFromDescr and PyDataMem_SetHandler, and of the pointer to the allocator of arrays that NumPy begins with."""

@@ -18,6 +18,7 @@ from croton.runtime import (
     entry,
     few_columns,
     interpreter,
+    large,
     layout,
     narrow,
     objectcache,
@@ -44,18 +45,20 @@ class Native(NamedTuple):
 
 def text() -> str:
     """What every function needs beside the interpreter, as LLVM IR."""
-    return "\n".join((interpreter.ENTRY, slots.text(), pool.text()))
+    return "\n".join((interpreter.ENTRY, slots.text(), pool.text(), large.text()))
 
 
 @once
 def _symbols() -> None:
     """Code that is loaded may refer to what Python, NumPy and the library have."""
-    for name in (*entry.PYTHON_FUNCTIONS, *slots.PYTHON_FUNCTIONS):
+    for name in (*entry.PYTHON_FUNCTIONS, *slots.PYTHON_FUNCTIONS, *large.PYTHON_FUNCTIONS):
         engine.add_symbol("croton_" + name, layout.python_function(name))
     for name in product.ROUTINES:
         engine.add_symbol("croton_" + name, blas.address(name))
     engine.add_symbol("croton_array_type", layout.ARRAY_TYPE)
     engine.add_symbol("croton_array_from_descriptor", layout.NEW_FROM_DESCRIPTOR)
+    engine.add_symbol("croton_set_allocator", layout.SET_HANDLER)
+    engine.add_symbol("croton_default_allocator", layout.DEFAULT_HANDLER)
     engine.add_symbol("croton_none", id(None))
 
 
@@ -80,7 +83,7 @@ def native() -> Native:
     _symbols()
     code = _load(objectcache.object_code(text(), variables=True))
     pool.install(code.address("croton_threads"), code.address("croton_pool_reset"))
-    for name in ("croton_parallel", "croton_threads", "croton_entry"):
+    for name in ("croton_parallel", "croton_threads", "croton_entry", *large.EXPORTED):
         engine.add_symbol(name, code.address(name))
     running = interpreter.Interpreter(code.address("croton_interpreter"), _load)
     called, traverse, clear, deallocate = (code.address("croton_" + name) for name in ("entry", "traverse", "clear", "deallocate"))

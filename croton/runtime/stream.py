@@ -41,7 +41,7 @@ def _array(array: Array | Shared, known: set[int]) -> list[int]:
 def _fresh(name: str, sizes: tuple[int, ...]) -> list[int]:
     if len(sizes) > layout.MAXIMUM_RANK:
         raise NotSupportedError(f"not supported: an array of rank {len(sizes)}; the largest rank is {layout.MAXIMUM_RANK}")
-    return [descriptor(name), len(sizes), *sizes]
+    return [np.dtype(name).itemsize, descriptor(name), len(sizes), *sizes]
 
 
 def _not_loaded(name: str) -> int:

@@ -46,7 +46,7 @@ def _emit(emission: Emission, record: Record) -> None:
     failed, call, done = a.label(), a.label(), a.label()
     finish, frame.finish = frame.finish, failed  # arrays made so far have to be given back first
     with a.loop(count) as index:
-        a.store(frame.fresh_array(frame.next_pointer()), frame.views, index, "ptr")
+        a.store(frame.array_at(frame.next_pointer()), frame.views, index, "ptr")
         a.set(made, a.add(index, 1))
     frame.finish = finish
     a.set(frame.place, behind)
