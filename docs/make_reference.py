@@ -16,6 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import croton as cr
+from croton.compile.jit import Jit
 
 PAGE = Path(__file__).resolve().parent / "reference.md"
 
@@ -122,6 +123,7 @@ def page() -> str:
     lines += table("Methods of expressions", [f"| `x.{name}` | {sentence(getattr(cr.Expr, name))} |" for name in methods(cr.Expr)])
     lines += table("Methods of shared variables", [f"| `w.{name}` | {sentence(getattr(cr.SharedVariable, name))} |" for name in ("get_value", "set_value")])
     lines += table("Methods of compiled functions", [f"| `f.{name}` | {sentence(getattr(cr.Function, name))} |" for name in methods(cr.Function)])
+    lines += table("Methods of functions made by jit", [f"| `f.{name}` | {sentence(getattr(Jit, name))} |" for name in ("explain", "function_for", "profile")])
     return "\n".join(lines) + "\n"
 
 

@@ -72,7 +72,10 @@ def test_methods_have_words() -> None:
     assert [name for name in methods if not inspect.getdoc(getattr(type(x), name))] == []
 
 
-@pytest.mark.parametrize("name, words", [("fori_loop", "use fori"), ("lax", "scan"), ("argmaxx", "croton has no 'argmaxx'"), ("jacfwd", "use jacobian")])
+@pytest.mark.parametrize(
+    "name, words",
+    [("fori_loop", "use fori"), ("lax", "scan"), ("argmaxx", "croton has no 'argmaxx'"), ("jacfwd", "use jacobian"), ("segment_max", r"\.at\[segments\]")],
+)
 def test_a_wrong_name_says_what_to_write(name: str, words: str) -> None:
     with pytest.raises(AttributeError, match=words):
         getattr(cr, name)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from croton.compile.function import Function, function
+from croton.compile.profile import Profile
+from croton.compile.report import Report
 from croton.dtypes import DType, dtype, float64
 from croton.expr.expr import Expr
 from croton.expr.expr import input as new_input
@@ -115,8 +117,18 @@ class Jit:
         return call
 
     def function_for(self, *args: Any, **kwargs: Any) -> Function:
-        """The compiled function that a call with these arguments uses: for `explain()` and its relatives."""
+        """The compiled function that a call with these arguments uses, an argument for each array in them: for `flops`, `memory_peak` and the like."""
         return self._program(self._request(args, kwargs))
+
+    def explain(self, *args: Any, **kwargs: Any) -> Report:
+        """What a call with these arguments does, as a `Report` to print, with the costs at their sizes."""
+        request = self._request(args, kwargs)
+        return self._program(request).explain(*[np.shape(leaf) for leaf in request.leaves])
+
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        """Where the time of a call with these arguments goes: each kernel, product and routine with its lines."""
+        request = self._request(args, kwargs)
+        return self._program(request).profile(*request.leaves)
 
     def _request(self, args: tuple, kwargs: dict[str, Any]) -> Request:
         bound = self.signature.bind(*args, **kwargs)
@@ -214,7 +226,8 @@ def jit(definition: Callable[..., Any] | None = None, *, static: str | Collectio
     Python values (axes, exponents, counts, `self` of a method); they must be hashable, and each value gets a program of its own.
     A Python float takes the dtype of the floating arrays beside it if they agree, an integer is int64.
 
-    `step.function_for(params, x, y)` is the compiled function that a call with these arguments uses: it has `explain()`, `flops`, `memory_peak` and `profile`.
+    `step.explain(params, x, y)` says what a call with these arguments does, `step.profile(params, x, y)` where its time goes.
+    `step.function_for(params, x, y)` is the compiled function that it uses, with one argument for each array.
     """
     if definition is None:
         return functools.partial(jit, static=static)

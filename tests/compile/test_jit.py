@@ -46,6 +46,19 @@ def test_static_arguments_and_numbers() -> None:
     assert "kernel" in str(total.function_for(x).explain())
 
 
+def test_a_call_explains_itself_and_says_where_its_time_goes() -> None:
+    @cr.jit(static=("power",))
+    def loss(params, x, power=2):
+        return ((x @ params["W"] + params["b"]) ** power).sum()
+
+    arguments = {"W": np.ones((3, 2)), "b": np.zeros(2)}, np.ones((5, 3))
+    report = loss.explain(*arguments, power=3)
+    assert "x.0 = 5" in str(report)
+    assert report.kernels == loss.function_for(*arguments, power=3).explain().kernels
+    assert loss.profile(*arguments).total >= 0
+    assert len(loss.programs) == 2
+
+
 def test_gradients_inside() -> None:
     @cr.jit
     def slope(x):
