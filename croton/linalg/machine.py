@@ -1,7 +1,8 @@
 """Routines of linear algebra that run as machine code: each is one operation on expressions, without a derivative of its own.
 
 A routine says what it takes and gives by letters, as in "nn,nk->nk": an axis each, equal letters for equal sizes, the axes of stacks in front left out.
-`l` is the lesser of `m` and `n`, and results are of the arguments' dtype but for those with another one behind them.
+`l` is the lesser of `m` and `n`, `k` counts columns that have nothing to do with each other, and results are of the arguments' dtype but for those with
+another one behind them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from croton.algebra.call import call
 from croton.algebra.matrix_call import MatrixCall
 from croton.algebra.matrix_routine import MatrixRoutine
-from croton.algebra.node import Label, Operand
+from croton.algebra.node import Label, Operand, Use
 from croton.algebra.operand import align, rename
 from croton.dtypes import DType, dtype
 from croton.expr.expr import Expr, apply
@@ -78,12 +79,25 @@ class Machine:
         around = [label for use in uses for label in use.labels if label.ambient]
         around += [label for label in stack if any(label in use.labels for use in uses)]
         around = list(dict.fromkeys(around))
+        columns = self._columns(around, uses, own)
+        if columns is not None:
+            around.remove(columns)
+            own[-1] = (*own[-1][:-1], columns)
         has = [[label for label in around if label in use.labels] for use in uses]
         given = [Operand((*front, *axes), use) for front, axes, use in zip(has, own, uses)]
-        results = [((*around, *[Label(sizes[letter]) for letter in letters]), chosen) for letters, chosen in zip(self.results, dtypes)]
+        labels = [tuple([columns if columns and letter == "k" else Label(sizes[letter]) for letter in letters]) for letters in self.results]
+        results = [((*around, *axes), chosen) for axes, chosen in zip(labels, dtypes)]
         mapped = tuple([tuple([around.index(label) for label in front]) for front in has])
         found = call(MatrixCall(self.record.name, options, len(around), mapped).routine(self.record), given, results)[place]
-        return Operand((*stack, *found.axes[len(around) :]), found.use)
+        axes = found.axes[len(around) :]
+        return Operand((*stack, *axes) if columns is None else (*stack, *axes[:-1], Label(1)), found.use)
+
+    def _columns(self, around: Sequence[Label], uses: Sequence[Use], own: Sequence[tuple[Label, ...]]) -> Label | None:
+        """An axis around that only the last argument has, where that is of single columns: those along it are the columns of one call."""
+        if self.arguments[-1][-1] != "k" or own[-1][-1].size != 1:
+            return None
+        others = {label for use in uses[:-1] for label in use.labels}
+        return next((label for label in reversed(around) if label not in others and label in uses[-1].labels), None)
 
     def _reference(self, arrays: Sequence[np.ndarray], params: tuple) -> np.ndarray:
         place, options = params

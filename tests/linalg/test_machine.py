@@ -79,6 +79,25 @@ def test_what_is_the_same_along_an_axis() -> None:
     assert routines(f).count("svd") == 1
 
 
+@pytest.mark.parametrize("solve", [cr.linalg.solve, cr.linalg.solve_triangular])
+def test_vectors_for_one_matrix_are_the_columns_of_one_call(solve: Any) -> None:
+    a, b = cr.tensor("a", (2, None, None)), cr.tensor("b", (None, 2, None))
+    mapped = cr.vmap(lambda rights: cr.vmap(solve)(a, rights))(b)
+    f = cr.function([a, b], [mapped, *cr.grad((mapped**2).sum(), [a, b])])
+    calls = [call for call in every_call(f.caller.executable.program.calls) if isinstance(call, Matrices)]
+    assert {len(call.lengths) for call in calls} == {1}
+    for count in (0, 1, 5):
+        x, y = good(2, 4, 4), RNG.standard_normal((count, 2, 4))
+        value, of_a, of_b = f(x, y)
+        lower = np.tril(x) if solve is cr.linalg.solve_triangular else x
+        wanted = np.linalg.solve(lower, y[..., None])[..., 0]
+        right = 2 * np.linalg.solve(lower.swapaxes(-1, -2), wanted[..., None])[..., 0]
+        outer = -np.einsum("bki,bkj->kij", right, wanted)
+        np.testing.assert_allclose(value, wanted)
+        np.testing.assert_allclose(of_b, right)
+        np.testing.assert_allclose(of_a, outer if lower is x else np.tril(outer), atol=1e-12)
+
+
 def test_a_matrix_with_itself_as_the_right_side() -> None:
     x = cr.matrix("x")
     np.testing.assert_allclose(cr.function([x], cr.linalg.solve(x, x))(good(5, 5)), np.eye(5), atol=1e-12)
