@@ -138,7 +138,12 @@ class Extraction:
             result = add([(self._argument(inside), ONE), (self._from_outside(outside), ONE)], node.dtype)
         elif node.kind == "contract":
             items, sums = self._shifted_outside([(use, arg[2]) for use, arg in zip(uses, node.args)], list(labels[len(axes) :]))
-            factors = self._gathered(items, lambda some: contract({x for u, _ in some for x in u.labels}, some))
+            moving = [set(use.labels) for use, _ in items if self._is_inside(use.node)]
+
+            def stays(labels: set[Label], wider: set[Label]) -> bool:
+                return labels < wider and self._is_wide(wider) and (labels.issuperset(axes) or any(labels <= other < wider for other in moving))
+
+            factors = self._gathered(items, lambda some: contract({x for u, _ in some for x in u.labels}, some), stays)
             result = contract(axes, factors, node.param, sums, node.dtype)
         elif node.kind == "add":
             terms = self._gathered([(use, arg[2]) for use, arg in zip(uses, node.args)], lambda some: add(some, node.dtype))
@@ -220,10 +225,13 @@ class Extraction:
         """Whether a step has so many elements that those of one step are computed as fast as those of all steps together."""
         return math.prod([extent(label.size) for label in labels if label is not self.course.step]) >= WIDE
 
-    def _gathered(self, items: list[tuple[Use, object]], together: Callable[[list], Use]) -> list[tuple]:
+    def _gathered(
+        self, items: list[tuple[Use, object]], together: Callable[[list], Use], stays: Callable[[set[Label], set[Label]], bool] = lambda labels, wider: False
+    ) -> list[tuple]:
         """Factors or terms as the core reads them. Those from outside make one value where that is no larger than the largest of them.
 
         What is the same in all steps stays apart from what is not where a step is wide: as one value they would be written for all steps, and read again.
+        So does, from one larger value that is there already, a factor that `stays`: what multiplies rows before or after their sum, not each of their elements.
         """
         found: list[tuple] = []
         groups: list[tuple[set[Label], list]] = []
@@ -239,6 +247,8 @@ class Extraction:
         step = self.course.step
         for labels, use, weight in outside:
             for wider, members in groups:
+                if len(members) == 1 and stays(labels, wider):
+                    continue
                 if labels <= wider and (step in labels or step not in wider or not self._is_wide(wider)):
                     members.append((use, weight))
                     break

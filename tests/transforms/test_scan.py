@@ -287,6 +287,26 @@ def test_a_first_value_that_is_a_number_takes_the_dtype_of_what_follows() -> Non
     check([total], [x.sum()], {x: np.arange(3.0)})
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda c, x, y: x.T @ (y * (x @ c)),
+        lambda c, x, y: cr.grad(lambda w: (y * cr.log(cr.cosh(x @ w))).sum())(c),
+        lambda c, x, y: cr.jvp(lambda w: cr.grad(lambda w: cr.softplus(-(x @ w) * y).mean())(w), (c * 0,), (c,))[1],
+    ],
+    ids=["product", "gradient", "Hessian times vector"],
+)
+def test_weights_of_rows_do_not_make_another_matrix_outside_of_the_loop(body) -> None:
+    x, y, c = cr.tensor("x", (400, 30)), cr.tensor("y", (400,)), cr.tensor("c", (30,))
+    f = cr.function([x, y, c], cr.scan(lambda c, _: (body(c, x, y), None), c, length=3)[0])
+    assert f.memory_peak() < 400 * 30 * 8 / 2
+    values = 0.1 * RNG.standard_normal((400, 30)), RNG.random(400), RNG.standard_normal(30)
+    wanted = c
+    for _ in range(3):
+        wanted = body(wanted, x, y)
+    np.testing.assert_allclose(f(*values), cr.reference.evaluate(wanted, dict(zip((x, y, c), values))), rtol=1e-9)
+
+
 def test_a_value_of_the_body_outside_of_the_loop_is_an_error() -> None:
     x, leaked = cr.vector("x"), []
 
