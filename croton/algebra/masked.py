@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from croton.algebra.constant import number_of
 from croton.algebra.node import RELATIONS, Node
-from croton.algebra.sign import MOST_DEPTH, positive
+from croton.algebra.sign import ITSELF, MOST_DEPTH, positive
 
 Place = Any
 Factor = tuple[Node, Collection[Place], int]
@@ -35,11 +36,14 @@ def held_by(factors: Sequence[Factor], summed: Collection[Place]) -> dict[int, i
 
 
 def _is_never_zero(node: Node) -> bool:
-    """Whether a value is positive, or the sum of values that are: of nothing it is 0, but then there is nothing to be divided by it."""
+    """Whether what is divided by is positive, or the sum of values that are: of nothing it is 0, but then there is nothing to be divided by it.
+
+    Nor is a sum with a number in it, as in var + 1e-5, taken to be 0: it is not where the mask leaves nothing.
+    """
     for _ in range(MOST_DEPTH):
-        is_root = node.kind == "map" and node.param == "sqrt"
+        is_root = node.kind == "map" and (node.param == "sqrt" or node.param in ITSELF)
         is_sum = node.kind == "contract" and bool(node.sums) and len(node.args) == 1 and node.param.number > 0
         if not (is_root or is_sum):
             break
         node = node.args[0][0]
-    return positive(node)
+    return positive(node) or (node.kind == "add" and any(number_of(child) is not None for child, _, _ in node.args))

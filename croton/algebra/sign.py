@@ -10,6 +10,9 @@ POSITIVE = frozenset({"exp", "exp2", "sigmoid", "softplus", "cosh"})
 
 NEVER_NEGATIVE = POSITIVE | {"abs", "sqrt", "hypot", "acosh"}
 
+ITSELF = frozenset({"identity", "kept", "stop"})
+"""Functions whose value is their argument, whatever else they say."""
+
 MOST_DEPTH = 8
 
 
@@ -54,6 +57,8 @@ def _known(node: Node, strictly: bool, depth: int) -> bool:
     if kind == "map" and node.param == "cast" and node.dtype.is_integer:
         (child, _), *_ = node.args
         return not child.dtype.is_float and child.dtype.bits <= node.dtype.bits and _known(child, strictly, depth - 1)
+    if kind == "map" and node.param in ITSELF:
+        return _known(node.args[0][0], strictly, depth - 1)
     if kind == "map":
         return node.param in POSITIVE or (not strictly and node.param in NEVER_NEGATIVE)
     if kind == "contract":
