@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 from croton.algebra.loop import Slot
-from croton.compile.gist import gist
+from croton.compile.gist import gist, named, results_of
 from croton.compile.interface import Interface
 from croton.schedule.memory import accesses
 from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, MatrixCall, Plan, ProductCall
@@ -30,8 +31,15 @@ class Flow:
             for i, result in enumerate(interface.results)
         ]
         self.temporaries: dict[int, str] = {}
-        self.stores = [{name for name, found in accesses(kernel).items() if any(access.write for access in found)} for kernel in plan.kernels]
-        self.loads = [{name for name, found in accesses(kernel).items() if any(not access.write for access in found)} for kernel in plan.kernels]
+        # Kernels are few, and calls are many.
+        touched = [accesses(kernel) for kernel in plan.kernels]
+        self.stores = [
+            [any(access.write for access in found.get(buffer.name, ())) for buffer in kernel.buffers] for kernel, found in zip(plan.kernels, touched)
+        ]
+        self.loads = [
+            [any(not access.write for access in found.get(buffer.name, ())) for buffer in kernel.buffers] for kernel, found in zip(plan.kernels, touched)
+        ]
+        self.formulas = [results_of(kernel) for kernel in plan.kernels]
         self.replaced = set(self._replaced())
 
     def _replaced(self) -> Iterator[int]:
@@ -40,7 +48,7 @@ class Flow:
             if not isinstance(call, KernelCall):
                 continue
             homes = [self.plan.values[value].home for value in call.values]
-            stores = [buffer.name in self.stores[call.kernel] for buffer in self.plan.kernels[call.kernel].buffers]
+            stores = self.stores[call.kernel]
             made = {home for home, stored in zip(homes, stores) if stored and home[0] == "output"}
             if made:
                 yield from [value for value, home, stored in zip(call.values, homes, stores) if not stored and home[0] == "output" and home in made]
@@ -52,10 +60,8 @@ class Flow:
         if isinstance(call, LoopCall):
             return ""
         if isinstance(call, KernelCall):
-            kernel = self.plan.kernels[call.kernel]
-            pairs = list(zip(kernel.buffers, call.values))
-            read = [value for buffer, value in pairs if buffer.name in self.loads[call.kernel]]
-            written = [value for buffer, value in pairs if buffer.name in self.stores[call.kernel]]
+            read = list(itertools.compress(call.values, self.loads[call.kernel]))
+            written = list(itertools.compress(call.values, self.stores[call.kernel]))
             # What is written and read again in one pass is a result of it.
             read = [value for value in read if value not in written or self.plan.values[value].home[0] == "input"]
         elif isinstance(call, ProductCall):
@@ -67,8 +73,11 @@ class Flow:
     def does(self, call: Call) -> str:
         """What a kernel computes, in these names; what the calls in a step of a loop do, where there are few."""
         if isinstance(call, KernelCall):
-            return gist(self.plan.kernels[call.kernel], [self._name(value) for value in call.values])
+            return self._gist(call, self._name)
         return self._of_step(call) if isinstance(call, LoopCall) and len(call.body.calls) <= MOST_IN_A_STEP else ""
+
+    def _gist(self, call: KernelCall, name: Callable[[int], str]) -> str:
+        return gist(self.formulas[call.kernel], named(self.plan.kernels[call.kernel], map(name, call.values)))
 
     def _of_step(self, loop: LoopCall) -> str:
         """A step of a loop: its carries by number, what it reads and stacks by the names of the arrays."""
@@ -89,7 +98,7 @@ class Flow:
         done = []
         for call in loop.body.calls:
             if isinstance(call, KernelCall):
-                done.append(gist(self.plan.kernels[call.kernel], [name(value) for value in call.values]))
+                done.append(self._gist(call, name))
             elif isinstance(call, ProductCall):
                 done.append(f"{name(call.out)} = {name(call.left)} @ {name(call.right)}")
             else:

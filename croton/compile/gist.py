@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.kernel.language import Acc, Atom, Const, For, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
@@ -33,6 +33,9 @@ SIZES = "nmpq"
 OWN = "@"
 """What names of positions and sizes begin with, as long as they are no text: arrays may have these names too."""
 
+BUFFER = "#"
+"""What the name of a buffer begins with, as long as it is not said which array that is."""
+
 
 class Expression(NamedTuple):
     """A function of values, or with no arguments a name."""
@@ -44,11 +47,13 @@ class Expression(NamedTuple):
 Made = dict[str, Expression]
 
 
-def gist(kernel: Kernel, names: Sequence[str]) -> str:
-    """The results of a kernel as formulas: `t1 = tanh(x + b); t2 = sum(t1*t1)`. `names` are those of its buffers."""
-    buffers = {buffer.name: name for buffer, name in zip(kernel.buffers, names)}
-    results = _results(kernel.body, buffers)
-    texts = [f"{name} = {_fitting(results[buffer])}" for buffer, name in buffers.items() if buffer in results]
+Results = dict[str, Expression]
+"""What is stored to buffers at last, by their names in `Expression`."""
+
+
+def gist(results: Results, names: Mapping[str, str]) -> str:
+    """The results of a kernel as formulas: `t1 = tanh(x + b); t2 = sum(t1*t1)`. `names` are those of the arrays that its buffers are."""
+    texts = [f"{names[buffer]} = {_fitting(value, names)}" for buffer, value in results.items()]
     line = ""
     for number, text in enumerate(texts):
         longer = f"{line}; {text}" if line else text
@@ -58,13 +63,18 @@ def gist(kernel: Kernel, names: Sequence[str]) -> str:
     return line
 
 
-def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expression]:
-    """What is stored to each buffer at last; zeros that sums begin with are part of the sums."""
+def named(kernel: Kernel, names: Iterable[str]) -> dict[str, str]:
+    """Names for the buffers of a kernel, given in their order."""
+    return {f"{BUFFER}{buffer.name}": name for buffer, name in zip(kernel.buffers, names)}
+
+
+def results_of(kernel: Kernel) -> Results:
+    """What a kernel stores to each buffer at last; zeros that sums begin with are part of the sums."""
     made: Made = {}
     operations: dict[str, str] = {}
     sizes: dict[str, int] = {}
     results: dict[str, Expression] = {}
-    statements = _flat(body)
+    statements = _flat(kernel.body)
     stored = Counter([statement.buffer for statement in statements if isinstance(statement, Store) and statement.op is None])
     for statement in statements:
         if isinstance(statement, Acc):
@@ -74,7 +84,7 @@ def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expr
         elif isinstance(statement, Load):
             # What is stored twice is on the way to a result: what is read of it has no name of its own.
             found = results.get(statement.buffer) if stored[statement.buffer] > 1 else None
-            made[statement.name] = _read(statement, made, buffers) if found is None or not found.args else found
+            made[statement.name] = _read(statement, made) if found is None or not found.args else found
         elif isinstance(statement, Update):
             value = _guarded(_atom(statement.value, made), statement.guard, made)
             made[statement.name] = Expression(operations.get(statement.name, "sum"), (value,))
@@ -84,7 +94,7 @@ def _results(body: Sequence[Stmt], buffers: Mapping[str, str]) -> dict[str, Expr
                 results[statement.buffer] = value if value.function == statement.op and len(value.args) == 1 else Expression(statement.op, (value,))
             else:
                 results[statement.buffer] = value
-    return results
+    return {f"{BUFFER}{buffer.name}": results[buffer.name] for buffer in kernel.buffers if buffer.name in results}
 
 
 def _flat(body: Sequence[Stmt]) -> list[Stmt]:
@@ -162,9 +172,9 @@ def _is_number(value: Expression) -> bool:
     return not value.args and value.function.lstrip("-")[:1].isdigit()
 
 
-def _read(statement: Load, made: Made, buffers: Mapping[str, str]) -> Expression:
+def _read(statement: Load, made: Made) -> Expression:
     """An element of a buffer; where computed indices say which, these stand beside its name."""
-    name = buffers[statement.buffer]
+    name = f"{BUFFER}{statement.buffer}"
     at = [made[label] for index in statement.index for label, _ in index.terms if label in made and _reads(made[label])]
     # Of a computed index a guard says no more than that it is within its axis.
     return Expression("[]", (Expression(name), *at)) if at else _guarded(Expression(name), statement.guard, made)
@@ -187,35 +197,35 @@ def _atom(atom: Atom, made: Made) -> Expression:
     return Expression(str(atom.value) if isinstance(atom.value, bool | int) else f"{atom.value:g}")
 
 
-def _fitting(value: Expression) -> str:
+def _fitting(value: Expression, names: Mapping[str, str]) -> str:
     """The longest text that is short enough."""
     for depth in range(DEEPEST, 0, -1):
-        text = _text(value, depth)[0]
+        text = _text(value, depth, names)[0]
         if len(text) <= MOST_CHARACTERS:
             return text
     return f"{value.function}({LEFT_OUT})"
 
 
-def _text(value: Expression, depth: int) -> tuple[str, int]:
+def _text(value: Expression, depth: int, names: Mapping[str, str]) -> tuple[str, int]:
     """A text, and how tightly it holds together."""
     function, args = value
     if not args:
-        return function.removeprefix(OWN), UNARY if function.startswith("-") else ATOMIC
+        return names.get(function) or function.removeprefix(OWN), UNARY if function.startswith("-") else ATOMIC
     if depth == 0:
         return LEFT_OUT, ATOMIC
     if function in SIGNS and len(args) == 2:
         sign, tight = SIGNS[function]
-        left = _within(args[0], depth, tight)
-        right = _within(args[1], depth, tight + (function in ("sub", "div", "pow", "remainder", "floor_divide")))
+        left = _within(args[0], depth, tight, names)
+        right = _within(args[1], depth, tight + (function in ("sub", "div", "pow", "remainder", "floor_divide")), names)
         return (f"{left}{sign}{right}" if tight > 2 else f"{left} {sign} {right}"), tight
     if function == "neg":
-        return f"-{_within(args[0], depth, UNARY)}", UNARY
-    inner = [_text(arg, depth - 1)[0] for arg in args]
+        return f"-{_within(args[0], depth, UNARY, names)}", UNARY
+    inner = [_text(arg, depth - 1, names)[0] for arg in args]
     if function == "[]":
         return f"{inner[0]}[{', '.join(inner[1:])}]", ATOMIC
     return f"{function}({', '.join(inner)})", ATOMIC
 
 
-def _within(value: Expression, depth: int, tight: int) -> str:
-    text, own = _text(value, depth - 1)
+def _within(value: Expression, depth: int, tight: int, names: Mapping[str, str]) -> str:
+    text, own = _text(value, depth - 1, names)
     return f"({text})" if own < tight else text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import croton as cr
-from croton.compile.gist import MOST_CHARACTERS, MOST_IN_A_LINE, gist
+from croton.compile.gist import MOST_CHARACTERS, MOST_IN_A_LINE, gist, named, results_of
 from croton.dtypes import float64
 from croton.kernel.language import Acc, Buffer, Const, Index, Kernel, Lanes, Let, Load, Store, Update, Var
 
@@ -65,7 +65,8 @@ def test_many_results_are_counted() -> None:
     at = (Index((("i0", 1),)),)
     stores = tuple([Store(name, at, Var("v1")) for name in names[1:]])
     body = (Lanes("i0", "n0", (Load("v0", float64, "b0", at), Let("v1", float64, "exp", (Var("v0"),)), *stores)),)
-    text = gist(Kernel(buffers, ("n0",), body), ["a", *[f"the result of number {i}" for i in range(8)]])
+    kernel = Kernel(buffers, ("n0",), body)
+    text = gist(results_of(kernel), named(kernel, ["a", *[f"the result of number {i}" for i in range(8)]]))
     assert text.startswith("the result of number 0 = exp(a); ") and text.endswith(" more")
     assert len(text) < MOST_IN_A_LINE + len("; and 8 more")
 
@@ -75,7 +76,8 @@ def test_an_accumulator_read_behind_its_loop() -> None:
     at = (Index((("i0", 1),)),)
     loop = Lanes("i0", "n0", (Load("v0", float64, "b0", at), Update("v1", Var("v0"))))
     body = (Acc("v1", float64, "sum"), loop, Let("v2", float64, "mul", (Var("v1"), Const(-0.5))), Store("b1", (), Var("v2")))
-    assert gist(Kernel(buffers, ("n0",), body), ["x", "y"]) == "y = -0.5*sum(x)"
+    kernel = Kernel(buffers, ("n0",), body)
+    assert gist(results_of(kernel), named(kernel, ["x", "y"])) == "y = -0.5*sum(x)"
 
 
 def test_a_step_of_a_loop_is_told() -> None:
