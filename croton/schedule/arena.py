@@ -7,6 +7,7 @@ A value begins where all that are below it have ended, however large they are in
 
 from __future__ import annotations
 
+import functools
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,6 +73,7 @@ class Arena(NamedTuple):
         return self.starts(lambda size: evaluate(size, sizes), lambda a, b: a + b, max)[1]
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def aligned(size: Size) -> Size:
     """The bytes that a value takes, with what is left free behind it."""
     return (size + (ALIGNMENT - 1)) // ALIGNMENT * ALIGNMENT

@@ -33,7 +33,7 @@ from croton.schedule.plan import (
     RoutineCall,
     with_kernels,
 )
-from croton.schedule.product import OFTEN, legalise, packed_bytes, shape_of
+from croton.schedule.product import OFTEN, Shape, legalise, likeness, packed_bytes, shape_of
 from croton.schedule.recompute import inline_free, recompute
 from croton.schedule.repeat import Repeats
 from croton.schedule.rounding import fuse_products
@@ -111,8 +111,9 @@ class _Assembly:
         self.taken: dict[Value, Value] = {}
         self.bodies: dict[Group, Plan] = {}
         self.uses: list[CallUse] = []
-        # A kernel for the same sizes does the same work: layers repeat.
+        # A kernel for the same sizes does the same work, and a product of the same shape: layers repeat.
         self.work: dict[tuple[int, tuple[Size, ...]], tuple[Size, Size]] = {}
+        self.products: dict[Hashable, tuple[Shape, Size, Size]] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks = draft.checks
         stored = {*draft.outputs, *map(memory_of, draft.outputs)}
@@ -261,7 +262,11 @@ class _Assembly:
     def _library_call(self, step: Step, origins: tuple) -> Call:
         if step.kind == "product":
             detail = step.detail
-            shape = shape_of(step)
+            key = likeness(step)
+            if key not in self.products:
+                shape = shape_of(step)
+                self.products[key] = shape, shape.flops, traffic_of_product(step)
+            shape, flops, traffic = self.products[key]
             beta = 0 if detail.accumulate is None else 1
             left, right, out = self._number(detail.left), self._number(detail.right), self._number(step.out)
             packed = packed_bytes(step, shape) if self.often else None
@@ -269,7 +274,7 @@ class _Assembly:
                 # It stays from step to step.
                 self.slots.append(Slot(packed, 0, self.end - 1))
             place = -1 if packed is None else len(self.slots) - 1
-            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, shape.flops, traffic_of_product(step), place)
+            return ProductCall(left, right, out, shape, detail.alpha, beta, origins, flops, traffic, place)
         routine, values, params = step.detail
         inputs = tuple([self._number(value) for value in values])
         return RoutineCall(routine, inputs, (self._number(step.out),), params, origins, 0, traffic_of_arrays([*values, step.out]))

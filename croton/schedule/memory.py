@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -171,4 +172,9 @@ class _Planner:
 
 
 def _bytes(value: Value) -> Size:
-    return product(value.dims) * value.dtype.itemsize
+    return _times(value.dims, value.dtype.itemsize)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _times(dims: tuple[Size, ...], each: int) -> Size:
+    return product(dims) * each

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from croton.algebra.cost import extent
@@ -101,16 +101,32 @@ def _matrix(
     return Matrix(row, column, tuple([strides[label] for label in batch]))
 
 
+def likeness(step: Step) -> Hashable:
+    """All that the library call of a product depends on, but for where its operands lie: those of the layers of a network are alike."""
+    detail: Operands = step.detail
+    left, right, out = detail.left, detail.right, step.out
+    stored = (left.dims, left.order, detail.left_labels, right.dims, right.order, detail.right_labels, out.dims, out.order, out.dtype)
+    return (step.dims, stored, detail.twins, detail.accumulate is None, left is right)
+
+
 def shape_of(step: Step) -> Shape:
     """The library call of a product whose operands are stored as it needs them."""
-    roles, detail, dims = _roles(step), step.detail, step.dims
-    left = _matrix(detail.left, detail.left_labels, roles.rows, roles.inner, roles.batch, dims)
-    right = _matrix(detail.right, detail.right_labels, roles.inner, roles.columns, roles.batch, dims)
-    out = _matrix(step.out, range(len(step.out.dims)), roles.rows, roles.columns, roles.batch, dims)
+    roles, dims = _roles(step), step.dims
+    left, right, out = _matrices(step, roles)
     if left is None or right is None or out is None:
         raise AssertionError("a product whose operands no library call takes")
     m, n, k = (product([dims[label] for label in group]) for group in (roles.rows, roles.columns, roles.inner))
-    return _merge_batch(Shape(m, n, k, tuple([dims[label] for label in roles.batch]), left, right, out, _is_symmetric(detail, roles, dims)))
+    return _merge_batch(Shape(m, n, k, tuple([dims[label] for label in roles.batch]), left, right, out, _is_symmetric(step.detail, roles, dims)))
+
+
+def _matrices(step: Step, roles: _Roles) -> tuple[Matrix | None, Matrix | None, Matrix | None]:
+    """The operands of a product and its value, None for what no library takes as it is stored."""
+    detail, dims, batch = step.detail, step.dims, roles.batch
+    return (
+        _matrix(detail.left, detail.left_labels, roles.rows, roles.inner, batch, dims),
+        _matrix(detail.right, detail.right_labels, roles.inner, roles.columns, batch, dims),
+        _matrix(step.out, range(len(step.out.dims)), roles.rows, roles.columns, batch, dims),
+    )
 
 
 def _is_symmetric(detail: Operands, roles: _Roles, dims: tuple[Size, ...]) -> bool:
@@ -171,6 +187,7 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
     """The steps with copies around products whose operands are stored in an order that no library takes."""
     result: list[Step] = []
     copies: dict[tuple, Value] = {}
+    known: dict[Hashable, tuple[_Roles, list[bool]]] = {}
     for step in steps:
         if step.kind == "view":
             source, copy, order = step.detail
@@ -189,17 +206,20 @@ def legalise(steps: Sequence[Step]) -> list[Step]:
         if step.kind != "product":
             result.append(step)
             continue
-        roles, dims = _roles(step), step.dims
-        out, detail = step.out, step.detail
+        key = likeness(step)
+        if key not in known:
+            roles = _roles(step)
+            known[key] = roles, [matrix is not None for matrix in _matrices(step, roles)]
+        roles, (takes_left, takes_right, takes_out) = known[key]
         after: Step | None = None
-        if _matrix(out, range(len(out.dims)), roles.rows, roles.columns, roles.batch, dims) is None:
+        if not takes_out:
             step, after = _product_elsewhere(step, roles)
-            detail = step.detail
+        detail = step.detail
         left, right = detail.left, detail.right
-        if _matrix(left, detail.left_labels, roles.rows, roles.inner, roles.batch, dims) is None:
+        if not takes_left:
             left, labels = _copied(step, left, detail.left_labels, roles.batch, (roles.rows, roles.inner), copies, result)
             detail = detail._replace(left=left, left_labels=labels)
-        if _matrix(right, detail.right_labels, roles.inner, roles.columns, roles.batch, dims) is None:
+        if not takes_right:
             right, labels = _copied(step, right, detail.right_labels, roles.batch, (roles.inner, roles.columns), copies, result)
             detail = detail._replace(right=right, right_labels=labels)
         step.detail = detail
