@@ -30,18 +30,21 @@ def rebuild(
     memo: Memo | None = None,
     leave: Callable[[Node], bool] | None = None,
     names: Mapping[Node, Sequence[Label | None]] | None = None,
+    at: Callable[[Node], bool] | None = None,
 ) -> list[Use]:
     """The uses after every node below them has been visited, arguments first. A memo kept between calls makes them share the work.
 
     Nodes of which `leave` is true stay as they are, with all that is below them. What a node mentions and `names` has a label for is visited at that label:
     where a value that is put in place of a node is read at it too, the two meet. Named otherwise, all pairs of their elements would be computed, and the
     diagonal be read.
+
+    With `at`, nodes of which it is not true are visited only where their arguments have changed: most of a graph is nothing that a pass looks for.
     """
     if memo is None:
         memo = {}
     previous = origin.current
     for node in _unvisited([use.node for use in uses], memo, leave):
-        if leave is not None and leave(node):
+        if (leave is not None and leave(node)) or (at is not None and not at(node) and all([memo[arg[0]][1][0] is arg[0] for arg in node.args])):
             axes = tuple([Label(size) for size in node.dims])
             memo[node] = (axes, Use(node, axes))
             continue

@@ -132,16 +132,11 @@ LOGARITHMS: list[Rule] = [
 """Rules that leave no logarithm of data."""
 
 RULES: dict[str, list[Rule]] = {
-    "map": [
-        *LOGARITHMS,
-        log_of_one_plus,
-        log_of_minus_expm1,
-        log_of_expm1,
-        log_to_another_base,
-        log_of_product,
-        log_of_product_reduction,
-        exp_of_difference_to_lse,
-    ],
+    "log": [*LOGARITHMS, log_of_one_plus, log_of_minus_expm1, log_of_expm1, log_of_product, log_of_product_reduction],
+    "log1p": LOGARITHMS,
+    "log2": [log_to_another_base],
+    "log10": [log_to_another_base],
+    "exp": [exp_of_difference_to_lse],
     "contract": [
         quotient_by_sum_of_exponentials,
         quotient_by_one_plus_exp,
@@ -150,7 +145,7 @@ RULES: dict[str, list[Rule]] = {
     ],
     "add": [exp_minus_one],
 }
-"""The rules for each kind of node, tried in order."""
+"""The rules for each function, and for sums and products, tried in order."""
 
 
 def stabilise(uses: Sequence[Use], applied: dict[str, int] | None = None) -> list[Use]:
@@ -161,7 +156,7 @@ def stabilise(uses: Sequence[Use], applied: dict[str, int] | None = None) -> lis
     def visit(node: Node, labels: tuple[Label, ...], arguments: list[Use]) -> Use | None:
         if node.kind == "loop":
             return with_body(node, labels, arguments, lambda roots: rebuild(roots, visit, bodies))
-        if node.kind not in RULES or not node.dtype.is_float:
+        if not node.dtype.is_float:
             return None
         if all(use.node is argument[0] for use, argument in zip(arguments, node.args)):
             result = Use(node, labels[: len(node.dims)])
@@ -169,12 +164,20 @@ def stabilise(uses: Sequence[Use], applied: dict[str, int] | None = None) -> lis
             result = construct(node, labels, arguments)
         return _apply(result, applied)
 
-    return rebuild(uses, visit)
+    return rebuild(uses, visit, at=_may_have_rules)
+
+
+def _may_have_rules(node: Node) -> bool:
+    return node.kind == "loop" or bool(_rules_for(node))
+
+
+def _rules_for(node: Node) -> Sequence[Rule]:
+    return RULES.get(node.param if node.kind == "map" else node.kind, ())
 
 
 def _apply(use: Use, applied: dict[str, int] | None) -> Use:
     for _ in range(MOST_STEPS):
-        for rule in RULES.get(use.node.kind, ()):
+        for rule in _rules_for(use.node):
             found = rule(use)
             if found is not None:
                 break

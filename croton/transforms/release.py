@@ -36,4 +36,8 @@ def release(uses: Sequence[Use], only: Collection[Node] | None = None) -> list[U
         # The identity of a read with a repeated label is a node for a reason: it takes the diagonal.
         return arguments[0] if len(set(arguments[0].labels)) == len(arguments[0].labels) else None
 
-    return rebuild(uses, visit)
+    return rebuild(uses, visit, at=_may_go)
+
+
+def _may_go(node: Node) -> bool:
+    return node.kind in ("loop", "call", "input") or (node.kind == "map" and node.param in MARKS)

@@ -391,6 +391,6 @@ def test_deep_graphs_do_not_recurse() -> None:
 
 
 def test_every_rule_has_a_name_and_an_identity() -> None:
-    rules = [rule for group in RULES.values() for rule in group]
+    rules = {rule for group in RULES.values() for rule in group}
     assert len({rule.__name__ for rule in rules}) == len(rules)
     assert all(rule.__doc__ and "=" in rule.__doc__ for rule in rules)
