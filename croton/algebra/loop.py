@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from croton.algebra.constant import input_
-from croton.algebra.node import Label, Node, Use, intern
+from croton.algebra.node import Label, Node, Use, intern, walk
 from croton.dtypes import DType, int64
 from croton.sizes import Size
 
@@ -221,6 +221,11 @@ def with_body(node: Node, labels: Sequence[Label], uses: Sequence[Use], change: 
         return loop.part(part, labels[: len(node.dims)])
     at = dict(zip(inner, labels[1:]))
     return loop.tap(Use(found[-1].node, tuple([at[label] for label in found[-1].labels])))
+
+
+def has_loops(uses: Iterable[Use]) -> bool:
+    """Whether there is a loop among the nodes below some values."""
+    return any(node.kind == "loop" for node in walk([use.node for use in uses]))
 
 
 def bodies_of(nodes: Iterable[Node]) -> dict[Core, list[Node]]:

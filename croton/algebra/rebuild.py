@@ -44,7 +44,9 @@ def rebuild(
         memo = {}
     previous = origin.current
     for node in _unvisited([use.node for use in uses], memo, leave):
-        if (leave is not None and leave(node)) or (at is not None and not at(node) and all([memo[arg[0]][1][0] is arg[0] for arg in node.args])):
+        stays = leave is not None and leave(node)
+        changed = not stays and bool([1 for argument in node.args if memo[argument[0]][1][0] is not argument[0]])
+        if stays or (at is not None and not changed and not at(node)):
             axes = tuple([Label(size) for size in node.dims])
             memo[node] = (axes, Use(node, axes))
             continue
@@ -52,12 +54,7 @@ def rebuild(
         labels = tuple([Label(size) for size in node.dims + node.sums])
         if names is not None and node in names:
             labels = tuple([name or label for name, label in zip(names[node], labels)])
-        changed = False
-        arguments = []
-        for child, positions, *_ in node.args:
-            use = read(memo, child, [labels[i] for i in positions])
-            changed = changed or use[0] is not child
-            arguments.append(use)
+        arguments = [read(memo, argument[0], [labels[i] for i in argument[1]]) for argument in node.args]
         axes = labels[: len(node.dims)]
         result = visit(node, labels, arguments)
         if result is None:

@@ -35,7 +35,7 @@ def seal(kind: str, dtype: DType, args: Sequence[tuple], param: Any = None, summ
         shift = len(out)
         for position, label in enumerate(inner):
             number[label] = shift + position
-    positions = tuple((arg[0], tuple([number[label] for label in arg[1]]), *arg[2:]) for arg in args)
+    positions = tuple([(arg[0], tuple([number[label] for label in arg[1]]), *arg[2:]) for arg in args])
     dims = tuple([label.size for label in out])
     if kind == "contract" and param.sizes:
         param = among(param, dims)

@@ -15,7 +15,7 @@ from croton.compile.routines import Placement
 from croton.compile.size_table import SizeTable
 from croton.compile.tables import Tables
 from croton.runtime.calls.copy import Copy
-from croton.runtime.program import Array, Output, Program, Shared, SizeCheck, Update
+from croton.runtime.program import Array, Constant, Output, Program, Shared, SizeCheck, Update
 from croton.schedule.plan import Plan, every_body
 from croton.sizes import Size, product
 
@@ -33,24 +33,21 @@ class Assembled(NamedTuple):
 
 def assemble(plan: Plan, interface: Interface, release_work: Size = -1, flush_subnormals: bool = False) -> Assembled:
     """The program of a plan. Raises ShapeError for a size that no argument determines."""
-    # The table of sizes begins with its constants, which are known once everything has been asked for: so everything is asked for twice.
-    first = SizeTable(())
-    _Assembly(plan, interface, first).assemble(release_work, flush_subnormals)
-    return _Assembly(plan, interface, SizeTable(tuple(first.constants))).assemble(release_work, flush_subnormals)
+    return _Assembly(plan, interface).assemble(release_work, flush_subnormals)
 
 
 class _Assembly:
     """One pass over the plan with one table of sizes."""
 
-    def __init__(self, plan: Plan, interface: Interface, sizes: SizeTable) -> None:
+    def __init__(self, plan: Plan, interface: Interface) -> None:
         self.plan = plan
         self.interface = interface
-        self.sizes = sizes
+        self.sizes = SizeTable()
         self.composite: list[tuple[int, Size]] = []
         self.written, self.copied = self._replaced()
         self.given_away = {result.donor for number, result in enumerate(interface.results) if interface.in_donor(plan, number)}
         # Checks of the calls in order, then of what is copied, then those inside of loops.
-        self.tables = Tables(interface, sizes, plan.kernels, len(plan.calls) + len(self.copied))
+        self.tables = Tables(interface, self.sizes, plan.kernels, len(plan.calls) + len(self.copied))
 
     def assemble(self, release_work: Size, flush_subnormals: bool) -> Assembled:
         index, tables = self.sizes.index, self.tables
@@ -76,8 +73,8 @@ class _Assembly:
             calls=tuple(calls),
             views=tuple(tables.views),
             extents=extents,
-            constants=tuple(self.sizes.constants),
-            sizes=max(len(self.sizes.constants), self.sizes.base) + self.sizes.count,
+            constants=tuple([Constant(place, value) for value, place in self.sizes.constants.items()]),
+            sizes=self.sizes.count,
             size_operations=tuple(self.sizes.operations),
             size_checks=tuple(checks),
             structure=self.interface.structure,

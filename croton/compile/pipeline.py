@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from copy import copy
 
 from croton.algebra.cost import assuming
-from croton.algebra.node import Operand, walk
+from croton.algebra.loop import has_loops
+from croton.algebra.node import Operand
 from croton.codegen.module import compile_texts
 from croton.compile.account import account
 from croton.compile.assemble import assemble
@@ -109,7 +110,7 @@ def _forms(job: Job) -> Iterator[list[Operand]]:
     # What is within the budget at likely sizes is for all sizes.
     job.others = []
     yield job.operands
-    if any(node.kind == "loop" for node in walk([operand.use.node for operand in job.operands])):
+    if has_loops([operand.use for operand in job.operands]):
         job.results, job.segmented = loops_in_segments(job.results)
         if job.segmented:
             for step in (lower_expressions, stabilise_values, optimise_contractions):

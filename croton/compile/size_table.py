@@ -1,4 +1,4 @@
-"""Sizes as entries of the runtime's table `S`: constants, then what arguments bind, then what is computed of those."""
+"""Sizes as entries of the runtime's table `S`: constants, what arguments bind, and what is computed of those."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from croton.util.errors import ShapeError
 
 
 class SizeTable:
-    """Sizes as indices of the runtime's table: constants, then what arguments bind, then what is computed."""
+    """Sizes as indices of the runtime's table, in the order in which they are asked for."""
 
-    def __init__(self, constants: Sequence[int]) -> None:
-        self.constants: dict[int, int] = {value: i for i, value in enumerate(constants)}
-        self.base = len(constants)
+    def __init__(self) -> None:
+        self.constants: dict[int, int] = {}
         self.count = 0
         self.known: dict[Size, int] = {}
         self.operations: list[SizeOperation] = []
@@ -22,7 +21,7 @@ class SizeTable:
 
     def fresh(self) -> int:
         self.count += 1
-        return self.base + self.count - 1
+        return self.count - 1
 
     def bind(self, size: Size) -> int:
         """The entry that an array's extent is bound to, or compared with."""
@@ -54,7 +53,10 @@ class SizeTable:
     def index(self, size: Size) -> int:
         """The entry that holds a size, computed if it has to be."""
         if isinstance(size, int):
-            return self.constants.setdefault(size, len(self.constants))
+            place = self.constants.get(size)
+            if place is None:
+                place = self.constants[size] = self.fresh()
+            return place
         found = self.known.get(size)
         if found is None:
             if _alone(size) is not None:

@@ -12,7 +12,7 @@ from croton.compile.interface import Interface
 from croton.compile.routines import Placement
 from croton.compile.size_table import SizeTable
 from croton.kernel.language import Kernel
-from croton.runtime.program import Program, View
+from croton.runtime.program import POINTER_KINDS, Program, View
 from croton.schedule.plan import Home
 
 
@@ -51,19 +51,19 @@ class Tables:
 
     def lay_out(self, program: Program, updates: dict[int, int]) -> None:
         """Give addresses their entries: those of a program that is complete but for calls and views. `updates` are results that it stores, by their number."""
-        self._entry = program.pointer
+        self._first = {kind: program.pointer(kind, 0) for kind in POINTER_KINDS}
         self._updates = updates
-        self._first_view = program.pointer("view", 0)
 
     def pointer(self, home: Home) -> int:
         """The entry of `P` for a place in memory."""
         kind, key = home
-        if kind == "input":
-            return self._entry(*self._leaves[key])
-        if kind == "constant":
-            return self._entry("shared", self._shared + self.constant(key))
         if kind == "slot":
-            return self._entry("slot", key)
+            return self._first["slot"] + key
+        if kind == "input":
+            kind, number = self._leaves[key]
+            return self._first[kind] + number
+        if kind == "constant":
+            return self._first["shared"] + self._shared + self.constant(key)
         return self.result(key)
 
     def own_routine(self, name: str) -> str:
@@ -75,10 +75,10 @@ class Tables:
     def result(self, number: int) -> int:
         """The entry of `P` for a result: an array that a call returns, or stores into a shared variable."""
         if number in self._updates:
-            return self._entry("update", self._updates[number])
-        return self._entry("output", number)
+            return self._first["update"] + self._updates[number]
+        return self._first["output"] + number
 
     def view(self, base: int) -> int:
         """An entry of `P` that a loop moves along the memory of another one."""
         self.views.append(View(base, self.sizes.index(0)))
-        return self._first_view + len(self.views) - 1
+        return self._first["view"] + len(self.views) - 1

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from croton.algebra.add import add
 from croton.algebra.coefficient import multiply
 from croton.algebra.contract import contract
-from croton.algebra.loop import bodies_of, with_body
+from croton.algebra.loop import bodies_of, has_loops, with_body
 from croton.algebra.node import RELATIONS, Coef, Label, Node, Use, walk
 from croton.algebra.operand import fresh_use, relabel
 from croton.algebra.plan import cost
@@ -36,6 +36,7 @@ from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_d
 from croton.rewriting.first_steps import take_first_steps
 from croton.rewriting.late_strands import begin_strands_late
 from croton.rewriting.nested_sums import is_indexed, nested
+from croton.rewriting.replaced import Replaced
 from croton.rewriting.scattered_powers import collected
 from croton.rewriting.second_moments import sum_squares_of_strands
 from croton.rewriting.transpose_loops import transpose_loops
@@ -100,13 +101,18 @@ def optimise(
         raise ValueError(f"a policy is one of {', '.join(POLICIES)}, got {policy!r}")
     if policy == STRICT:
         return list(uses), []
-    uses, banded = part_into_bands(sink_diagonals(take_first_steps(uses)))
-    uses, summed = sum_squares_of_strands(uses, policy == AGGRESSIVE)
-    uses, turned = transpose_loops(uses)
-    uses, begun = begin_strands_late(uses)
+    loops = has_loops(uses)
+    if loops:
+        uses = take_first_steps(uses)
+    uses, replaced = part_into_bands(sink_diagonals(uses))
+    bodies: Memo = {}
+    inside: list[Decision] = []
+    if loops:
+        uses, around = _around_loops(uses, policy)
+        replaced += around
+        bodies, inside = _optimised_bodies(uses, policy, contests, checks)
+    inside += [Decision(found.rule, found.node, found.before, found.after) for found in replaced]
     kept: set[Node] = set()
-    bodies, inside = _optimised_bodies(uses, policy, contests, checks)
-    inside += [Decision(found.rule, found.node, found.before, found.after) for found in (*banded, *summed, *turned, *begun)]
     for _ in range(MOST_PASSES):
         work = _Optimiser(uses, policy, kept, bodies, checks)
         result = rebuild(uses, work.visit)
@@ -119,6 +125,14 @@ def optimise(
     if contests is not None:
         contests += [contest for contest in work.contests if is_open(contest)]
     return result, inside + work.decisions
+
+
+def _around_loops(uses: Sequence[Use], policy: str) -> tuple[list[Use], list[Replaced]]:
+    """The values with what depends on how loops and what is around them fit together, and what was chosen."""
+    uses, summed = sum_squares_of_strands(uses, policy == AGGRESSIVE)
+    uses, turned = transpose_loops(uses)
+    uses, begun = begin_strands_late(uses)
+    return uses, [*summed, *turned, *begun]
 
 
 def _optimised_bodies(uses: Sequence[Use], policy: str, contests: list[Contest] | None, checks: bool) -> tuple[Memo, list[Decision]]:

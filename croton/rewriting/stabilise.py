@@ -168,6 +168,9 @@ def stabilise(uses: Sequence[Use], applied: dict[str, int] | None = None) -> lis
 
 
 def _may_have_rules(node: Node) -> bool:
+    """Rules for sums and products are about functions among what is added or multiplied, and about quotients."""
+    if node.kind in ("add", "contract"):
+        return any(arg[0].kind == "map" or (node.kind == "contract" and arg[2] < 0) for arg in node.args)
     return node.kind == "loop" or bool(_rules_for(node))
 
 

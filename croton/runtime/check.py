@@ -12,7 +12,7 @@ def check(program: Program, kernels: int, routines: int) -> None:
 
     `kernels` and `routines` are how many of them the program is loaded with.
     """
-    scope = Scope(program.sizes, len(program.constants), kernels, routines)
+    scope = Scope(program.sizes, kernels, routines)
     _check_tables(program, scope)
     for number, call in enumerate(every_call(program.calls)):
         scope.where = f"call {number}, {type(call).__name__}"
@@ -24,6 +24,10 @@ def check(program: Program, kernels: int, routines: int) -> None:
 def _check_tables(program: Program, scope: Scope) -> None:
     """Check everything but the calls; the scope is that of the calls afterwards."""
     arguments: list[Array | Shared] = [*program.inputs, *program.shared]
+    for number, constant in enumerate(program.constants):
+        scope.where = f"constant {number}"
+        scope.demand(0 <= constant.place < program.sizes, f"there is no S[{constant.place}]")
+        scope.known.add(constant.place)
     for number, array in enumerate(arguments):
         scope.where = f"argument {number}"
         scope.dtype(array.dtype)

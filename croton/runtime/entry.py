@@ -103,8 +103,9 @@ class _Entry:
 
     def constants(self) -> None:
         a = self.frame.a
-        with a.loop(self.frame.next()) as index:
-            a.store(self.frame.next(), self.frame.S, index)
+        with a.loop(self.frame.next()):
+            place = self.frame.next()
+            a.store(self.frame.next(), self.frame.S, place)
 
     def check_array(self, array: str, position: str) -> None:
         """Check an array against its description, bind its sizes and push its memory."""

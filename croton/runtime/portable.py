@@ -66,9 +66,9 @@ def _check_array(run: Run, array: object, wanted: Array | Shared, position: int,
 def _prepare(run: Run, program: Program, arguments: Sequence[Any], shared: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Everything before the calls. Returns the outputs and the arrays of the updates."""
     S = run.S
-    for number, constant in enumerate(program.constants):
-        S[number] = constant
-    known = set(range(len(program.constants)))
+    for place, value in program.constants:
+        S[place] = value
+    known = {constant.place for constant in program.constants}
     described: list[Array | Shared] = [*program.inputs, *program.shared]
     for position, (array, wanted) in enumerate(zip((*arguments, *shared), described)):
         _check_array(run, array, wanted, position, known)

@@ -1,8 +1,8 @@
 """What a compiled function does when it is called, as plain data: what the disk cache stores and `stream` encodes for the
 native interpreter. The calls are records of the kinds in `calls/`.
 
-A call works on two tables. `S` holds integers: the constants first, then the sizes that arguments bind, then the results of size
-operations. `P` holds the addresses of memory, in this order: inputs, shared variables, slots of the arena, outputs, updates, views.
+A call works on two tables. `S` holds integers: constants, the sizes that arguments bind, and the results of size operations.
+`P` holds the addresses of memory, in this order: inputs, shared variables, slots of the arena, outputs, updates, views.
 Everything below refers to entries of these tables by index.
 """
 
@@ -81,6 +81,13 @@ class Update(NamedTuple):
     sizes: tuple[int, ...]
 
 
+class Constant(NamedTuple):
+    """S[place] is this number in every call."""
+
+    place: int
+    value: int
+
+
 class View(NamedTuple):
     """An address inside other memory: P[base] + S[offset] bytes. The base is an earlier entry of `P`."""
 
@@ -102,7 +109,7 @@ class Program(NamedTuple):
     inputs: tuple[Array, ...]
     outputs: tuple[Output, ...]
     calls: tuple[tuple, ...]
-    constants: tuple[int, ...] = ()
+    constants: tuple[Constant, ...] = ()
     sizes: int = 0
     shared: tuple[Shared, ...] = ()
     size_operations: tuple[SizeOperation, ...] = ()

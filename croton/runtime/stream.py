@@ -71,8 +71,8 @@ def encode(
     words = [*Header(0, len(program.inputs), program.sizes, pointers, objects, views, work, flushes=flushes, **limits._asdict())]
     if program.flush_subnormals and not rounding.can_flush():
         raise ValueError("not supported: flushing subnormal numbers on this processor; leave config.flush_subnormals off")
-    known = set(range(len(program.constants)))
-    words += [len(program.constants), *program.constants]
+    known = {constant.place for constant in program.constants}
+    words += [len(program.constants), *[word for constant in program.constants for word in constant]]
     for array in program.inputs:
         words += _array(array, known)
     words.append(len(program.shared))

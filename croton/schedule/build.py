@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from croton.algebra.constant import array_of
 from croton.algebra.loop import Slot as BodyInput
+from croton.algebra.loop import has_loops
 from croton.algebra.node import Operand
 from croton.kernel.language import Kernel
 from croton.schedule.alike import merge_alike
@@ -66,7 +67,7 @@ def plan_with_lives(outputs: Sequence[Operand], donated: Mapping[Hashable, int])
 
 
 def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple[Plan, _Assembly, Sequence[Operand]]:
-    operands = only_after(sink_products(outputs))
+    operands = only_after(sink_products(outputs)) if has_loops([output.use for output in outputs]) else outputs
     draft = lower(operands, donated)
     fuse_products(draft.steps, draft.kept())
     steps = inline_free(draft.steps, draft.kept())

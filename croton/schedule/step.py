@@ -203,6 +203,8 @@ class Step:
     def reads(self) -> list[Value]:
         """The values it reads, with repetition."""
         found = [i[2] for i in self.body if i[0] == "load"]
+        if self.kind == "map":
+            return found
         if self.kind == "product":
             found += [self.detail.left, self.detail.right]
             if self.detail.accumulate is not None:

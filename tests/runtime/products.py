@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hand_programs import constants
 
 from croton.runtime import pool
 from croton.runtime.calls.gemm import Axis, Gemm
@@ -19,7 +20,7 @@ def program(own: str, sizes: tuple[int, int, int], a_transposed: bool, b_transpo
     """0.5 * a @ b, or that added to twice a variable, for each member of a batch, by a routine of our own: "narrow float32"."""
     dtype = own.split()[1]
     m, n, k = sizes
-    constants = (m, n, k, batch, m * k, k * n, m * n)
+    numbers = (m, n, k, batch, m * k, k * n, m * n)
     a_axes, b_axes = ((2, 0) if a_transposed else (0, 2)), ((1, 2) if b_transposed else (2, 1))
     inputs = Array(dtype, (3, *a_axes)), Array(dtype, (3, *b_axes))
     axes = (Axis(3, 4, 5, 6),) if batch > 1 else ()
@@ -27,7 +28,7 @@ def program(own: str, sizes: tuple[int, int, int], a_transposed: bool, b_transpo
     gemm = Gemm(dtype, a_transposed, b_transposed, 0, 1, 2, 0, a_axes[1], 1, b_axes[1], 2, 1, alpha=0.5, beta=beta, batch=axes, own=own)
     shared = (Shared(dtype, (3, 0, 1), written=True),) if added else ()
     outputs = () if added else (Output("new", dtype, (3, 0, 1)),)
-    return Program(inputs, outputs, (gemm,), constants, len(constants), shared, structure="none" if added else "one")
+    return Program(inputs, outputs, (gemm,), constants(*numbers), len(numbers), shared, structure="none" if added else "one")
 
 
 def operands(dtype: str, sizes: tuple[int, int, int], transposed: tuple[bool, bool], batch: int = 1) -> tuple[np.ndarray, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hand_programs import constants
 
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.gemm import Gemm
@@ -13,14 +14,14 @@ from croton.runtime.calls.routine import Routine
 from croton.runtime.calls.scope import MalformedProgram
 from croton.runtime.check import check
 from croton.runtime.function import load
-from croton.runtime.program import Array, Output, Program, SizeCheck, SizeOperation, Update, View
+from croton.runtime.program import Array, Constant, Output, Program, SizeCheck, SizeOperation, Update, View
 from croton.util.config import config
 
 GOOD = Program(
     inputs=(Array("float64", (1,)),),
     outputs=(Output("new", "float64", (2,)),),
     calls=(Kernel(0, (0, 2), (1,), range=2), Copy(2, 1, 2), Routine(0, ((1, "float64", (2,)),))),
-    constants=(8,),
+    constants=constants(8),
     sizes=3,
     size_operations=(SizeOperation("multiply", 2, 0, 1),),
     slots=(2,),
@@ -44,6 +45,7 @@ def test_a_good_program() -> None:
         ({"calls": (Gemm("float64", False, False, 1, 1, 1, 0, 1, 0, 1, 2, 9),)}, r"call 0, Gemm: S\[9\]"),
         ({"size_operations": (SizeOperation("power", 2, 0, 1),)}, "no function 'power'"),
         ({"size_operations": (SizeOperation("add", 3, 0, 1),)}, r"there is no S\[3\]"),
+        ({"constants": (Constant(3, 8),)}, r"constant 0: there is no S\[3\]"),
         ({"size_operations": (SizeOperation("add", 2, 2, 1),)}, r"S\[2\] is not known"),
         ({"size_checks": (SizeCheck("less", 0, 1, 0),)}, "no relation 'less'"),
         ({"slots": (7,)}, r"slot 0: S\[7\]"),

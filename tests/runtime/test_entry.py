@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_kernels import elementwise
+from hand_programs import constants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ def test_refuses_what_does_not_fit(loader: Loader) -> None:
 
 
 def test_a_size_may_have_to_equal_a_constant(loader: Loader) -> None:
-    program = Program(inputs=(Array("int8", (0, 1)),), outputs=(Output("input", source=0),), calls=(), constants=(3,), sizes=2)
+    program = Program(inputs=(Array("int8", (0, 1)),), outputs=(Output("input", source=0),), calls=(), constants=constants(3), sizes=2)
     f, x = loader(program), np.zeros((3, 5), np.int8)
     assert f(x) is x
     assert refusal(f, np.zeros((5, 3), np.int8)) == Status(3, 0, 0, 5)
@@ -123,7 +124,7 @@ def test_copies_of_every_dtype_and_rank(loader: Loader, dtype: str, shape: tuple
         inputs=(Array(dtype, sizes),),
         outputs=(Output("new", dtype, sizes),),
         calls=(Copy(1, 0, bytes_),),
-        constants=(np.dtype(dtype).itemsize,),
+        constants=constants(np.dtype(dtype).itemsize),
         sizes=bytes_ + 1,
         size_operations=tuple(operations),
     )
@@ -160,7 +161,7 @@ def test_views_point_into_other_memory(loader: Loader) -> None:
         inputs=(Array("float64", (2,)),),
         outputs=(Output("new", "float64", (2,)),),
         calls=(Kernel(0, (0, 2, 1), (3,)), Kernel(0, (2, 2, 3), (3,))),
-        constants=(2, 8),
+        constants=constants(2, 8),
         sizes=5,
         size_operations=(SizeOperation("floor_divide", 3, 2, 0), SizeOperation("multiply", 4, 3, 1)),
         views=(View(0, 4), View(1, 4)),
@@ -173,7 +174,7 @@ def test_slots_hold_intermediate_values(loader: Loader) -> None:
     """((x + y) + x) through a slot; sizes vary from call to call, so the arena grows and shrinks."""
     program = ADD._replace(
         calls=(Kernel(0, (0, 1, 2), (3,)), Kernel(0, (2, 0, 4), (3,))),
-        constants=(8, 0, 64),
+        constants=constants(8, 0, 64),
         sizes=7,
         inputs=(Array("float64", (3,)),) * 2,
         outputs=(Output("new", "float64", (3,)),),
@@ -197,17 +198,17 @@ def test_memory_that_cannot_be_had(loader: Loader) -> None:
     wide = np.broadcast_to(np.zeros(1, np.bool_), (2**40,))
     with pytest.raises((MemoryError, Refused)):
         f(wide)
-    output = Program(inputs=(), outputs=(Output("new", "float64", (0, 0)),), calls=(), constants=(2**33,), sizes=1)
+    output = Program(inputs=(), outputs=(Output("new", "float64", (0, 0)),), calls=(), constants=constants(2**33), sizes=1)
     with pytest.raises((ValueError, MemoryError)):
         loader(output)()
-    negative = Program(inputs=(), outputs=(Output("new", "float64", (0,)),), calls=(), constants=(-1,), sizes=1)
+    negative = Program(inputs=(), outputs=(Output("new", "float64", (0,)),), calls=(), constants=constants(-1), sizes=1)
     with pytest.raises(ValueError, match="negative"):
         loader(negative)()
 
 
 @native_only
 def test_arena_that_cannot_be_had() -> None:
-    f = load(Program(inputs=(), outputs=(), calls=(), constants=(2**50, 0), sizes=2, slots=(1,), arena=0, structure="none"))
+    f = load(Program(inputs=(), outputs=(), calls=(), constants=constants(2**50, 0), sizes=2, slots=(1,), arena=0, structure="none"))
     with pytest.raises(MemoryError):
         f()
 
@@ -222,7 +223,7 @@ def test_size_operations_are_pythons(left: int, right: int, function: str) -> No
         inputs=(Array("int64", ()),),
         outputs=(Output("input", source=0),),
         calls=(),
-        constants=(left, right),
+        constants=constants(left, right),
         sizes=4,
         size_operations=(SizeOperation(function, 2, 0, 1),),
         size_checks=(SizeCheck("equal", 2, 3, 7),),
@@ -400,7 +401,7 @@ def test_routine_may_call_the_function_again(loader: Loader) -> None:
         outputs=(Output("new", "float64", ()),),
         calls=(Routine(0, ((1, "float64", (1,)), (2, "float64", ()))),),
         sizes=4,
-        constants=(0,),
+        constants=constants(0),
         slots=(0,),
         arena=3,
         size_operations=(SizeOperation("add", 2, 1, 1), SizeOperation("multiply", 3, 2, 2)),
@@ -475,7 +476,7 @@ def test_many_threads_call_one_function() -> None:
         inputs=(Array("float64", (2,)), Array("float64", (2,))),
         outputs=(Output("new", "float64", (2,)),),
         calls=(Kernel(0, (0, 1, 2), (2,)), Kernel(0, (2, 0, 3), (2,))),
-        constants=(8, 0),
+        constants=constants(8, 0),
         sizes=4,
         size_operations=(SizeOperation("multiply", 3, 0, 2),),
         slots=(1,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hand_programs import constants
 from products import RNG, check_values, on_threads, operands, program
 
 from croton.runtime import narrow
@@ -60,12 +61,12 @@ def test_what_is_not_finite_stays_where_it_is() -> None:
 def test_nothing_is_written_beside_the_columns(columns: int) -> None:
     """The product goes into some columns of a wider matrix."""
     m, k, wide = 16_001, 40, 11
-    constants = (m, columns, k, wide)
+    numbers = (m, columns, k, wide)
     gemm = Gemm("float32", False, False, 0, 1, 2, 0, 2, 1, 1, 2, 3, own="columns float32")
     inputs, shared = (Array("float32", (0, 2)), Array("float32", (2, 1))), (Shared("float32", (0, 3), written=True),)
     cell = [np.full((m, wide), 7, np.float32)]
     a, b = RNG.normal(size=(m, k)).astype("float32"), RNG.normal(size=(k, columns)).astype("float32")
-    load(Program(inputs, (), (gemm,), constants, len(constants), shared, structure="none"), cells=(cell,))(a, b)
+    load(Program(inputs, (), (gemm,), constants(*numbers), len(numbers), shared, structure="none"), cells=(cell,))(a, b)
     np.testing.assert_allclose(cell[0][:, :columns], a @ b, rtol=1e-4, atol=1e-4)
     assert (cell[0][:, columns:] == 7).all()
 

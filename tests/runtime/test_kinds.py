@@ -46,7 +46,8 @@ GOOD: tuple[tuple, ...] = (
 
 def scope() -> Scope:
     """Sizes 0 to 7 are known, 8 to 11 are free; P has three entries and two views."""
-    made = Scope(12, 8, 1, 1)
+    made = Scope(12, 1, 1)
+    made.known.update(range(8))
     made.pointers, made.first_view = 5, 3
     return made
 

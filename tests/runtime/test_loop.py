@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_kernels import elementwise
+from hand_programs import constants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ OPERATIONS = (
     SizeOperation("multiply", END, T, ROW),
     SizeOperation("subtract", LAST, END, ROW),
 )
-SIZES = {"constants": (0, 8, 1), "sizes": 17, "size_operations": OPERATIONS}
+SIZES = {"constants": constants(0, 8, 1), "sizes": 17, "size_operations": OPERATIONS}
 # P of both programs: x, h, a slot, the output, then views
 X, H, SLOT, OUT, VIEW = range(5)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_programs import constants
 
 from croton.runtime import pool
 from croton.runtime.calls.matrices import Matrices, Stack
@@ -41,12 +42,12 @@ def given(name: str, n: int, stack: int, dtype: str, bits: int = 0) -> list[np.n
 
 def program(name: str, bits: int, arguments: list[np.ndarray], results: list[np.ndarray], turned: bool) -> Program:
     """One call on a stack; matrices of the arguments lie in columns if they are `turned`."""
-    constants: list[int] = []
+    numbers: list[int] = []
 
     def index(value: int) -> int:
-        if value not in constants:
-            constants.append(value)
-        return constants.index(value)
+        if value not in numbers:
+            numbers.append(value)
+        return numbers.index(value)
 
     stacks, strides = [], []
     in_columns = {"eigh": (1,), "svd": (0, 2), "qr": (0,)}.get(name, ())
@@ -67,7 +68,7 @@ def program(name: str, bits: int, arguments: list[np.ndarray], results: list[np.
     shapes = [array.swapaxes(1, 2).shape if place in in_columns else array.shape for place, array in enumerate(results)]
     outputs = [Output("new", array.dtype.name, tuple(map(index, shape))) for array, shape in zip(results, shapes)]
     slots, arena = (index(0),), index(4 * ((work + 63) // 64 * 64))
-    made = Program(tuple(inputs), tuple(outputs), (call,), tuple(constants), len(constants), slots=slots, arena=arena, structure="tuple")
+    made = Program(tuple(inputs), tuple(outputs), (call,), constants(*numbers), len(numbers), slots=slots, arena=arena, structure="tuple")
     assert made.pointer("output", 0) == slot + 1 and pointers >= 2
     return made
 

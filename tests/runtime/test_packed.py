@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hand_programs import constants
 
 from croton.runtime import pool
 from croton.runtime.calls.gemm import Gemm
@@ -34,8 +35,8 @@ def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_trans
     m, n, k = sizes
     item = 4 if dtype == "float32" else 8
     panels = (n + 31) // 32 * 32 * k * item
-    constants = (m, n, k, STEPS, 0, m * k * item, m * n * item, panels)
-    index = {value: constants.index(value) for value in constants}
+    numbers = (m, n, k, STEPS, 0, m * k * item, m * n * item, panels)
+    index = {value: numbers.index(value) for value in numbers}
     a_sizes, b_sizes = ((k, m) if a_transposed else (m, k)), ((n, k) if b_transposed else (k, n))
     inputs = Array(dtype, tuple(index[size] for size in (STEPS, *a_sizes))), Array(dtype, tuple(index[size] for size in b_sizes))
     shared = (Shared(dtype, (index[m], index[n]), written=True),) if added else ()
@@ -43,16 +44,16 @@ def program(dtype: str, sizes: tuple[int, int, int], a_transposed: bool, b_trans
     # P: a, b, then the variable, the slot, the output, and the two addresses that move
     slot, target, view = 2 + added, 2 if added else 3, 4
     places = index[m], index[n], index[k], view, index[a_sizes[1]], 1, index[b_sizes[1]], target if added else view + 1, index[n]
-    gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), own=f"packed {dtype}", packed=slot, counter=len(constants))
+    gemm = Gemm(dtype, a_transposed, b_transposed, *places, alpha=0.5, beta=float(added), own=f"packed {dtype}", packed=slot, counter=len(numbers))
     advances = (Advance(view, 0, index[0], index[m * k * item]), Advance(view + 1, target, index[0], index[0] if added else index[m * n * item]))
-    loop = Loop(index[STEPS], len(constants), len(constants) + 1, index[0], advances, (), (), (gemm,))
+    loop = Loop(index[STEPS], len(numbers), len(numbers) + 1, index[0], advances, (), (), (gemm,))
     views = View(0, index[0]), View(target, index[0])
     return Program(
         inputs,
         outputs,
         (loop,),
-        constants,
-        len(constants) + 3,
+        constants(*numbers),
+        len(numbers) + 3,
         shared,
         slots=(index[0],),
         arena=index[panels],

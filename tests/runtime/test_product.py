@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_programs import constants
 
 from croton.runtime import pool
 from croton.runtime.calls.gemm import Gemm
@@ -88,7 +89,7 @@ def test_batched_gemm(loader: Loader, threads: int, dtype: str, flops: int, batc
         inputs=(Array(dtype, (p, q, m, k)), Array(dtype, (q, k, n))),
         outputs=(Output("new", dtype, (p, q, m, n)),),
         calls=(gemm,),
-        constants=(0,),
+        constants=constants(0),
         sizes=11,
         size_operations=tuple(SizeOperation("multiply", *operation) for operation in operations),
     )
@@ -156,7 +157,7 @@ def test_sizes_beyond_the_library_are_refused(loader: Loader) -> None:
         inputs=(Array("float64", (1, 2)), Array("float64", (2, 3))),
         outputs=(Output("new", "float64", (1, 3)),),
         calls=(Gemm("float64", False, False, 1, 3, 2, 0, 0, 1, 3, 2, 3),),
-        constants=(2**31,),
+        constants=constants(2**31),
         sizes=4,
     )
     with pytest.raises(Refused) as caught:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_programs import constants
 
 from croton.dtypes import ALL
 from croton.runtime.calls.matrices import Matrices, Stack
@@ -38,12 +39,12 @@ def given(dtype: str, n: int) -> dict[str, np.ndarray]:
 
 def found(loader: Callable[..., Any], rows: np.ndarray, wanted: int, descending: bool, apart: int = 1) -> np.ndarray:
     """The first indices in order of rows whose elements lie so far apart, by a program of one call."""
-    constants: list[int] = []
+    numbers: list[int] = []
 
     def index(value: int) -> int:
-        if value not in constants:
-            constants.append(value)
-        return constants.index(value)
+        if value not in numbers:
+            numbers.append(value)
+        return numbers.index(value)
 
     count, n = rows.shape
     work = (16 * n + 63) // 64 * 64
@@ -56,7 +57,7 @@ def found(loader: Callable[..., Any], rows: np.ndarray, wanted: int, descending:
     inputs = (Array(rows.dtype.name, (index(count), index(n), index(apart))),)
     outputs = (Output("new", "int64", (index(count), index(wanted))),)
     slots, arena = (index(0),), index(work * count)
-    made = Program(inputs, outputs, (call,), tuple(constants), len(constants), slots=slots, arena=arena, structure="one")
+    made = Program(inputs, outputs, (call,), constants(*numbers), len(numbers), slots=slots, arena=arena, structure="one")
     check(made, 0, 0)
     spread = np.zeros((*rows.shape, apart), rows.dtype)
     spread[:, :, 0] = rows

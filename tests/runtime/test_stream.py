@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from hand_kernels import elementwise
+from hand_programs import constants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +93,7 @@ class _Draft:
             inputs=tuple(self.inputs),
             outputs=tuple(self.outputs),
             calls=(),
-            constants=(8,),
+            constants=constants(8),
             sizes=self.sizes,
             shared=tuple(self.shared),
             size_operations=tuple(self.operations),
@@ -184,7 +185,7 @@ def test_wrong_number_of_shared_variables() -> None:
 
 def test_too_many_axes_are_not_supported() -> None:
     with pytest.raises(NotSupportedError, match="not supported: an array of rank 33"):
-        encode(Program(inputs=(), outputs=(Output("new", "bool", (0,) * 33),), calls=(), constants=(1,), sizes=1))
+        encode(Program(inputs=(), outputs=(Output("new", "bool", (0,) * 33),), calls=(), constants=constants(1), sizes=1))
     gemm = Gemm("float64", False, False, *(0,) * 9, batch=((0, 0, 0, 0),) * 9)
     with pytest.raises(NotSupportedError, match="not supported: 9 batch axes"):
-        encode(Program(inputs=(), outputs=(), calls=(gemm,), constants=(1,), sizes=1))
+        encode(Program(inputs=(), outputs=(), calls=(gemm,), constants=constants(1), sizes=1))

@@ -12,10 +12,10 @@ class MalformedProgram(AssertionError):
 class Scope:
     """The tables of a program while it is checked. `where` begins the messages; `kernels` and `routines` are how many the program is loaded with."""
 
-    def __init__(self, sizes: int, constants: int, kernels: int, routines: int) -> None:
+    def __init__(self, sizes: int, kernels: int, routines: int) -> None:
         self.where = ""
         self.sizes = sizes
-        self.known = set(range(constants))
+        self.known: set[int] = set()
         self.pointers = self.first_view = 0
         self.kernels, self.routines = kernels, routines
         self.counting: set[int] = set()
