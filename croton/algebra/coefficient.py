@@ -10,6 +10,9 @@ from croton.algebra.node import ONE, Coef
 from croton.dtypes import DType
 from croton.sizes import Least, Poly, Size, greatest, order_key
 
+FLOAT_ONE = Coef(1.0)
+"""The coefficient of nearly every floating value."""
+
 
 def multiply(a: Coef, b: Coef) -> Coef:
     """a * b."""
@@ -83,6 +86,8 @@ def of_size(size: Size, exponent: int = 1) -> Coef:
 
 def of_number(number: bool | int | float | Coef, dtype: DType) -> Coef:
     """The coefficient a value of this dtype is multiplied with: the number kept exact for integers, a float otherwise."""
+    if number is ONE and dtype.kind == "f":
+        return FLOAT_ONE
     if not isinstance(number, Coef):
         number = Coef(number)
     value = number.number

@@ -126,7 +126,7 @@ def intern(
     sums: tuple[Size, ...] = (),
 ) -> Node:
     """The node with these parts. Only normalising constructors call this."""
-    key = (kind, dims, dtype, tuple([(a[0].id, *a[1:]) for a in args]), param, sums)
+    key = (kind, dims, dtype, args, param, sums)
     node = _table.get(key)
     if node is None:
         node = Node()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from croton.algebra.loop import Slot
 from croton.compile.tables import Tables
@@ -58,7 +57,7 @@ class Moves:
     def _advance(self, value: int, first: Size, last: Size, fill: bool = False) -> int:
         """An entry that goes through the rows of a value, from one to another; rows that no step has reached are filled if `fill` says so."""
         found = self.plan.values[value]
-        row = replace(found, shape=found.shape[1:]).bytes
+        row = found._replace(shape=found.shape[1:]).bytes
         base = self.pointer(value)
         entry = self.tables.view(base)
         offset, stride = (last * row, -row) if self.call.reverse else (first * row, row)

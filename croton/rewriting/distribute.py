@@ -49,11 +49,11 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
     None where there is nothing to gain or too much to write.
     """
     node, axes = base
+    if not node.sums and not _reads(node):
+        return None
     labels = [*axes, *[Label(size) for size in node.sums]]
     factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
     rank = len(axes)
-    if not node.sums and not _reads(node):
-        return None
     todo = [(factors, node.param, labels[rank:])]
     done: list[tuple[list[tuple[Use, int]], Coef, list[Label]]] = []
     rules: list[str] = []
@@ -125,7 +125,7 @@ def _is_safe(node: Node, summed: set[Label], has_sums: bool) -> bool:
         return True
     if summed and any(_ties(child) for child, *_ in node.args):
         return True
-    return all(never_negative(child) and coef.number >= 0 for child, _, coef in node.args)
+    return all(coef.number >= 0 and never_negative(child) for child, _, coef in node.args)
 
 
 def _ties(node: Node) -> bool:

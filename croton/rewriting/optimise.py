@@ -233,12 +233,13 @@ class _Optimiser:
         shares = self._shares(atomic.node)
         if not shares and not may_distribute(atomic.node) and not _is_tied(atomic.node):
             return atomic
-        forms = [*_opened(atomic, shares)]
-        forms += [form for opened in (Form("", atomic, SAFE), *forms[:1]) for form in _running(opened)]
+        plain = Form("", atomic, SAFE)
+        forms = _opened(atomic, shares)
+        forms += [form for opened in (plain, *forms[:1]) for form in _running(opened)]
         forms += [Form("collect rows that meet", use, SAFE) for use in [collected(atomic)] if use is not None]
-        forms += [form for base in (Form("", atomic, SAFE), *forms) for form in self._distributed(base, shares)]
+        forms += [form for base in (plain, *forms) for form in self._distributed(base, shares)]
         forms += self._checked(atomic, shares)
-        for base in (Form("", atomic, SAFE), *forms):
+        for base in (plain, *forms):
             gain = max(base.gain, INDEXED_GAIN) if is_indexed(base.use.node) else base.gain
             forms = [*forms, *[Form(_named(base.rule, "sum a part first"), use, gain) for use in nested(base.use)]]
         if not forms:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from croton.dtypes import DType
@@ -52,7 +51,7 @@ def merge_alike(plan: Plan) -> Plan:
     for one in found.values():
         places.setdefault(id(one.kernel), len(places))
     kernels = tuple({id(one.kernel): one.kernel for one in found.values()}.values())
-    return replace(with_kernels(plan, [(places[id(one.kernel)], one.constants) for one in found.values()]), kernels=kernels)
+    return with_kernels(plan, [(places[id(one.kernel)], one.constants) for one in found.values()])._replace(kernels=kernels)
 
 
 def _groups(keys: Mapping[int, Hashable]) -> list[list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
 
 from croton.algebra.constant import array_of
 from croton.algebra.loop import Slot as BodyInput
@@ -73,7 +72,7 @@ def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
     plan, assembly = _in_memory(draft, steps, donated, fresh=True)
-    return replace(merge_alike(plan), arena=arrange(plan.slots)), assembly, operands
+    return merge_alike(plan)._replace(arena=arrange(plan.slots)), assembly, operands
 
 
 def _in_memory(

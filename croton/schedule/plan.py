@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from croton.algebra.loop import UNLIMITED
 from croton.algebra.matrix_routine import MatrixRoutine
@@ -24,8 +23,7 @@ Home = tuple[str, Any]
 """Where a value lives: ("input", key), ("output", number), ("slot", number) or ("constant", array)."""
 
 
-@dataclass(frozen=True)
-class PlanValue:
+class PlanValue(NamedTuple):
     """An array of the program.
 
     shape   extents as stored, row-major
@@ -46,8 +44,7 @@ class PlanValue:
         return total
 
 
-@dataclass(frozen=True)
-class KernelCall:
+class KernelCall(NamedTuple):
     """A call of kernels[kernel] with values for its buffers and sizes for its size parameters."""
 
     kernel: int
@@ -58,8 +55,7 @@ class KernelCall:
     bytes: Size
 
 
-@dataclass(frozen=True)
-class ProductCall:
+class ProductCall(NamedTuple):
     """out = alpha * left @ right + beta * out, for each matrix of a batch; strides are in elements. k may be 0, which leaves beta * out.
 
     `packed` is a slot for the operand that is the same in all steps of the loop that the product is in, rearranged; -1 if there is none.
@@ -77,8 +73,7 @@ class ProductCall:
     packed: int = -1
 
 
-@dataclass(frozen=True)
-class RoutineCall:
+class RoutineCall(NamedTuple):
     """outputs = routine(*inputs), a Python callable or the name of a library routine."""
 
     routine: Any
@@ -90,8 +85,7 @@ class RoutineCall:
     bytes: Size = 0
 
 
-@dataclass(frozen=True)
-class MatrixCall:
+class MatrixCall(NamedTuple):
     """outputs = routine(*inputs, *options) for each member of a stack of matrices, by machine code. An output that nobody wants is -1.
 
     matrices   where those of the inputs and then of the outputs lie
@@ -118,8 +112,7 @@ class MatrixCall:
         return [value for value in self.outputs if value >= 0]
 
 
-@dataclass(frozen=True)
-class BoundsCheck:
+class BoundsCheck(NamedTuple):
     """low <= every element of a value < bound, else the user's index is out of range; without a bound they are exponents of integers.
 
     Where one of the sizes `among` is 0 nothing is read with the index, whatever it is.
@@ -134,8 +127,7 @@ class BoundsCheck:
     bytes: Size = 0
 
 
-@dataclass(frozen=True)
-class LoopCall:
+class LoopCall(NamedTuple):
     """The calls of `body` for each of `length` steps, from the last one if `reverse`.
 
     The inputs of the body have the keys Slot(role, number); its outputs are the next carries, then what is tapped. Values are those of the plan around
@@ -191,8 +183,7 @@ class LoopCall:
 Call = KernelCall | ProductCall | RoutineCall | MatrixCall | BoundsCheck | LoopCall
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """A program: run the calls in order.
 
     span     the time that `slots` speak of: its calls, a loop lasting as long as a step of it
@@ -211,7 +202,7 @@ class Plan:
     outputs: tuple[int, ...]
     span: int
     again: tuple[Any, ...] = ()
-    arena: Arena = field(default_factory=Arena)
+    arena: Arena = Arena()
 
     @property
     def flops(self) -> Size:
@@ -242,11 +233,11 @@ def with_kernels(plan: Plan, others: Sequence[tuple[int, tuple[int, ...]]]) -> P
     for call in plan.calls:
         if isinstance(call, KernelCall):
             number, constants = others[call.kernel]
-            call = replace(call, kernel=number, sizes=(*call.sizes, *constants))
+            call = call._replace(kernel=number, sizes=(*call.sizes, *constants))
         elif isinstance(call, LoopCall):
-            call = replace(call, body=with_kernels(call.body, others))
+            call = call._replace(body=with_kernels(call.body, others))
         calls.append(call)
-    return replace(plan, calls=tuple(calls))
+    return plan._replace(calls=tuple(calls))
 
 
 def _total(sizes: Sequence[Size]) -> Size:

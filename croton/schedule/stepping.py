@@ -6,8 +6,6 @@ exchanges, are addresses that stay in registers.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from croton.algebra.loop import Slot
 from croton.kernel.join import joined
 from croton.kernel.language import Extent, Kernel, Steps
@@ -66,7 +64,7 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     stepping = kernel._replace(sizes=tuple(sizes), steps=Steps(tuple(moves), tuple(follows), tuple(exchanges)))
     origins = tuple(dict.fromkeys([line for call in calls for line in call.origins]))
     flops, traffic = (sum(column) for column in zip(*[(call.flops, call.bytes) for call in calls]))
-    return replace(body, kernels=(stepping,), calls=(KernelCall(0, tuple(values), tuple(sizes.values()), origins, flops, traffic),))
+    return body._replace(kernels=(stepping,), calls=(KernelCall(0, tuple(values), tuple(sizes.values()), origins, flops, traffic),))
 
 
 def _links(detail: LoopDetail) -> list[tuple[tuple, tuple]]:
@@ -100,10 +98,10 @@ def _with_all(
         buffer = shapes[name]._replace(name=f"b{len(buffers)}")
         shapes[buffer.name] = buffer
         buffers.append(buffer)
-        known.append(replace(known[number], home=home))
+        known.append(known[number]._replace(home=home))
         values.append(len(known) - 1)
         homes[home] = [(buffer.name, len(known) - 1)]
-    return kernel._replace(buffers=tuple(buffers)), replace(body, values=tuple(known))
+    return kernel._replace(buffers=tuple(buffers)), body._replace(values=tuple(known))
 
 
 def _moving(detail: LoopDetail) -> list[tuple]:

@@ -90,7 +90,7 @@ class Execution:
 
     def loop(self, call: LoopCall) -> None:
         """Step by step: the body on rows of the arrays."""
-        kernels = replace(call.body, kernels=self.plan.kernels)
+        kernels = call.body._replace(kernels=self.plan.kernels)
         carried = call.carried
         carries = {place: self.arrays[first] for place, first in carried.firsts.items()}
         for _, first, rows in carried.stacked:
