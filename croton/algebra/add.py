@@ -38,7 +38,7 @@ def add(terms: Iterable[tuple[Use, Coef | int | float]], dtype: DType | None = N
 
 def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
     collected: dict[tuple[Node, tuple[Label, ...], tuple], int | float] = {}
-    axes = {label.size for use, _ in work for label in use.labels}
+    axes = [use.labels for use, _ in work]
     work.reverse()
     while work:
         use, coef = work.pop()
@@ -61,7 +61,7 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
             if node.dtype is bool_ and node.kind == "contract" and not node.args:
                 node = intern("contract", (), dtype, (), ONE)
         if coef.sizes:
-            coef = among(coef, axes)
+            coef = among(coef, {label.size for labels in axes for label in labels})
         key = (node, labels, coef.sizes)
         while collected.get(key, 0) + coef.number == 0 and may_not_cancel(node):
             # x - x is NaN where x is not finite

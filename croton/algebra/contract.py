@@ -70,6 +70,8 @@ def normalise(out: set[Label], factors: list[tuple[Use, int]], coef: Coef, sums:
             if simpler is not None:
                 factors = simpler
                 continue
+        if not sums:
+            break
         # R4: a label that no factor has is summed by its size
         readers: dict[Label, list[tuple]] = {}
         for key in merged:

@@ -13,6 +13,7 @@ from typing import Any
 from croton.algebra.coefficient import among
 from croton.algebra.node import RELATIONS, Label, Node, Use, intern
 from croton.dtypes import DType
+from croton.sizes import Size
 
 Factor = tuple  # (node, labels, power or Coef)
 
@@ -31,16 +32,18 @@ def seal(kind: str, dtype: DType, args: Sequence[tuple], param: Any = None, summ
                 else:
                     number[label] = len(out)
                     out.append(label)
+    sums: tuple[Size, ...] = ()
     if inner:
         shift = len(out)
         for position, label in enumerate(inner):
             number[label] = shift + position
-    positions = tuple([(arg[0], tuple([number[label] for label in arg[1]]), *arg[2:]) for arg in args])
+        sums = tuple([label.size for label in inner])
+    of = number.__getitem__
+    positions = tuple([(arg[0], tuple(map(of, arg[1])), *arg[2:]) for arg in args])
     dims = tuple([label.size for label in out])
     if kind == "contract" and param.sizes:
         param = among(param, dims)
-    node = intern(kind, dims, dtype, positions, param, tuple([label.size for label in inner]))
-    return Use(node, tuple(out))
+    return Use(intern(kind, dims, dtype, positions, param, sums), tuple(out))
 
 
 def seal_unordered(kind: str, dtype: DType, args: list[Factor], param: Any = None, summed: Collection[Label] = ()) -> Use:
@@ -53,14 +56,14 @@ def seal_unordered(kind: str, dtype: DType, args: list[Factor], param: Any = Non
 def _base(arg: Factor) -> tuple:
     weight = arg[2]
     if type(weight) is not int:
-        weight = (weight.number, str(weight.sizes))
+        weight = (weight.number, str(weight.sizes) if weight.sizes else "()")
     return (arg[0].kind in RELATIONS, arg[0].id, weight)
 
 
 def _canonical(args: list[Factor], summed: Collection[Label]) -> list[Factor]:
     bases = [_base(arg) for arg in args]
     order = sorted(range(len(args)), key=bases.__getitem__)
-    tied = any(bases[i] == bases[j] for i, j in pairwise(order))
+    tied = len(set(bases)) < len(bases)
     flexible = bases[order[-1]][0]
     if not tied and not flexible:
         return [args[i] for i in order]
