@@ -18,6 +18,8 @@ steps up to a greater concentration, again of positive parts as long as log z <=
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from croton.dtypes import float64
@@ -35,8 +37,12 @@ _FALLS = 40.0
 _STEPS = 6
 """Concentrations below this are raised by as much for the integral below z."""
 
-_NODES, _WEIGHTS = (np.asarray(part) / 2 for part in np.polynomial.legendre.leggauss(24))
-_NODES = _NODES + 0.5
+
+@functools.cache
+def _rule() -> tuple[np.ndarray, np.ndarray]:
+    """Places between 0 and 1, and weights, of an integral."""
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    return nodes / 2 + 0.5, weights / 2
 
 
 def slope_of_logarithm(concentration: Expr, logarithm: Expr) -> Expr:
@@ -54,10 +60,11 @@ def slope_of_logarithm(concentration: Expr, logarithm: Expr) -> Expr:
     concentration_there = where(above, a, raised)
     side = where(above, 1.0, -1.0)
     end = where(above, _end_above(a, z), _end_below(raised, z))
-    v = expand_dims(end, -1) * _NODES
+    nodes, weights = _rule()
+    v = expand_dims(end, -1) * nodes
     exponent = expand_dims(side * concentration_there, -1) * v - expand_dims(z, -1) * expm1(expand_dims(side, -1) * v)
     lead = side * (l - where(above, at_a, at_raised))
-    integral = end * sum(_WEIGHTS * exp(exponent) * (expand_dims(lead, -1) + v), -1)
+    integral = end * sum(weights * exp(exponent) * (expand_dims(lead, -1) + v), -1)
 
     stepped, at_next = integral, at_raised
     for step in reversed(range(_STEPS)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import sysconfig
 
 import numpy as np
 import numpy._core._multiarray_umath as _umath
@@ -55,7 +54,7 @@ def _difference() -> str | None:
     """The first fact that does not hold here, or None. Cheap facts that make the later reads safe come first."""
     if sys.implementation.name != "cpython":
         return f"the interpreter is {sys.implementation.name}, not CPython"
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if "t" in getattr(sys, "abiflags", ""):
         return "this CPython is built without the GIL"
     if WORD != 8 or sys.byteorder != "little":
         return "the machine is not a 64-bit little-endian one"
