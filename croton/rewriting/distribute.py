@@ -49,18 +49,25 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
     None where there is nothing to gain or too much to write.
     """
     node, axes = base
+    rank = len(axes)
+
+    def is_open(child: Node, exponent: int, summed: bool, has_sums: bool) -> bool:
+        """Whether a factor is taken apart; a sum of terms that may cancel stays as it is."""
+        return child.kind in kinds and _is_sum(child, exponent) and (may_cancel or child.kind != "add" or _is_safe(child, summed, has_sums))
+
     if not node.sums and not _reads(node):
+        return None
+    if not any(is_open(child, exponent, max(positions, default=-1) >= rank, bool(node.sums)) for child, positions, exponent in node.args):
         return None
     labels = [*axes, *[Label(size) for size in node.sums]]
     factors = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
-    rank = len(axes)
     todo = [(factors, node.param, labels[rank:])]
     done: list[tuple[list[tuple[Use, int]], Coef, list[Label]]] = []
     rules: list[str] = []
     cancels = few = False
     while todo:
         current, coef, sums = todo.pop()
-        place = next((i for i, (use, e) in enumerate(current) if use.node.kind in kinds and _is_sum(use.node, e) and (may_cancel or _pays(use, sums))), None)
+        place = next((i for i, (use, e) in enumerate(current) if is_open(use.node, e, _is_summed(use, sums), bool(sums))), None)
         if place is None:
             done.append((current, coef, sums))
             continue
@@ -74,7 +81,7 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
             if len(terms) > most:
                 return None
             rules.append("distribute" if exponent == 1 else "expand the square")
-            cancels = cancels or not _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
+            cancels = cancels or not _is_safe(use.node, _is_summed(use, sums), bool(sums))
             todo += [(rest + product, multiply(coef, weight), sums) for product, weight in terms]
         else:
             if not node.sums:
@@ -96,9 +103,8 @@ def distribute(base: Use, may_cancel: bool, kinds: Collection[str] = ("add", "co
     return Distribution(pieces, list(dict.fromkeys(rules)), cancels or few)
 
 
-def _pays(use: Use, sums: Collection[Label]) -> bool:
-    """Whether a factor is taken apart without the risk of cancelling; a sum of terms that may cancel stays a factor as it is."""
-    return use.node.kind != "add" or _is_safe(use.node, set(use.labels) & set(sums), bool(sums))
+def _is_summed(use: Use, sums: Collection[Label]) -> bool:
+    return any(label in sums for label in use.labels)
 
 
 def _is_short(node: Node) -> bool:
@@ -119,7 +125,7 @@ def _is_sum(node: Node, exponent: int) -> bool:
     return node.kind == "contract" and exponent == 2 and bool(node.sums) and not node.dtype.is_bool
 
 
-def _is_safe(node: Node, summed: set[Label], has_sums: bool) -> bool:
+def _is_safe(node: Node, summed: bool, has_sums: bool) -> bool:
     """Whether taking a sum of terms apart cannot make rounding worse, or pays in structure: a relation that removes a sum."""
     if not has_sums:
         return True
@@ -184,6 +190,8 @@ def centred(base: Use) -> Use | None:
     holds what is lost by rounding the mean. None where no summed label tells the terms apart.
     """
     node, axes = base
+    if not any(child.kind == "add" and exponent == 2 for child, _, exponent in node.args):
+        return None
     labels = [*axes, *[Label(size) for size in node.sums]]
     uses = [(Use(child, tuple([labels[i] for i in positions])), exponent) for child, positions, exponent in node.args]
     for place, (square, exponent) in enumerate(uses):

@@ -24,9 +24,9 @@ def nested(base: Use) -> list[Use]:
     Of a product at indices also with each of its sums first that it can begin with.
     """
     node, _ = base
-    if node.kind != "contract" or not node.sums:
+    if node.kind != "contract" or not node.sums or all(arg[0].kind not in RELATIONS for arg in node.args):
         return []
-    along = [_summed_along(base, label) for label in range(len(node.dims), len(node.dims) + len(node.sums))]
+    along = [_summed_along(base, label) for label in range(len(node.dims), len(node.dims) + len(node.sums))] if is_indexed(node) else []
     indexed = [use for use in along if use is not None]
     relations = [arg[0] for arg in node.args if arg[0].kind in ("affine", "select")]
     if len(relations) < 2:
@@ -60,8 +60,6 @@ MOST_UNKNOWN = 4
 def _summed_along(base: Use, label: int) -> Use | None:
     """A product at indices with all that one summed label is in summed over it first; None where that is all there is, or nothing by itself."""
     node, axes = base
-    if not is_indexed(node):
-        return None
     group = [place for place, arg in enumerate(node.args) if label in arg[1]]
     outside = {other for place, arg in enumerate(node.args) if place not in group for other in arg[1]}
     labels = (*axes, *[Label(size) for size in node.sums])

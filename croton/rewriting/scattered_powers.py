@@ -18,6 +18,8 @@ from croton.algebra.pointwise import scalar
 def collected(base: Use) -> Use | None:
     """A product with a power of rows that indices add up, written on the indices; None if there is no such factor."""
     node, axes = base
+    if all(power < 2 for _, _, power in node.args):
+        return None
     labels = [*axes, *[Label(size) for size in node.sums]]
     sums = labels[len(axes) :]
     factors: list[tuple[Use, int]] = []
