@@ -17,6 +17,8 @@ def take_out(terms: Use) -> Use | None:
     Adding before multiplying rounds once less, so that it cannot cancel more than before.
     """
     node, axes = terms
+    if not set.intersection(*[_multiplied(arg[0]) for arg in node.args]):
+        return None
     split = []
     common: Factors | None = None
     for child, positions, coef in node.args:
@@ -36,6 +38,11 @@ def take_out(terms: Use) -> Use | None:
         out = {label for use, _ in every for label in use.labels}.difference(sums)
         rest.append((contract(out, every, 1, sums, node.dtype), coef))
     return contract(axes, [(add(rest, node.dtype), 1), *[(Use(*key), exponent) for key, exponent in common.items()]], 1, (), node.dtype)
+
+
+def _multiplied(node: Node) -> set[Node]:
+    """The factors of a term, wherever it reads them."""
+    return {arg[0] for arg in node.args} if node.kind == "contract" and node.args and not node.dtype.is_bool else {node}
 
 
 def _split(node: Node, labels: tuple[Label, ...]) -> tuple[Factors, list[tuple[Use, int]], list[Label]]:
