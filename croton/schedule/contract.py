@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from croton.algebra.coefficient import multiply
 from croton.algebra.masked import held_by
 from croton.algebra.node import RELATIONS, Node
+from croton.algebra.plan import plan
 from croton.schedule.cumulative import prefix_sum
 from croton.schedule.draft import Draft
 from croton.schedule.factors import Factor, multiplied
@@ -20,7 +21,8 @@ def lower_contract(draft: Draft, node: Node) -> Source:
     """A product of factors, summed or not, related or not."""
     if not node.args:
         return node
-    if any(arg[0].kind in RELATIONS for arg in node.args):
+    related = any(arg[0].kind in RELATIONS for arg in node.args)
+    if related:
         running = prefix_sum(draft, node, [(draft.source(a[0]), a[1], a[2]) for a in node.args])
         if running is not None:
             return running
@@ -32,7 +34,7 @@ def lower_contract(draft: Draft, node: Node) -> Source:
     if not node.sums:
         return _pointwise(draft, node, factors)
     held = held_by(node.args, range(rank, len(dims)))
-    return summed(draft, dims, rank, factors, node.param, node.dtype, held=held)
+    return summed(draft, dims, rank, factors, node.param, node.dtype, None if related else plan(node).tree, held)
 
 
 def _pointwise(draft: Draft, node: Node, factors: list[Factor]) -> Source:
