@@ -62,6 +62,10 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
                 node = intern("contract", (), dtype, (), ONE)
         if coef.sizes:
             coef = among(coef, {label.size for labels in axes for label in labels})
+            if _is_guarded(node) and any(exponent < 0 for _, exponent in coef.sizes):
+                # 1 / n of a mean may be infinite, and is nothing where the guard is 0
+                node, labels = normalise(set(labels), [(Use(node, labels), 1)], Coef(of_number(1, dtype).number, coef.sizes), set(), dtype)
+                coef = of_number(coef.number, dtype)
         key = (node, labels, coef.sizes)
         while collected.get(key, 0) + coef.number == 0 and may_not_cancel(node):
             # x - x is NaN where x is not finite
@@ -81,6 +85,11 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
             return Use(node, labels)
         return normalise(set(labels), [(Use(node, labels), 1)], coef, set(), dtype)
     return seal_unordered("add", dtype, terms)
+
+
+def _is_guarded(node: Node) -> bool:
+    """Whether a term is 0 wherever some bool is."""
+    return node.dtype is bool_ or (node.kind == "contract" and any(arg[0].dtype is bool_ for arg in node.args))
 
 
 def _without_coefficient(node: Node, labels: tuple[Label, ...]) -> Use:

@@ -124,3 +124,18 @@ def test_an_array_that_is_updated_with_a_part_of_itself_in_other_axes() -> None:
     told = cr.reshape(cr.reshape(square, (64, 64)) @ h, (256, 16))
     cr.function([h], [], updates=[(square, square - told)])(start)
     np.testing.assert_allclose(square.get_value(), start.reshape(256, 16) - (start @ start).reshape(256, 16), rtol=1e-12, atol=1e-12)
+
+
+def test_a_mean_of_nothing_stays_where_it_is_put() -> None:
+    """It is NaN, and zero times that is nothing elsewhere: in a sum beside others, in a map, in a derivative."""
+    s, v, w = cr.vector("s"), cr.tensor("v", (3,)), cr.tensor("w", (4,))
+    joined = cr.concatenate([v, s.mean(keepdims=True)])
+    padded = cr.pad(s.mean(keepdims=True), (3, 0))
+    slopes = cr.jacobian(cr.concatenate([v * v, (v * s.mean()).sum(keepdims=True)]), v)
+    outputs = [joined + w, cr.vmap(lambda r: r * 2)(joined), padded + w, padded * w + w, slopes]
+    x, nan, one = np.array([1.0, -2.0, 3.0]), np.full(1, np.nan), np.append(np.ones(3), np.nan)
+    wanted = [np.append(x + 1, nan), np.append(2 * x, nan), one, one, np.vstack([np.diag(2 * x), np.full(3, np.nan)])]
+    given = {v: x, s: np.zeros(0), w: np.ones(4)}
+    for found in (cr.function(list(given), outputs)(*given.values()), cr.reference.evaluate(outputs, given)):
+        for mine, other in zip(found, wanted):
+            np.testing.assert_array_equal(mine, other)
