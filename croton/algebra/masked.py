@@ -38,7 +38,7 @@ def held_by(factors: Sequence[Factor], summed: Collection[Place]) -> dict[int, i
 def _is_never_zero(node: Node) -> bool:
     """Whether what is divided by is positive, or the sum of values that are: of nothing it is 0, but then there is nothing to be divided by it.
 
-    Nor is a sum with a number in it, as in var + 1e-5, taken to be 0: it is not where the mask leaves nothing.
+    Nor is a sum with a positive number in it, as in var + 1e-5, taken to be 0: who adds one sees to that.
     """
     for _ in range(MOST_DEPTH):
         is_root = node.kind == "map" and (node.param == "sqrt" or node.param in ITSELF)
@@ -46,4 +46,4 @@ def _is_never_zero(node: Node) -> bool:
         if not (is_root or is_sum):
             break
         node = node.args[0][0]
-    return positive(node) or (node.kind == "add" and any(number_of(child) is not None for child, _, _ in node.args))
+    return positive(node) or (node.kind == "add" and any((number_of(child) or 0) * coef.number > 0 for child, _, coef in node.args))

@@ -78,7 +78,6 @@ class Group:
             if all(type(entry) is int for entry in instruction[3]):
                 self.reads[instruction[2]] = tuple([labels[label] for label in instruction[3]])
 
-
     def copy(self) -> Group:
         """A group with the same members, which it does not share."""
         other = Group(self.kind, self.level, self.dims)

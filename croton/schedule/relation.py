@@ -186,15 +186,14 @@ class _Relation:
         for predicate in solved.predicates:
             if predicate.term:
                 factors.append(self._term(predicate, place))
-        held = held_by([(self.node.args[factor.argument][0], own[1], factor.power) for factor, own in zip(solved.factors, factors)], range(rank, len(dims)))
         if solved.plain:
             if inner:
-                return summed(self.draft, dims, rank, factors, self.coef, dtype, solved.order.tree, held)
+                return self._summed(dims, rank, factors)
             body = BodyBuilder()
             return self.draft.emit(dims, rank, None, body.finish(multiplied(self.draft, body, factors, self.coef, dtype)))
         coef = self.coef
         if inner:
-            core = summed(self.draft, dims, rank, factors, coef, dtype, solved.order.tree, held)
+            core = self._summed(dims, rank, factors)
             factors, coef = [(core, tuple(range(rank)), 1)], Coef(1)
         place = {label: place[label] for label in kept}
         if self.function not in ("sum", "any") or self.node in self.draft.added:
@@ -202,6 +201,12 @@ class _Relation:
         if self._meets_single_rows():
             return self._masked(factors, coef, dtype, place)
         return self._scaled_scatter(dims[:rank], factors, coef, dtype, place)
+
+    def _summed(self, dims: tuple[Size, ...], rank: int, factors: list[tuple]) -> Value:
+        """The sum over what is not kept of the product of the factors, those of the node first."""
+        solved = self.solved
+        own = [(self.node.args[factor.argument][0], found[1], factor.power) for factor, found in zip(solved.factors, factors)]
+        return summed(self.draft, dims, rank, factors, self.coef, self.node.dtype, solved.order.tree, held_by(own, range(rank, len(dims))))
 
     # ---- reads --------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ SUMS: dict[str, Sum] = {
     "a mask that is read": lambda c, m, x, y, n, v, i: c.where(m[:, i], x[:, i] / n[:, None], 0).sum(1),
     "squares": lambda c, m, x, y, n, v, i: (c.where(m, (x - y) / n[:, None], 0) ** 2).sum(1),
     "a power": lambda c, m, x, y, n, v, i: c.where(m, x * y / n[:, None] ** 2, 0).mean(1),
+    "less one": lambda c, m, x, y, n, v, i: c.where(m, x / ((n + c.where(n > 0, 0, 1)) - 1)[:, None], 0).mean(1),
     "a root": lambda c, m, x, y, n, v, i: c.where(m, x / c.sqrt(n)[:, None], 0).sum(1),
     "a running sum": lambda c, m, x, y, n, v, i: c.cumsum(c.where(m, x / n[:, None], 0), 1),
     "attention": lambda c, m, x, y, n, v, i: c.where(m, c.exp(x) / c.where(m, c.exp(x), 0).sum(1)[:, None], 0) @ v,
