@@ -62,6 +62,10 @@ class Assembler:
         """To a multiple that is a power of two."""
         return self.value(f"and i64 {self.add(value, multiple - 1)}, {-multiple}")
 
+    def blocks(self, count: str, size: int) -> str:
+        """How many blocks of a size hold so many."""
+        return self.value(f"sdiv i64 {self.add(count, size - 1)}, {size}")
+
     def integer(self, pointer: str) -> str:
         return self.value(f"ptrtoint ptr {pointer} to i64")
 

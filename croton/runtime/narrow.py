@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from croton.runtime import tile
+from croton.runtime import panels, tile
 from croton.runtime.assembler import Assembler
 from croton.runtime.own_part import DECLARATION, own_part, scale
 from croton.runtime.product import TRANSPOSED, WORD, share
-from croton.runtime.tile import VECTORS, lanes_of, registers, width_of
-from croton.runtime.vectors import ITEM, PIECE, Vectors, columns, declarations
+from croton.runtime.tile import lanes_of, registers, width_of
+from croton.runtime.vectors import ITEM, declarations
 
 FEWEST, MOST = 4, 256
 """Rows that a product has to have, between which this is faster."""
@@ -44,54 +44,11 @@ FILLED = 8
 """Of so many columns of all panels one may be empty: in the last panel the work is done whatever it is for."""
 FEWER = 4
 """Rows of the tile for what the larger tiles leave: with fewer, its steps take as long, since the sums of each wait for those of the one before."""
-_PANEL = "ptr %b, i64 %lead, i64 %k, i64 %count, ptr %panel"
 
 
 def suits() -> bool:
     """Whether this processor has the registers."""
     return registers() == (64, 8)
-
-
-def _pack(kind: str) -> str:
-    """panel[:k] = b[:k, :count], zeros beyond."""
-    a = Assembler(f"internal void @croton_narrow_pack_{kind}({_PANEL})")
-    v = Vectors(a, kind, lanes_of(kind))
-    masks = [v.before("%count", part * v.lanes) for part in range(VECTORS)]
-    with a.loop("%k") as step:
-        source = a.at("%b", a.multiply(step, "%lead"), kind)
-        target = a.at("%panel", a.multiply(step, width_of(kind)), kind)
-        for part, mask in enumerate(masks):
-            a.do(f"store {v.type} {v.load(a.at(source, part * v.lanes, kind), mask)}, ptr {a.at(target, part * v.lanes, kind)}, align 64")
-    a.do("ret void")
-    return a.text()
-
-
-def _pack_transposed(kind: str) -> str:
-    """panel[:k] = b[:count, :k].T, columns beyond are like the last."""
-    a = Assembler(f"internal void @croton_narrow_pack_transposed_{kind}({_PANEL})")
-    piece, lanes = PIECE[kind], lanes_of(kind)
-    last = a.subtract("%count", 1)
-
-    def line(column: str) -> str:
-        return a.at("%b", a.multiply(a.smaller(column, last), "%lead"), kind)
-
-    with a.when(a.compare("slt", "%k", piece)):
-        with a.loop("%k") as step, a.loop(width_of(kind)) as column:
-            a.store(a.load(line(column), step, kind), a.at("%panel", a.multiply(step, width_of(kind)), kind), column, kind)
-        a.do("ret void")
-        a.begin(a.label())
-    with a.loop(VECTORS) as part:
-        first = a.multiply(part, lanes)
-        lines = [line(a.add(first, lane)) for lane in range(lanes)]
-        with a.loop(_blocks(a, "%k", piece)) as number:
-            # The last piece of a line is in part the one before again.
-            step = a.smaller(a.multiply(number, piece), a.subtract("%k", piece))
-            target = a.at("%panel", a.add(a.multiply(step, width_of(kind)), first), kind)
-            pieces = [a.value(f"load <{piece} x {kind}>, ptr {a.at(start, step, kind)}, align {ITEM[kind]}") for start in lines]
-            for row, value in enumerate(columns(a, kind, pieces)):
-                a.do(f"store <{lanes} x {kind}> {value}, ptr {a.at(target, row * width_of(kind), kind)}, align 64")
-    a.do("ret void")
-    return a.text()
 
 
 class _Matrix(NamedTuple):
@@ -141,11 +98,11 @@ def _share(kind: str) -> str:
     a = Assembler(f"internal void @croton_narrow_share_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts, i1 %turned)")
     panel, beta = a.variable(f"[{LONGEST * width_of(kind)} x {kind}]", align=64), a.variable(kind)
     whole = _product(a, kind, "%turned")
-    panels = _blocks(a, whole.n, width_of(kind))
+    across = a.blocks(whole.n, width_of(kind))
     tall = a.compare("sgt", whole.m, whole.n)
-    rows, columns = share(a, whole.m, registers()[1]), share(a, panels, 1)
+    rows, columns = share(a, whole.m, registers()[1]), share(a, across, 1)
     top, bottom = a.choose(tall, rows[0], 0), a.choose(tall, rows[1], whole.m)
-    low, high = a.choose(tall, 0, columns[0]), a.choose(tall, panels, columns[1])
+    low, high = a.choose(tall, 0, columns[0]), a.choose(tall, across, columns[1])
     block = a.choose(tall, a.choose("%turned", TURNED_BLOCK, BLOCK), MOST)
     by_columns = a.compare("ne", whole.right.column, 1)
     small = a.compare("sle", a.multiply(a.multiply(whole.k, whole.right.row), ITEM[kind]), SMALL)
@@ -157,15 +114,13 @@ def _share(kind: str) -> str:
             column = a.multiply(a.add(low, number), width_of(kind))
             count = a.smaller(a.subtract(whole.n, column), width_of(kind))
             a.set(beta, whole.beta, kind)
-            with a.loop(a.larger(_blocks(a, whole.k, LONGEST), 1)) as number:
+            with a.loop(a.larger(a.blocks(whole.k, LONGEST), 1)) as number:
                 start = a.multiply(number, LONGEST)
                 length = a.smaller(a.subtract(whole.k, start), LONGEST)
                 right = whole.right.at(a, kind, start, column)
                 ready = a.value(f"and i1 {in_place}, {a.compare('eq', count, width_of(kind))}")
                 with a.when(a.value(f"xor i1 {ready}, true")):
-                    pack = a.choose(by_columns, f"@croton_narrow_pack_transposed_{kind}", f"@croton_narrow_pack_{kind}", "ptr")
-                    lead = a.choose(by_columns, right.column, right.row)
-                    a.do(f"call void {pack}(ptr {right.place}, i64 {lead}, i64 {length}, i64 {count}, ptr {panel})")
+                    panels.pack(a, kind, by_columns, right.place, a.choose(by_columns, right.column, right.row), length, count, panel)
                 packed = _Matrix(a.choose(ready, right.place, panel, "ptr"), a.choose(ready, right.row, width_of(kind)), "1")
                 left, c = whole.left.at(a, kind, row, start), whole.c.at(a, kind, row, column)
                 _by_tiles(a, kind, _Product(height, count, length, left, packed, c, whole.ldc, whole.alpha, a.get(beta, kind)))
@@ -183,11 +138,11 @@ def _by_tiles(a: Assembler, kind: str, product: _Product) -> None:
         matrices = (left.place, left.row, left.column, product.right.place, product.right.row, product.k, c.place, product.ldc)
         tile.call(a, kind, rows, *matrices, product.alpha, product.beta, product.n, live, "%turned")
 
-    blocks = a.choose("%turned", _blocks(a, product.m, most), a.value(f"sdiv i64 {product.m}, {most}"))
+    blocks = a.choose("%turned", a.blocks(product.m, most), a.value(f"sdiv i64 {product.m}, {most}"))
     with a.loop(blocks) as block:
         tile_from(a.multiply(block, most), most)
     done = a.multiply(blocks, most)
-    with a.loop(_blocks(a, a.subtract(product.m, done), FEWER)) as block:
+    with a.loop(a.blocks(a.subtract(product.m, done), FEWER)) as block:
         tile_from(a.add(done, a.multiply(block, FEWER)), FEWER)
 
 
@@ -195,7 +150,7 @@ def _fits(a: Assembler, kind: str) -> str:
     """Whether rows are few or columns are not many, the last panel is not mostly empty, and the product is not a matter of nothing."""
     m, n = a.load("%context", WORD["m"]), a.load("%context", WORD["n"])
     width = width_of(kind)
-    panels = _blocks(a, n, width)
+    panels = a.blocks(n, width)
     plain = a.compare("ne", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
     columns = a.value(f"and i1 {a.compare('sle', n, NARROW)}, {plain}")
     short = a.value(f"or i1 {a.compare('sle', m, MOST)}, {columns}")
@@ -207,11 +162,6 @@ def _fits(a: Assembler, kind: str) -> str:
     return a.value(f"and i1 {a.value(f'and i1 {narrow}, {filled}')}, {large}")
 
 
-def _blocks(a: Assembler, count: str, size: int) -> str:
-    """How many blocks of a size hold so many."""
-    return a.value(f"sdiv i64 {a.add(count, size - 1)}, {size}")
-
-
 def _part(kind: str) -> str:
     """A thread's part of a product. One of few rows with a matrix that lies by columns is turned: those columns are the rows of a tall one."""
 
@@ -220,7 +170,7 @@ def _part(kind: str) -> str:
         width = width_of(kind)
         b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
         wide = a.value(f"and i1 {b_turned}, {a.compare('sgt', n, m)}")
-        filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(_blocks(a, m, width), width * (FILLED - 1)))
+        filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(a.blocks(m, width), width * (FILLED - 1)))
         matrices = "ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts"
         a.do(f"call void @croton_narrow_share_{kind}({matrices}, i1 {a.value(f'and i1 {wide}, {filled}')})")
 
@@ -231,4 +181,4 @@ def text(kind: str) -> str:
     """`croton_narrow_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
     declared = declarations(kind, lanes_of(kind), registers()[1])
     tiles = [tile.tile(kind, registers()[1], may_turn=True), tile.tile(kind, FEWER, fewer=True)]
-    return "\n".join([declared, DECLARATION, *tiles, _pack(kind), _pack_transposed(kind), _share(kind), _part(kind)])
+    return "\n".join([declared, DECLARATION, *tiles, panels.text(kind), _share(kind), _part(kind)])

@@ -1,13 +1,13 @@
 """Products of a few rows with a matrix that stays the same from step to step of a loop, as LLVM IR.
 
 A library rearranges both matrices in every call. For a few rows that takes as long as the product; so a matrix that does not change is rearranged once,
-in the first step: into panels of as many columns as two vectors hold, zeros beyond the last, the elements of a row of a panel next to each other. A tile of
-the result, some rows times a panel, stays in registers while the sum runs. A module of its own, made where a program has such a product.
+in the first step, into panels. A tile of the result, some rows times a panel, stays in registers while the sum runs. A module of its own, made where a
+program has such a product.
 """
 
 from __future__ import annotations
 
-from croton.runtime import tile
+from croton.runtime import panels, tile
 from croton.runtime.assembler import Assembler
 from croton.runtime.own_part import scale
 from croton.runtime.product import TRANSPOSED, WORD, share
@@ -16,19 +16,13 @@ from croton.runtime.vectors import declarations
 
 
 def _pack(kind: str) -> str:
-    """Rearrange b[k, n], whose elements lie `row` and `column` apart, into panels."""
-    a = Assembler(f"internal void @croton_pack_{kind}(ptr %b, i64 %row, i64 %column, i64 %k, i64 %n, ptr %panels)")
-    width = width_of(kind)
-    with a.loop(a.value(f"sdiv i64 {a.add('%n', width - 1)}, {width}")) as panel:
-        first = a.multiply(panel, width)
-        with a.loop("%k") as step:
-            source = a.at("%b", a.add(a.multiply(step, "%row"), a.multiply(first, "%column")), kind)
-            target = a.at("%panels", a.multiply(a.add(a.multiply(panel, "%k"), step), width), kind)
-            filled = a.smaller(a.subtract("%n", first), width)
-            with a.loop(filled) as place:
-                a.store(a.load(source, a.multiply(place, "%column"), kind), target, place, kind)
-            with a.loop(a.subtract(width, filled)) as place:
-                a.store("0.0", target, a.add(filled, place), kind)
+    """Rearrange b[k, n], or a transposed one, into panels."""
+    a = Assembler(f"internal void @croton_pack_{kind}(ptr %b, i64 %ldb, i1 %transposed, i64 %k, i64 %n, ptr %panels)")
+    width, apart = width_of(kind), a.choose("%transposed", "%ldb", 1)
+    with a.loop(a.blocks("%n", width)) as number:
+        first = a.multiply(number, width)
+        source, target = a.at("%b", a.multiply(first, apart), kind), a.at("%panels", a.multiply(first, "%k"), kind)
+        panels.pack(a, kind, "%transposed", source, "%ldb", "%k", a.smaller(a.subtract("%n", first), width), target)
     a.do("ret void")
     return a.text()
 
@@ -41,12 +35,12 @@ def _panels(kind: str) -> str:
     lda, m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "m", "n", "k", "ldc"))
     a_row, a_column = a.choose(transposed, 1, lda), a.choose(transposed, lda, 1)
     alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
-    left, panels, out = (a.load("%context", WORD[name], "ptr") for name in ("a", "packed", "c"))
+    left, packed, out = (a.load("%context", WORD[name], "ptr") for name in ("a", "packed", "c"))
     with a.loop(a.subtract("%high", "%low")) as number:
         panel = a.add("%low", number)
         first = a.multiply(panel, width)
         count = a.smaller(a.subtract(n, first), width)
-        b = a.at(panels, a.multiply(a.multiply(panel, k), width), kind)
+        b = a.at(packed, a.multiply(a.multiply(panel, k), width), kind)
 
         def tile_from(rows: int, row: str, first: str = first, count: str = count, b: str = b) -> None:
             here = a.at(left, a.multiply(row, a_row), kind)
@@ -68,9 +62,7 @@ def _panels(kind: str) -> str:
 def _part(kind: str) -> str:
     """A thread's part of a product: some of the panels."""
     a = Assembler("internal void @croton_packed_part(ptr %context, i64 %part, i64 %parts)")
-    width = width_of(kind)
-    panels = a.value(f"sdiv i64 {a.add(a.load('%context', WORD['n']), width - 1)}, {width}")
-    low, high = share(a, panels, 1)
+    low, high = share(a, a.blocks(a.load("%context", WORD["n"]), width_of(kind)), 1)
     a.do(f"call void @croton_panels_{kind}(ptr %context, i64 {low}, i64 {high})")
     a.do("ret void")
     return a.text()
@@ -82,10 +74,8 @@ def _product(kind: str) -> str:
     m, n, k = (a.load("%context", WORD[name]) for name in "mnk")
     with a.when(a.compare("eq", "%step", 0)):
         transposed = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
-        ldb = a.load("%context", WORD["ldb"])
-        places = f"i64 {a.choose(transposed, 1, ldb)}, i64 {a.choose(transposed, ldb, 1)}, i64 {k}, i64 {n}"
-        b, panels = a.load("%context", WORD["b"], "ptr"), a.load("%context", WORD["packed"], "ptr")
-        a.do(f"call void @croton_pack_{kind}(ptr {b}, {places}, ptr {panels})")
+        b, packed = a.load("%context", WORD["b"], "ptr"), a.load("%context", WORD["packed"], "ptr")
+        a.do(f"call void @croton_pack_{kind}(ptr {b}, i64 {a.load('%context', WORD['ldb'])}, i1 {transposed}, i64 {k}, i64 {n}, ptr {packed})")
     large = a.compare("sge", a.multiply(a.multiply(m, n), a.multiply(k, 2)), "%threshold")
     shared, alone, done = a.label(), a.label(), a.label()
     a.fork(large, shared, alone)
@@ -105,4 +95,4 @@ def text(kind: str) -> str:
     most = registers()[1]
     tiles = [tile.tile(kind, most >> halvings) for halvings in range(most.bit_length())]
     declared = [declarations(kind, lanes_of(kind)), "declare void @croton_parallel(ptr, ptr, i64)"]
-    return "\n".join([*declared, *tiles, _pack(kind), _panels(kind), _part(kind), _product(kind)])
+    return "\n".join([*declared, *tiles, panels.text(kind), _pack(kind), _panels(kind), _part(kind), _product(kind)])

@@ -1,9 +1,10 @@
 """Threads that share out a loop: fork and join in 0.2 microseconds while they are awake.
 
 Machine code calls `croton_parallel(task, context, each)`, which cuts the work into `each` parts for every thread, calls
-`task(context, part, parts)` for each and returns when all are done. Whoever is free takes the next part, the caller too, so that nobody
-waits for a thread that the system has not woken yet, or has put aside: the more parts, the less is left for it to finish. What the parts
-are depends on the number of threads alone. Threads start when first needed, spin for a moment after a job and then sleep in the kernel.
+`task(context, part, parts)` for each and returns when all are done. A thread takes parts of its own first, of which it may have in its cache
+what it wrote in the job before or read in the last call; then those that others have not come to, from their last one on. So nobody waits
+for a thread that the system has not woken yet, or has put aside: the more parts, the less is left for it to finish. What the parts are
+depends on the number of threads alone. Threads start when first needed, spin for a moment after a job and then sleep in the kernel.
 A second caller at the same time runs its parts itself. Where there are no futexes everything runs in the calling thread.
 """
 
@@ -24,14 +25,18 @@ MAXIMUM_THREADS = 255
 _SPINS = 2000
 _FUTEX_NUMBERS = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
 _WAIT, _WAKE = 128, 129
-_GENERATION = "getelementptr (i8, ptr @croton_ticket, i64 4)"
+_EACH = 8
+"""Parts that a thread may have: the claims on them are one line of the cache."""
+_GENERATION_BITS = 48
 _ALL_SIGNALS_WORDS = 16
 _SET_MASK = 2
 
-_GLOBALS = """
-; the ticket: generation of the job (32 bits), number of its parts (16), next part to be taken (16); one word, so that a late thread cannot
-; mistake one job's part for another's
+_GLOBALS = f"""
+; the ticket: number of threads of the job (8 bits), parts of each (8), generation of the job ({_GENERATION_BITS}; its low half is what sleepers watch)
 @croton_ticket = internal global i64 0, align 64
+; for each part the generation of the last job in which it was taken. Claims only grow, and a job ends when all of its parts were taken: so a late
+; thread, whose ticket is of a job that has ended, finds none of them left to take
+@croton_claims = internal global [{MAXIMUM_THREADS * _EACH} x i64] zeroinitializer, align 64
 @croton_pending = internal global i32 0, align 64
 @croton_sleepers = internal global i32 0, align 64
 @croton_waiting = internal global i32 0, align 64
@@ -89,6 +94,10 @@ def _atomic(a: Assembler, address: str) -> str:
     return a.value(f"load atomic i32, ptr {address} seq_cst, align 4")
 
 
+def _ticket(a: Assembler) -> str:
+    return a.value("load atomic i64, ptr @croton_ticket seq_cst, align 8")
+
+
 def _spin_until_changed(a: Assembler, address: str, unwanted: str, changed: str, tired: str) -> None:
     """Watch a number; go to `changed` when it differs from `unwanted`, to `tired` after a while."""
     spins = a.variable("i64", 0)
@@ -105,58 +114,62 @@ def _spin_until_changed(a: Assembler, address: str, unwanted: str, changed: str,
     a.fork(a.compare("slt", a.get(spins), _SPINS), watch, tired)
 
 
-def _generation(a: Assembler, ticket: str) -> str:
-    return a.value(f"trunc i64 {a.value(f'lshr i64 {ticket}, 32')} to i32")
-
-
-def _parts(a: Assembler, ticket: str) -> str:
-    return a.value(f"and i64 {a.value(f'lshr i64 {ticket}, 16')}, 65535")
+def _fields(a: Assembler, ticket: str) -> tuple[str, str, str]:
+    """Of a ticket the threads, the parts of each, and the generation."""
+    each = a.value(f"and i64 {a.value(f'lshr i64 {ticket}, {_GENERATION_BITS}')}, 255")
+    return a.value(f"lshr i64 {ticket}, {_GENERATION_BITS + 8}"), each, a.value(f"and i64 {ticket}, {(1 << _GENERATION_BITS) - 1}")
 
 
 def _take_parts() -> str:
-    """Run parts of the job of a generation until there are none left. Having taken one keeps the job alive, so its task may be
-    read then."""
-    a = Assembler("internal void @croton_take_parts(i32 %generation)")
-    again, same, some, mine, done = (a.label() for _ in range(5))
-    a.jump(again)
-    a.begin(again)
-    ticket = a.value("load atomic i64, ptr @croton_ticket seq_cst, align 8")
-    a.fork(a.compare("eq", _generation(a, ticket), "%generation", "i32"), same, done)
-    a.begin(same)
-    part, parts = a.value(f"and i64 {ticket}, 65535"), _parts(a, ticket)
-    a.fork(a.compare("slt", part, parts), some, done)
-    a.begin(some)
-    got = a.value(f"cmpxchg ptr @croton_ticket, i64 {ticket}, i64 {a.add(ticket, 1)} seq_cst seq_cst")
-    a.fork(a.value(f"extractvalue {{ i64, i1 }} {got}, 1"), mine, again)
-    a.begin(mine)
+    """Run parts of the job of a ticket until all are taken, those of the thread `%first` before others. Having taken one keeps the job alive, so its
+    task may be read then."""
+    a = Assembler("internal void @croton_take_parts(i64 %ticket, i64 %first)")
+    threads, each, generation = _fields(a, "%ticket")
+    with a.loop(threads) as turn:
+        owner = a.value(f"urem i64 {a.add('%first', turn)}, {threads}")
+        claims = a.at("@croton_claims", a.multiply(owner, _EACH))
+        with a.loop(each) as number:
+            place = a.choose(a.compare("eq", turn, 0), number, a.subtract(a.subtract(each, 1), number))
+            claim = a.at(claims, place)
+            before = a.value(f"load atomic i64, ptr {claim} acquire, align 8")
+            with a.when(a.compare("slt", before, generation)):
+                got = a.value(f"cmpxchg ptr {claim}, i64 {before}, i64 {generation} seq_cst seq_cst")
+                with a.when(a.value(f"extractvalue {{ i64, i1 }} {got}, 1")):
+                    _run(a, a.add(a.multiply(owner, each), place), a.multiply(threads, each))
+    a.do("ret void")
+    return a.text()
+
+
+def _run(a: Assembler, part: str, parts: str) -> None:
+    """Run a part that is taken; wake the caller if it was the last and the caller sleeps."""
     rounding.restore(a, "@croton_mode")  # the caller's arithmetic is everybody's
     a.do(f"call void {a.get('@croton_task', 'ptr')}(ptr {a.get('@croton_context', 'ptr')}, i64 {part}, i64 {parts})")
     before = a.value("atomicrmw sub ptr @croton_pending, i32 1 seq_cst")
     with a.when(a.compare("eq", before, 1, "i32")), a.when(a.compare("ne", _atomic(a, "@croton_waiting"), 0, "i32")):
         _futex(a, "@croton_pending", _WAKE, 1)
-    a.jump(again)
-    a.begin(done)
-    a.do("ret void")
-    return a.text()
 
 
 def _worker() -> str:
-    """A worker. Its argument is the generation that it need not look at any more."""
+    """A worker. Its argument is its number, and in the low half the generation that it need not look at any more."""
     a = Assembler("internal ptr @croton_worker(ptr %argument)")
-    last = a.variable("i32", a.value("ptrtoint ptr %argument to i32"))
+    argument = a.integer("%argument")
+    number = a.value(f"lshr i64 {argument}, 32")
+    last = a.variable("i32", a.value(f"trunc i64 {argument} to i32"))
     watch, sleep, look = a.label(), a.label(), a.label()
     a.jump(watch)
     a.begin(watch)
-    _spin_until_changed(a, _GENERATION, a.get(last, "i32"), look, sleep)
+    _spin_until_changed(a, "@croton_ticket", a.get(last, "i32"), look, sleep)
     a.begin(sleep)
     a.value("atomicrmw add ptr @croton_sleepers, i32 1 seq_cst")
-    _futex(a, _GENERATION, _WAIT, a.get(last, "i32"))
+    _futex(a, "@croton_ticket", _WAIT, a.get(last, "i32"))
     a.value("atomicrmw sub ptr @croton_sleepers, i32 1 seq_cst")
     a.jump(watch)
     a.begin(look)
-    generation = _atomic(a, _GENERATION)
-    a.set(last, generation, "i32")
-    a.do(f"call void @croton_take_parts(i32 {generation})")
+    ticket = _ticket(a)
+    a.set(last, a.value(f"trunc i64 {ticket} to i32"), "i32")
+    # When the number of threads was lowered there are workers left over.
+    with a.when(a.compare("slt", number, _fields(a, ticket)[0])):
+        a.do(f"call void @croton_take_parts(i64 {ticket}, i64 {number})")
     a.jump(watch)
     return a.text()
 
@@ -175,7 +188,8 @@ def _start() -> str:
     a.fork(a.compare("slt", started, "%wanted", "i32"), create, after)
     a.begin(create)
     number = a.value(f"add i32 {started}, 1")
-    argument = a.value(f"zext i32 {_atomic(a, _GENERATION)} to i64")
+    high = a.value(f"shl i64 {a.value(f'zext i32 {number} to i64')}, 32")
+    argument = a.value(f"or i64 {high}, {a.value(f'and i64 {_ticket(a)}, 4294967295')}")
     failed = a.value(f"call i32 @pthread_create(ptr {thread}, ptr null, ptr @croton_worker, ptr {a.pointer(argument)})")
     a.fork(a.compare("eq", failed, 0, "i32"), created, after)
     a.begin(created)
@@ -189,9 +203,11 @@ def _start() -> str:
 
 
 def _parallel() -> str:
+    """Share a job out. The caller is the first of the threads."""
     a = Assembler("void @croton_parallel(ptr %task, ptr %context, i64 %each)")
     threads = a.get("@croton_threads", "i32")
-    parts_wide = a.multiply(a.value(f"sext i32 {threads} to i64"), "%each")
+    threads_wide = a.value(f"zext i32 {threads} to i64")
+    parts_wide = a.multiply(threads_wide, "%each")
     parts = a.value(f"trunc i64 {parts_wide} to i32")
     single, alone, ask, have = (a.label() for _ in range(4))
     a.fork(a.compare("sgt", threads, 1, "i32"), ask, single)
@@ -213,13 +229,13 @@ def _parallel() -> str:
     a.set("@croton_context", "%context", "ptr")
     rounding.save(a, "@croton_mode")
     a.do(f"store atomic i32 {parts}, ptr @croton_pending seq_cst, align 4")
-    generation = a.value(f"add i32 {_atomic(a, _GENERATION)}, 1")
-    high = a.value(f"shl i64 {a.value(f'zext i32 {generation} to i64')}, 32")
-    ticket = a.value(f"or i64 {high}, {a.value(f'shl i64 {parts_wide}, 16')}")
+    shape = a.value(f"or i64 {a.value(f'shl i64 {threads_wide}, 8')}, %each")
+    generation = _fields(a, a.add(_ticket(a), 1))[2]
+    ticket = a.value(f"or i64 {a.value(f'shl i64 {shape}, {_GENERATION_BITS}')}, {generation}")
     a.value(f"atomicrmw xchg ptr @croton_ticket, i64 {ticket} seq_cst")
     with a.when(a.compare("ne", _atomic(a, "@croton_sleepers"), 0, "i32")):
-        _futex(a, _GENERATION, _WAKE, others)
-    a.do(f"call void @croton_take_parts(i32 {generation})")
+        _futex(a, "@croton_ticket", _WAKE, a.get("@croton_started", "i32"))
+    a.do(f"call void @croton_take_parts(i64 {ticket}, i64 0)")
     wait, changed, tired, done = a.label(), a.label(), a.label(), a.label()
     a.jump(wait)
     a.begin(wait)

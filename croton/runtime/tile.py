@@ -110,15 +110,15 @@ def _add_rows(a: Assembler, kind: str, totals: list[list[str]], fewer: bool) -> 
 
 def _add_columns(a: Assembler, kind: str, totals: list[list[str]]) -> None:
     """The sums added to columns of the result."""
-    rows, width, piece = len(totals), width_of(kind), PIECE[kind]
+    rows, width = len(totals), width_of(kind)
     memory = a.variable(f"[{rows * width} x {kind}]", align=64)
     for number, total in enumerate(itertools.chain(*totals)):
         a.do(f"store <{lanes_of(kind)} x {kind}> {total}, ptr {a.at(memory, number * lanes_of(kind), kind)}, align 64")
     add = _Addition(a, kind, rows)
     mask = add.vectors.before("%live")
-    with a.loop(a.value(f"sdiv i64 {a.add('%count', piece - 1)}, {piece}")) as block:
-        first = a.multiply(block, piece)
-        pieces = [a.get(a.at(memory, a.add(first, row * width), kind), f"<{piece} x {kind}>") for row in range(rows)]
+    with a.loop(a.blocks("%count", PIECE)) as block:
+        first = a.multiply(block, PIECE)
+        pieces = [a.get(a.at(memory, a.add(first, row * width), kind), f"<{PIECE} x {kind}>") for row in range(rows)]
         for column, value in enumerate(columns(a, kind, pieces)):
             place = a.at("%c", a.multiply(a.add(first, column), "%ldc"), kind)
             there = a.compare("slt", a.add(first, column), "%count")

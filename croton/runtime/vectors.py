@@ -12,7 +12,7 @@ SHORT = {"float": "f32", "double": "f64"}
 """What LLVM calls the types in names of intrinsics."""
 ITEM = {"float": 4, "double": 8}
 """Bytes of an element."""
-PIECE = {"float": 4, "double": 4}
+PIECE = 4
 """Elements of a line that are loaded at a time where lines are transposed."""
 
 
@@ -56,12 +56,12 @@ class Vectors:
         return self.a.value(f"call {self.type} @llvm.fma.v{self.lanes}{SHORT[self.kind]}({arguments})")
 
 
-def columns(a: Assembler, kind: str, pieces: Sequence[str]) -> list[str]:
+def columns(a: Assembler, kind: str, pieces: Sequence[str], width: int = PIECE) -> list[str]:
     """The columns of a matrix that has a piece in each row: as many vectors as a piece has elements, of as many elements as there are rows.
 
     Rows that lie as far apart as a piece has elements become one vector, and in all of its pieces the same is exchanged: a quarter of the text, and of LLVM's
     time, that it takes to transpose whole vectors."""
-    width, blocks = PIECE[kind], len(pieces) // PIECE[kind]
+    blocks = len(pieces) // width
     vectors = []
     for row in range(width):
         joined = [pieces[row + block * width] for block in range(blocks)]

@@ -110,6 +110,41 @@ def test_what_follows_the_loop_runs_once_after_all_parts() -> None:
             assert counter[0] == 4 and (counts == 3).all()
 
 
+def test_a_thread_begins_with_the_parts_that_are_its_own() -> None:
+    """The first part of each of two threads waits for that of the other; the rest find both begun, since nobody comes to them earlier."""
+    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high)")
+    begun, seen = (a.load("%P", a.load("%record", number), "ptr") for number in range(2))
+
+    def how_many_begun() -> str:
+        return a.add(*(a.value(f"load atomic i64, ptr {a.at(begun, thread)} seq_cst, align 8") for thread in range(2)))
+
+    share = 1 << PARTS - 1
+    thread, place = a.value(f"udiv i64 %low, {share}"), a.value(f"urem i64 %low, {share}")
+    with a.when(a.compare("eq", place, 0)):
+        a.do(f"store atomic i64 1, ptr {a.at(begun, thread)} seq_cst, align 8")
+        tries, wait, go_on = a.variable("i64", 0), a.label(), a.label()
+        a.jump(wait)
+        a.begin(wait)
+        a.set(tries, a.add(a.get(tries), 1))
+        some = a.compare("slt", how_many_begun(), 2)
+        a.fork(a.value(f"and i1 {some}, {a.compare('slt', a.get(tries), 1 << 32)}"), wait, go_on)
+        a.begin(go_on)
+    a.store(how_many_begun(), seen, "%low")
+    a.do("ret void")
+    code = engine.load_object(engine.compile_object(INTRINSICS + a.text()))
+    program = Program(
+        inputs=(Array("int64", (0,)), Array("int64", (1,))),
+        outputs=(Output("input", source=1),),
+        calls=(Kernel(0, (0, 1), (), range=1, work=1, grain=1),),
+        sizes=2,
+    )
+    f = load(program, [code.address("k")], keep=[code], limits=Limits(parallel_work=0))
+    pool.set_threads(2)
+    starts = [share - (share >> number) for number in range(PARTS)]
+    for _ in range(20):
+        assert f(np.zeros(2, np.int64), np.zeros(2 * share, np.int64)).reshape(2, share)[:, starts].tolist() == [[2] * PARTS] * 2
+
+
 def test_callers_at_the_same_time() -> None:
     """All but one run their parts themselves."""
     pool.set_threads(3)

@@ -97,10 +97,8 @@ def kernel_part() -> str:
     cut = a.choose(a.compare("sge", grains, a.multiply(all_, 2 * TOGETHER)), -TOGETHER, -1)
 
     def begins(part: str) -> str:
-        level, within = (a.value(f"{operation} i64 {part}, {threads}") for operation in ("sdiv", "srem"))
-        left = a.value(f"lshr i64 {smallest}, {level}")
-        width = a.subtract(left, a.value(f"lshr i64 {left}, 1"))
-        share = a.add(a.multiply(a.subtract(smallest, left), threads), a.multiply(width, within))
+        thread, number = (a.value(f"{operation} i64 {part}, {PARTS}") for operation in ("sdiv", "srem"))
+        share = a.subtract(a.multiply(a.add(thread, 1), smallest), a.value(f"lshr i64 {smallest}, {number}"))
         place = a.value(f"sdiv i64 {a.multiply(grains, share)}, {all_}")
         return a.smaller(a.multiply(a.value(f"and i64 {place}, {cut}"), grain), count)
 
