@@ -102,6 +102,10 @@ class Assembler:
     def store(self, value: str | int, base: str, index: str | int, kind: str = "i64") -> None:
         self.set(self.at(base, index, kind), value, kind)
 
+    def prefetch(self, address: str) -> None:
+        """Ask for memory that will be read."""
+        self.do(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
+
     # Control
 
     def label(self) -> str:

@@ -14,6 +14,15 @@ from croton.runtime.product import TRANSPOSED, WORD, share
 from croton.runtime.tile import lanes_of, registers, width_of
 from croton.runtime.vectors import declarations
 
+AHEAD = 8
+"""Rows of a panel that a tile asks for before it comes to them: panels may not stay in the second cache, with all else that a step reads and writes."""
+
+
+def _heights() -> list[int]:
+    """The rows of tiles: as many as there are registers for, since a tile reads its whole panel; then powers of two, for what those leave."""
+    most = registers()[1]
+    return [most + most // 2, *[most >> halvings for halvings in range(most.bit_length())]]
+
 
 def _pack(kind: str) -> str:
     """Rearrange b[k, n], or a transposed one, into panels."""
@@ -30,7 +39,7 @@ def _pack(kind: str) -> str:
 def _panels(kind: str) -> str:
     """The product with the panels [low, high)."""
     a = Assembler(f"internal void @croton_panels_{kind}(ptr %context, i64 %low, i64 %high)")
-    width, most = width_of(kind), registers()[1]
+    width, (tall, *others) = width_of(kind), _heights()
     transposed = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
     lda, m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "m", "n", "k", "ldc"))
     a_row, a_column = a.choose(transposed, 1, lda), a.choose(transposed, lda, 1)
@@ -48,13 +57,12 @@ def _panels(kind: str) -> str:
             matrices = (here, a_row, a_column, b, str(width), k, there, ldc)
             tile.call(a, kind, rows, *matrices, alpha, beta, count, str(rows), "false")
 
-        with a.loop(a.value(f"sdiv i64 {m}, {most}")) as block:
-            tile_from(most, a.multiply(block, most))
-        rows = most // 2
-        while rows:
-            with a.when(a.compare("ne", a.value(f"and i64 {m}, {rows}"), 0)):
-                tile_from(rows, a.value(f"and i64 {m}, {-2 * rows}"))
-            rows //= 2
+        with a.loop(a.value(f"sdiv i64 {m}, {tall}")) as block:
+            tile_from(tall, a.multiply(block, tall))
+        rest = a.value(f"srem i64 {m}, {tall}")
+        for rows in others:
+            with a.when(a.compare("ne", a.value(f"and i64 {rest}, {rows}"), 0)):
+                tile_from(rows, a.add(a.subtract(m, rest), a.value(f"and i64 {rest}, {-2 * rows}")))
     a.do("ret void")
     return a.text()
 
@@ -92,7 +100,6 @@ def _product(kind: str) -> str:
 
 def text(kind: str) -> str:
     """`croton_packed` for "float" or "double" matrices, and what it calls beside `croton_parallel`."""
-    most = registers()[1]
-    tiles = [tile.tile(kind, most >> halvings) for halvings in range(most.bit_length())]
+    tiles = [tile.tile(kind, rows, ahead=AHEAD) for rows in _heights()]
     declared = [declarations(kind, lanes_of(kind)), "declare void @croton_parallel(ptr, ptr, i64)"]
     return "\n".join([*declared, *tiles, panels.text(kind), _pack(kind), _panels(kind), _part(kind), _product(kind)])

@@ -14,6 +14,8 @@ from croton.runtime.vectors import ITEM, PIECE, Vectors, columns
 
 VECTORS = 2
 """Vectors in a row of a panel."""
+
+
 def registers() -> tuple[int, int]:
     """Bytes in a vector, and how many rows of a tile stay in registers."""
     features = host()[2].split(",")
@@ -32,9 +34,10 @@ def width_of(kind: str) -> int:
     return VECTORS * lanes_of(kind)
 
 
-def tile(kind: str, rows: int, fewer: bool = False, may_turn: bool = False) -> str:
+def tile(kind: str, rows: int, fewer: bool = False, may_turn: bool = False, ahead: int = 0) -> str:
     """c[:live, :count] = alpha * a @ panel + beta * c, where rows of the panel lie `b_row` apart, those of c `ldc`; if it is `turned`, columns of c do. With
-    beta 0 what is in c is not looked at. `fewer` says that fewer rows than the tile has may be `live`; of a turned one always fewer may be."""
+    beta 0 what is in c is not looked at. `fewer` says that fewer rows than the tile has may be `live`; of a turned one always fewer may be. Rows of the panel
+    are asked for so many `ahead`, if any."""
     a = Assembler(f"internal void @croton_tile_{rows}_{kind}({_parameters(kind)})")
     vectors = Vectors(a, kind, lanes_of(kind))
     starts = [_kept(a, start) for start in _starts(a, "%a_row", rows, fewer or may_turn)]
@@ -45,6 +48,8 @@ def tile(kind: str, rows: int, fewer: bool = False, may_turn: bool = False) -> s
     with a.loop("%k"):
         here, there = a.get(left, "ptr"), a.get(right, "ptr")
         row_of_b = [a.value(f"load {vectors.type}, ptr {a.at(there, part, vectors.type)}, align {ITEM[kind]}") for part in range(VECTORS)]
+        for part in range(VECTORS if ahead else 0):
+            a.prefetch(a.at(there, a.add(a.multiply("%b_row", ahead), part * lanes_of(kind)), kind))
         for row, start in zip(sums, starts):
             factor = vectors.of(a.load(here, start, kind), kind)
             for place, value in zip(row, row_of_b):

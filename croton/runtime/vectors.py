@@ -84,7 +84,7 @@ def columns(a: Assembler, kind: str, pieces: Sequence[str], width: int = PIECE) 
 
 def declarations(kind: str, *lanes: int) -> str:
     """What vectors of so many lanes call."""
-    lines = []
+    lines = ["declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"]
     for count in dict.fromkeys(lanes):
         vector, mask, name = f"<{count} x {kind}>", f"<{count} x i1>", f"v{count}{SHORT[kind]}"
         lines += [
