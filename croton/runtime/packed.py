@@ -16,6 +16,11 @@ from croton.runtime.vectors import declarations
 
 AHEAD = 8
 """Rows of a panel that a tile asks for before it comes to them: panels may not stay in the second cache, with all else that a step reads and writes."""
+EACH = 4
+"""Parts of a product for each thread."""
+ROWS, GRAIN = 16, 4
+"""Rows for each thread from which on threads share the rows, and what those are a multiple of. In a recurrence a thread then needs no row that another one has
+made, and every panel; with fewer rows each it would wait for panels more than it multiplies."""
 
 
 def _heights() -> list[int]:
@@ -37,13 +42,14 @@ def _pack(kind: str) -> str:
 
 
 def _panels(kind: str) -> str:
-    """The product with the panels [low, high)."""
-    a = Assembler(f"internal void @croton_panels_{kind}(ptr %context, i64 %low, i64 %high)")
+    """Rows [top, bottom) of the product with the panels [low, high)."""
+    a = Assembler(f"internal void @croton_panels_{kind}(ptr %context, i64 %top, i64 %bottom, i64 %low, i64 %high)")
     width, (tall, *others) = width_of(kind), _heights()
     transposed = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
-    lda, m, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "m", "n", "k", "ldc"))
+    lda, n, k, ldc = (a.load("%context", WORD[name]) for name in ("lda", "n", "k", "ldc"))
     a_row, a_column = a.choose(transposed, 1, lda), a.choose(transposed, lda, 1)
     alpha, beta = (scale(a, kind, name) for name in ("alpha", "beta"))
+    height = a.subtract("%bottom", "%top")
     left, packed, out = (a.load("%context", WORD[name], "ptr") for name in ("a", "packed", "c"))
     with a.loop(a.subtract("%high", "%low")) as number:
         panel = a.add("%low", number)
@@ -57,21 +63,26 @@ def _panels(kind: str) -> str:
             matrices = (here, a_row, a_column, b, str(width), k, there, ldc)
             tile.call(a, kind, rows, *matrices, alpha, beta, count, str(rows), "false")
 
-        with a.loop(a.value(f"sdiv i64 {m}, {tall}")) as block:
-            tile_from(tall, a.multiply(block, tall))
-        rest = a.value(f"srem i64 {m}, {tall}")
+        with a.loop(a.value(f"sdiv i64 {height}, {tall}")) as block:
+            tile_from(tall, a.add("%top", a.multiply(block, tall)))
+        rest = a.value(f"srem i64 {height}, {tall}")
         for rows in others:
             with a.when(a.compare("ne", a.value(f"and i64 {rest}, {rows}"), 0)):
-                tile_from(rows, a.add(a.subtract(m, rest), a.value(f"and i64 {rest}, {-2 * rows}")))
+                tile_from(rows, a.add(a.subtract("%bottom", rest), a.value(f"and i64 {rest}, {-2 * rows}")))
     a.do("ret void")
     return a.text()
 
 
 def _part(kind: str) -> str:
-    """A thread's part of a product: some of the panels."""
+    """A thread's part of a product: some of its rows, if there are enough for all threads, and some of the panels for those; else some of the panels."""
     a = Assembler("internal void @croton_packed_part(ptr %context, i64 %part, i64 %parts)")
-    low, high = share(a, a.blocks(a.load("%context", WORD["n"]), width_of(kind)), 1)
-    a.do(f"call void @croton_panels_{kind}(ptr %context, i64 {low}, i64 {high})")
+    m, panels = a.load("%context", WORD["m"]), a.blocks(a.load("%context", WORD["n"]), width_of(kind))
+    threads = a.larger(a.value(f"sdiv i64 %parts, {EACH}"), 1)
+    by_rows = a.compare("sge", m, a.multiply(threads, ROWS))
+    thread, number = (a.value(f"{operation} i64 %part, {EACH}") for operation in ("sdiv", "srem"))
+    rows = share(a, m, GRAIN, a.choose(by_rows, thread, 0), a.choose(by_rows, threads, 1))
+    some = share(a, panels, 1, a.choose(by_rows, number, "%part"), a.choose(by_rows, a.smaller("%parts", EACH), "%parts"))
+    a.do(f"call void @croton_panels_{kind}(ptr %context, {', '.join([f'i64 {bound}' for bound in (*rows, *some)])})")
     a.do("ret void")
     return a.text()
 
@@ -88,7 +99,7 @@ def _product(kind: str) -> str:
     shared, alone, done = a.label(), a.label(), a.label()
     a.fork(large, shared, alone)
     a.begin(shared)
-    a.do("call void @croton_parallel(ptr @croton_packed_part, ptr %context, i64 4)")
+    a.do(f"call void @croton_parallel(ptr @croton_packed_part, ptr %context, i64 {EACH})")
     a.jump(done)
     a.begin(alone)
     a.do("call void @croton_packed_part(ptr %context, i64 0, i64 1)")

@@ -50,12 +50,11 @@ def library_call(a: Assembler, kind: str, routine: str, arguments: list[tuple[st
     a.switch(kind, [lambda letter=letter, real=real: emit(letter, real) for letter, real in zip(_LETTER, REAL)])  # type: ignore[misc]
 
 
-def share(a: Assembler, count: str, grain: int) -> tuple[str, str]:
-    """The part [low, high) of range(count) that is this thread's, cut at multiples of the grain."""
-    parts = "%parts"
+def share(a: Assembler, count: str, grain: int, part: str = "%part", parts: str = "%parts") -> tuple[str, str]:
+    """A part [low, high) of range(count), this thread's unless another is named, cut at multiples of the grain."""
     each = a.value(f"sdiv i64 {a.add(count, a.subtract(parts, 1))}, {parts}")
     each = a.round_up(each, grain)
-    low = a.smaller(a.multiply(each, "%part"), count)
+    low = a.smaller(a.multiply(each, part), count)
     return low, a.smaller(a.add(low, each), count)
 
 

@@ -19,7 +19,7 @@ from croton.runtime.program import Array, Output, Program, Shared, View
 from croton.runtime.stream import Limits
 
 STEPS = 3
-SIZES = [(32, 64, 16), (1, 1, 1), (7, 33, 5), (8, 32, 1), (13, 95, 40), (15, 31, 9), (3, 5, 0), (0, 4, 3), (3, 0, 4)]
+SIZES = [(32, 64, 16), (50, 70, 9), (97, 33, 20), (1, 1, 1), (7, 33, 5), (8, 32, 1), (13, 95, 40), (15, 31, 9), (3, 5, 0), (0, 4, 3), (3, 0, 4)]
 RNG = np.random.default_rng(0)
 
 
