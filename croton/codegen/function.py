@@ -171,19 +171,42 @@ class Function:
 
     def scalar_loop(self, label: str, body: Sequence[Stmt], low: str, high: str) -> None:
         """The statements once for each value of the label, in order."""
-        updated = [name for name in updates(body) if name in self.states]
-        carried = [Carried(self.state_builder(self.accumulators[name]).type, self.states[name]) for name in updated]
-        outer = dict(self.states)
+
+        def iteration(index: str) -> None:
+            self.values[label] = index
+            self.statements(body)
+
+        self.counted(low, high, 1, updates(body), iteration)
+
+    def counted(self, low: str, high: str, step: int, updated: Sequence[str], body: Callable[[str], None]) -> None:
+        """`body(index)` for every `step`th index of [low, high), where it updates these accumulators."""
 
         def iteration(index: str, states: list[str]) -> list[str]:
-            self.values[label] = index
-            self.states.update(zip(updated, states))
-            for statement in body:
-                self.statement(statement)
-            return [self.states[name] for name in updated]
+            self.states.update(zip(kept, states))
+            body(index)
+            return [self.states[name] for name in kept]
 
-        results = counted_loop(self.sink, low, high, 1, carried, iteration)
-        self.states = {**outer, **dict(zip(updated, results))}
+        outer = dict(self.states)
+        kept, carried = self._carried(updated)
+        results = counted_loop(self.sink, low, high, step, carried, iteration)
+        self.states = {**outer, **dict(zip(kept, results))}
+
+    def where(self, condition: str, updated: Sequence[str], body: Callable[[], None]) -> None:
+        """`body()` only where the i1 is true, where it updates these accumulators."""
+
+        def inside() -> list[str]:
+            body()
+            return [self.states[name] for name in kept]
+
+        outer = dict(self.states)
+        kept, carried = self._carried(updated)
+        results = region(self.sink, condition, inside, carried)
+        self.states = {**outer, **dict(zip(kept, results))}
+
+    def _carried(self, updated: Sequence[str]) -> tuple[list[str], list[Carried]]:
+        """Those of the accumulators that are there already, and their values as they are now."""
+        kept = [name for name in updated if name in self.states]
+        return kept, [Carried(self.state_builder(self.accumulators[name]).type, self.states[name]) for name in kept]
 
     def let(self, let: Let) -> None:
         self.types[let.name] = let.dtype
@@ -234,9 +257,14 @@ class Function:
         else:
             self.sink.line(f"store {element(dtype)} {value}, ptr {pointer}, align {dtype.itemsize}")
 
+    def declare(self, statement: Acc | Let | Load) -> None:
+        """Make the type of what a statement names known."""
+        self.types[statement.name] = statement.dtype
+        if isinstance(statement, Acc):
+            self.accumulators[statement.name] = statement
+
     def accumulator(self, acc: Acc) -> None:
-        self.types[acc.name] = acc.dtype
-        self.accumulators[acc.name] = acc
+        self.declare(acc)
         self.states[acc.name] = unit_text(self.state_builder(acc), acc.op, acc.dtype)
 
     def update(self, update: Update) -> None:

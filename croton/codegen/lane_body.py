@@ -114,8 +114,8 @@ class LaneBody:
                 return True
         return False
 
-    def lanes(self, extent: int | None) -> int:
-        """By the width that most values have; fewer if the loop is known to be short."""
+    def bits(self) -> int:
+        """The width that most values have."""
         widths: Counter[int] = Counter()
         for statement in self.statements:
             if isinstance(statement, Load):
@@ -127,7 +127,11 @@ class LaneBody:
             elif isinstance(statement, Update):
                 widths[self.function.types[statement.name].bits] += 1
         most = max(widths.values(), default=0)
-        bits = max((width for width, count in widths.items() if count == most), default=32)
+        return max((width for width, count in widths.items() if count == most), default=32)
+
+    def lanes(self, extent: int | None) -> int:
+        """By the width of values; fewer if the loop is known to be short."""
+        bits = self.bits()
         lanes = self.function.target.lanes(bits)
         if bits >= 32 and self.deep:
             lanes *= 2

@@ -36,11 +36,11 @@ def emit_lanes(function: Function, loop: Lanes, low: str, high: str) -> None:
 
 class VectorLoop:
     """Emits one lanes loop, for one or several instances of the values around it. A `compact` loop has one masked body where it can: for work that is done
-    seldom. `unroll` is how many vectors are taken at a time at most.
+    seldom. `unroll` is how many vectors are taken at a time at most. A loop that is known to be `within` so many lanes is a single pass.
     """
 
     def __init__(
-        self, function: Function, loop: Lanes, low: str, high: str, instances: Sequence[Instance], compact: bool = False, unroll: int = UNROLL
+        self, function: Function, loop: Lanes, low: str, high: str, instances: Sequence[Instance], compact: bool = False, unroll: int = UNROLL, within: int = 0
     ) -> None:
         self.function = function
         self.sink = function.sink
@@ -51,6 +51,7 @@ class VectorLoop:
         self.instances = instances
         self.compact = compact
         self.unroll = unroll
+        self.within = within
         self.body = LaneBody(function, loop)
 
     def emit(self) -> None:
@@ -60,9 +61,12 @@ class VectorLoop:
         if self.extent == 1 or self.body.must_be_scalar():
             self._scalar(self.loop.body, self.low)
             return
-        self.lanes = self.body.lanes(self.extent)
+        self.lanes = 1 << (self.within - 1).bit_length() if self.within else self.body.lanes(self.extent)
         self.run = LanePass(self.function, self.body, self.instances, self.lanes)
         self.totals = self.run.totals
+        if self.within:
+            self._single_pass()
+            return
         if self.extent is not None:
             self._inside()
             return
@@ -79,6 +83,12 @@ class VectorLoop:
         for instance in self.instances:
             with self.function.instance(instance.values, instance.own):
                 self.function.scalar_loop(self.loop.label, body, low, self.high)
+
+    def _single_pass(self) -> None:
+        """The loop where one vector holds all lanes."""
+        self.run.prepare()
+        self.wide = [False] * len(self.totals)
+        self._finish(self._once([unit_text(self.run.vector(total), total.op, total.dtype) for total in self.totals]))
 
     def _inside(self) -> list[str]:
         """The loop where it has at least one lane; gives the accumulators' values."""
@@ -255,7 +265,9 @@ class VectorLoop:
         return result
 
     def _once(self, state: list[str]) -> list[str]:
-        """A loop that is known to be shorter than a vector: a single pass under a constant mask."""
+        """A loop that is known to be no longer than a vector: a single pass under a mask."""
+        if self.extent is None:
+            return self.run.emit(self.low, self.run.memory.before(self.low, self.high), state)
         bits = ", ".join(f"i1 {'true' if lane < (self.extent or 0) else 'false'}" for lane in range(self.lanes))
         return self.run.emit(self.low, f"<{bits}>", state)
 
