@@ -21,6 +21,7 @@ from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.narrow import FEWEST, MOST, NARROW
 from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 from croton.schedule.product import Matrix
+from croton.schedule.work import work
 from croton.sizes import Size, least, product
 
 GRAIN = 64
@@ -81,7 +82,7 @@ class _Calls:
             return Kernel(call.kernel, pointers, sizes)
         extent = self.sizes.index(loop.extent) if isinstance(loop.extent, int) else sizes[kernel.sizes.index(loop.extent)]
         grain = GRAIN if isinstance(loop, Lanes) else 1
-        return Kernel(call.kernel, pointers, sizes, extent, self.sizes.index(call.flops), grain, bool(after_parallel(kernel)))
+        return Kernel(call.kernel, pointers, sizes, extent, self.sizes.index(work(call.flops, call.bytes)), grain, bool(after_parallel(kernel)))
 
     def _product(self, call: ProductCall) -> Gemm:
         index, shape = self.sizes.index, call.shape

@@ -32,6 +32,7 @@ from croton.rewriting.windows import windows_in_chunks
 from croton.runtime.engine import compile_objects
 from croton.runtime.native import own_meanwhile
 from croton.schedule.build import build_plan, plan_with_lives
+from croton.schedule.work import work
 from croton.transforms.lower import lower
 from croton.transforms.thrift import loops_in_segments
 from croton.util.config import config
@@ -126,7 +127,7 @@ def assemble_program(job: Job) -> None:
         job.choosing = choosing([one.plan for one in job.programs], [one.regime for one in job.programs], interface.inputs)
         job.others = [job.programs[number] for number in job.choosing.kept[1:]] if job.choosing is not None else []
     for one in job.programs:
-        one.assembled = assemble(one.plan, interface, one.plan.flops, config.flush_subnormals)
+        one.assembled = assemble(one.plan, interface, work(one.plan.flops, one.plan.bytes), config.flush_subnormals)
         one.account = account(one.plan, interface, one.assembled.copied, one.decisions, one.lowered.checks, one.chunks, one.remade, one.segmented)
 
 

@@ -24,12 +24,12 @@ from croton.kernel.language import Acc, Block, Const, For, Index, Lanes, Let, Lo
 from croton.kernel.parallelise import every_statement, loop_depth, not_only_read, stored_buffers
 from croton.schedule.names import Names
 from croton.schedule.step import Value
-from croton.sizes import Size, greatest, product
+from croton.sizes import Size, greatest, product, quotient
 
 PARTS = 16
 """The greatest number of parts, in blocks of whole rows."""
 ROWS = 16
-"""A block has at least so many rows where each part has a row of partial results, so that adding them up is little work."""
+"""A block adds at least so many elements to a place where each part has places of its own, so that adding those up is little work."""
 LONGEST = 128
 """Float32 sums of columns are added up in memory, row by row: in blocks of so many rows their error does not grow with the number of rows, and the
 code generator need not see to it. The partial results are added up in float64."""
@@ -50,10 +50,12 @@ def in_parts(body: Sequence[Stmt], names: Names, extents: Mapping[str, Size]) ->
     work = product([extents[label] for label in dict.fromkeys(inside)])
     size = extents[loop.label]
     delicate = bool(columns & _float32_sums(loop, names))
-    if isinstance(work, int) and work <= SMALL and not (delicate and isinstance(size, int) and size > 4 * LONGEST):
+    added = _added(loop, columns, extents)
+    rows = size * added
+    if isinstance(work, int) and work <= SMALL and not (delicate and isinstance(rows, int) and rows > 4 * LONGEST):
         return body, []
     # A size that the call refuses because it is negative is no reason to divide by 0 before.
-    block = _block(loop, greatest(size, 0), bool(columns), delicate)
+    block = _block(loop, greatest(size, 0), greatest(added, 1), bool(columns), delicate)
     parts = (size + block - 1) // block
     if parts == 1 or parts == 0:
         return body, []
@@ -102,10 +104,22 @@ def _reduction(body: Sequence[Stmt]) -> _Reduction | None:
     return found
 
 
-def _block(loop: For | Lanes, size: Size, columns: bool, delicate: bool) -> Size:
+def _added(loop: For | Lanes, columns: set[str], extents: Mapping[str, Size]) -> Size:
+    """How many elements an iteration adds to one place of the buffers that all of them reduce into; the most, where that is not the same for all."""
+    inside = dict.fromkeys([s.label for s in every_statement(loop.body) if isinstance(s, For | Lanes)])
+    most: Size = 1
+    for store in every_statement(loop.body):
+        if isinstance(store, Store) and store.buffer in columns:
+            places = {name for index in store.index for name, _ in index.terms}
+            most = greatest(most, product([extents[label] for label in inside if label not in places]))
+    return most
+
+
+def _block(loop: For | Lanes, size: Size, added: Size, columns: bool, delicate: bool) -> Size:
     """How many iterations a part has."""
     if columns:
-        return LONGEST if delicate else ROWS + size // PARTS
+        fewest = greatest(quotient(LONGEST if delicate else ROWS, added), 1)
+        return fewest if delicate else fewest + size // PARTS
     return 1 + size // PARTS if isinstance(loop, For) else ELEMENTS * (1 + size // (ELEMENTS * PARTS))
 
 

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from croton.schedule.fuse import Group, Member
 from croton.schedule.pieces import located
 from croton.schedule.step import COSTS, Instruction, Operands, Position, Step, Value, memory_of
-from croton.sizes import Size, least, product
+from croton.sizes import Size, least, nonnegative, product, quotient
+
+MOVED = 16
+"""Bytes that take about as long to move as an operation takes."""
+
+
+def work(flops: Size, moved: Size) -> Size:
+    """As many operations as take about as long as so many of them and so many bytes moved: a copy computes nothing, and takes its time."""
+    return flops if nonnegative(MOVED * flops - moved) else flops + quotient(moved, MOVED)
 
 
 def flops_of_kernel(group: Group) -> Size:

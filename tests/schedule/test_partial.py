@@ -10,9 +10,15 @@ import pytest
 from programs import planned
 
 import croton as cr
-from croton.kernel.parallelise import after_parallel, parallel_loop
+from croton.compile import pipeline
+from croton.compile.assemble import Assembled
+from croton.kernel.language import For
+from croton.kernel.parallelise import after_parallel, every_statement, parallel_loop
 from croton.kernel.print import to_text
 from croton.runtime import pool
+from croton.runtime.calls.kernel import Kernel
+from croton.runtime.stream import Limits
+from croton.schedule.partial import LONGEST
 
 RNG = np.random.default_rng(5)
 
@@ -145,6 +151,37 @@ def test_sums_of_columns_among_other_work_are_accurate() -> None:
     static = cr.tensor("x", shape=(5000, 2), dtype="float32")
     found = cr.function([static], [static.sum(1), static.sum(0)])(given[:5000, :2])[1]
     np.testing.assert_allclose(found, 5000 * float(np.float32(0.1)), rtol=2e-6)
+
+
+def test_rows_that_add_many_to_a_place_are_fewer_in_a_part() -> None:
+    """Each of 600 rows adds 300 numbers to each of the sums: blocks of rows that add no more than 128 would lose as much as one of 38,400."""
+    shape = 2, 300, 300, 3
+    x, z = cr.tensor("x", (None,) * 4, dtype="float32"), cr.tensor("z", (None,) * 4, dtype="float32")
+    y = cr.where(x > 0, cr.repeat(cr.repeat(z, 2, axis=1), 2, axis=2), 0)
+    plan = planned([x, z], [y, y.sum((0, 1, 2))])
+    blocks = [loop.block for kernel in plan.kernels for loop in every_statement(kernel.body) if isinstance(loop, For) and loop.block is not None]
+    assert len(blocks) == 1 and blocks[0].size != LONGEST
+    found = cr.function([x, z], [y, y.sum((0, 1, 2))])(np.ones(shape, "float32"), np.full((2, 150, 150, 3), 0.1, "float32"))[1]
+    np.testing.assert_allclose(found, 180_000 * float(np.float32(0.1)), rtol=1e-5)
+
+
+def test_copies_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They compute nothing, and take their time."""
+    programs: list[Assembled] = []
+    original = pipeline.assemble
+
+    def assemble(*arguments: Any) -> Assembled:
+        programs.append(original(*arguments))
+        return programs[-1]
+
+    monkeypatch.setattr("croton.compile.pipeline.assemble", assemble)
+    for rows, shared in ((1000, True), (10, False)):
+        x = cr.tensor("x", (rows, 1000), dtype="float32")
+        cr.function([x], cr.repeat(x, 2, axis=0))
+        program = programs.pop().program
+        (call,) = [call for call in program.calls if isinstance(call, Kernel)]
+        (size,) = [constant.value for constant in program.constants if constant.place == call.work]
+        assert (size >= Limits().parallel_work) == shared
 
 
 def test_sizes_that_are_refused_are_not_divided_by() -> None:
