@@ -17,6 +17,7 @@ from croton.codegen.jam import emit_jam
 from croton.codegen.lane_body import HEAVY
 from croton.codegen.lane_pass import Instance
 from croton.codegen.lanes import VectorLoop
+from croton.codegen.row_functions import emit_row_functions
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.dtypes import float32, float64
 from croton.kernel.language import Const, For, Index, Lanes, Let, Load, Stmt, Store, Var
@@ -37,14 +38,13 @@ def emit_columns(function: Function, loop: For, low: str, high: str) -> bool:
     known = int(high) - int(low) if is_number(low) and is_number(high) else None
     if loop.block is not None and isinstance(loop.block.size, int):
         known = loop.block.size
-    lanes = loop.body[-1]
-    assert isinstance(lanes, Lanes)
+    lanes = _last(loop)
     extent = function.extent(lanes.extent)
     sums = [s for s in lanes.body if isinstance(s, Store) and s.op == "sum" and function.buffers[s.buffer].dtype is float32]
     if not sums or (known is not None and known <= SHORT):
         if _is_heavy(loop):
             return False
-        _all_rows(function, loop, lanes.body, low, high, "0", extent)
+        _all_rows(function, loop, low, high, "0", extent)
         return True
     tile = f"{lanes.label}.tile"
     here = (Index(((lanes.label, 1), (tile, -1))),)
@@ -52,6 +52,7 @@ def emit_columns(function: Function, loop: For, low: str, high: str) -> bool:
         function.scratch_buffer(f"{store.buffer}.part", float32, TILE)
         function.scratch_buffer(f"{store.buffer}.wide", float64, TILE)
     body = tuple([s._replace(buffer=f"{s.buffer}.part", index=here) if s in sums else s for s in lanes.body])
+    parts = loop._replace(body=(*loop.body[:-1], lanes._replace(body=body)))
 
     def columns(start: str, end: str) -> None:
         def each(statements: Callable[[Store], Sequence[Stmt]]) -> None:
@@ -63,7 +64,7 @@ def emit_columns(function: Function, loop: For, low: str, high: str) -> bool:
 
         def block(first: str, carried: list[str]) -> list[str]:
             each(lambda store: [Store(f"{store.buffer}.part", here, Const(0.0))])
-            _all_rows(function, loop, body, first, function.smaller(function.add(first, str(BLOCK)), high), start, end)
+            _all_rows(function, parts, first, function.smaller(function.add(first, str(BLOCK)), high), start, end)
             each(_widen(here))
             return []
 
@@ -114,10 +115,11 @@ def _finish(here: tuple[Index, ...]) -> Callable[[Store], Sequence[Stmt]]:
     return statements
 
 
-def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, high: str, start: str, end: str) -> None:
+def _all_rows(function: Function, loop: For, low: str, high: str, start: str, end: str) -> None:
     """The rows [low, high) of the columns [start, end), four by four and then one by one; one by one if that is work enough."""
-    lanes = loop.body[-1]
-    assert isinstance(lanes, Lanes)
+    if emit_row_functions(function, loop, low, high, lambda rest, low, high: _all_rows(function, rest, low, high, start, end)):
+        return
+    lanes = _last(loop)
     sink = function.sink
     if _is_heavy(loop):
         middle = low
@@ -138,7 +140,7 @@ def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, h
                     function.statement(statement)
                 instances.append(Instance(function.values, {}))
             function.values = outer
-            VectorLoop(function, lanes._replace(body=body), start, end, instances, compact=count == 1).emit()
+            VectorLoop(function, lanes, start, end, instances, compact=count == 1).emit()
             return []
 
         return emit
@@ -149,6 +151,12 @@ def _all_rows(function: Function, loop: For, body: tuple[Stmt, ...], low: str, h
     if middle != low:
         counted_loop(sink, low, middle, ROWS, [], rows(ROWS))
     counted_loop(sink, middle, high, 1, [], rows(1))
+
+
+def _last(loop: For) -> Lanes:
+    lanes = loop.body[-1]
+    assert isinstance(lanes, Lanes)
+    return lanes
 
 
 def _reduces_columns(loop: For) -> bool:
@@ -181,8 +189,7 @@ def _reduces_columns(loop: For) -> bool:
 
 def _is_heavy(loop: For) -> bool:
     """Whether a row is so much work that several at once would only be more code."""
-    lanes = loop.body[-1]
-    assert isinstance(lanes, Lanes)
+    lanes = _last(loop)
     body = (*loop.body[:-1], *lanes.body)
     return sum([25 if isinstance(s, Let) and s.function in MATHEMATICS else 1 for s in body]) >= HEAVY
 

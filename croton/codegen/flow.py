@@ -25,7 +25,7 @@ def open_block(sink: Sink, hint: str = "b") -> str:
 
 
 def counted_loop(
-    sink: Sink, low: str, high: str, step: int, carried: Sequence[Carried], body: Callable[[str, list[str]], list[str]]
+    sink: Sink, low: str, high: str, step: int | str, carried: Sequence[Carried], body: Callable[[str, list[str]], list[str]]
 ) -> list[str]:
     """for (i = low; i < high; i += step), testing before the first iteration and after each; gives the final carried values.
 

@@ -178,7 +178,7 @@ class Function:
 
         self.counted(low, high, 1, updates(body), iteration)
 
-    def counted(self, low: str, high: str, step: int, updated: Sequence[str], body: Callable[[str], None]) -> None:
+    def counted(self, low: str, high: str, step: int | str, updated: Sequence[str], body: Callable[[str], None]) -> None:
         """`body(index)` for every `step`th index of [low, high), where it updates these accumulators."""
 
         def iteration(index: str, states: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from croton.codegen.columns import emit_columns
 from croton.codegen.function import Function
 from croton.codegen.lanes import emit_lanes
+from croton.codegen.row_functions import emit_row_functions
 from croton.codegen.short_columns import emit_short_columns
 from croton.codegen.short_rows import emit_short_rows
 from croton.codegen.target import Target, host
@@ -68,4 +69,4 @@ def _emit_rows(function: Function, loop: For, low: str, high: str) -> bool:
     """The loops that are emitted several rows at a time."""
     if function.finishing and emit_short_columns(function, loop, low, high):
         return True
-    return emit_columns(function, loop, low, high) or emit_transposed(function, loop, low, high) or emit_short_rows(function, loop, low, high)
+    return any(emit(function, loop, low, high) for emit in (emit_columns, emit_transposed, emit_row_functions, emit_short_rows))
