@@ -55,6 +55,15 @@ class Assembler:
         """A truth value; the relation is LLVM's: eq, ne, slt, sle, sgt, sge."""
         return self.value(f"icmp {relation} {kind} {left}, {right}")
 
+    def both(self, one: str, other: str) -> str:
+        return self.value(f"and i1 {one}, {other}")
+
+    def either(self, one: str, other: str) -> str:
+        return self.value(f"or i1 {one}, {other}")
+
+    def negated(self, condition: str) -> str:
+        return self.value(f"xor i1 {condition}, true")
+
     def choose(self, condition: str, yes: str | int, no: str | int, kind: str = "i64") -> str:
         return self.value(f"select i1 {condition}, {kind} {yes}, {kind} {no}")
 

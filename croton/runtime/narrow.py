@@ -2,7 +2,8 @@
 much of its work.
 
 Of the right matrix a panel at a time, as many columns as two vectors hold, is rearranged on the stack, so that it is still in the cache when the rows are
-multiplied by it; of the left one nothing is, and a small right one is read where it is. The sum over more than `LONGEST` products is done in pieces.
+multiplied by it; of the left one nothing is. A right one that is small, or that few rows are multiplied by, is read where it is. A long sum is done in
+pieces, each for all columns.
 Where the right matrix lies by columns, the transposed matrices are multiplied in the other order: what is rearranged is then the few rows, and the large
 matrix is read along its memory.
 Every element is computed in the same way whatever the others are and however the product is shared out, so that it has the same bits on any number of
@@ -37,6 +38,11 @@ TINY = 1_000_000
 """Multiplications up to which the library rearranges nothing either, if the right matrix is not transposed."""
 SMALL = 1 << 19
 """Bytes of a right matrix that stays in the second cache whole, so that its rows may be read where they are."""
+FEW, SHORT = 16, 128
+"""So few rows go through a right matrix that lies by rows where it is, so many of its rows at a time: rearranging it would take as long as the product. With
+more rows a panel is read more often, and its rows may share few sets of the first cache."""
+LARGE = 1 << 25
+"""Bytes of a right matrix that may be in no cache: from memory its panels come faster in long pieces."""
 BLOCK, TURNED_BLOCK = 128, 1024
 """Of more rows so many go through all panels before the next ones do, so that they are still in the cache. In a turned product more do: its panels are
 transposed, for each block again."""
@@ -96,7 +102,7 @@ def _product(a: Assembler, kind: str, turned: str) -> _Product:
 def _share(kind: str) -> str:
     """A thread's share of a product: some of the panels, or of the rows where there are more of those than of columns."""
     a = Assembler(f"internal void @croton_narrow_share_{kind}(ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts, i1 %turned)")
-    panel, beta = a.variable(f"[{LONGEST * width_of(kind)} x {kind}]", align=64), a.variable(kind)
+    panel = a.variable(f"[{LONGEST * width_of(kind)} x {kind}]", align=64)
     whole = _product(a, kind, "%turned")
     across = a.blocks(whole.n, width_of(kind))
     tall = a.compare("sgt", whole.m, whole.n)
@@ -105,45 +111,47 @@ def _share(kind: str) -> str:
     low, high = a.choose(tall, 0, columns[0]), a.choose(tall, across, columns[1])
     block = a.choose(tall, a.choose("%turned", TURNED_BLOCK, BLOCK), MOST)
     by_columns = a.compare("ne", whole.right.column, 1)
-    small = a.compare("sle", a.multiply(a.multiply(whole.k, whole.right.row), ITEM[kind]), SMALL)
-    in_place = a.value(f"and i1 {small}, {a.value(f'xor i1 {by_columns}, true')}")
+    bytes_ = a.multiply(a.multiply(whole.k, whole.right.row), ITEM[kind])
+    small = a.both(a.compare("sle", bytes_, SMALL), a.negated(by_columns))
+    middling = a.both(a.compare("sgt", bytes_, SMALL), a.compare("sle", bytes_, LARGE))
+    few = a.both(a.both(middling, a.compare("sle", whole.m, FEW)), a.negated(a.either(by_columns, "%turned")))
+    longest = a.choose(few, SHORT, LONGEST)
+    pieces = a.larger(a.value(f"sdiv i64 {a.subtract(a.add(whole.k, longest), 1)}, {longest}"), 1)
     with a.loop(a.value(f"sdiv i64 {a.subtract(a.add(a.subtract(bottom, top), block), 1)}, {block}")) as number:
         row = a.add(top, a.multiply(number, block))
         height = a.smaller(a.subtract(bottom, row), block)
-        with a.loop(a.subtract(high, low)) as number:
+        with a.loop(pieces) as piece, a.loop(a.subtract(high, low)) as number:
             column = a.multiply(a.add(low, number), width_of(kind))
             count = a.smaller(a.subtract(whole.n, column), width_of(kind))
-            a.set(beta, whole.beta, kind)
-            with a.loop(a.larger(a.blocks(whole.k, LONGEST), 1)) as number:
-                start = a.multiply(number, LONGEST)
-                length = a.smaller(a.subtract(whole.k, start), LONGEST)
-                right = whole.right.at(a, kind, start, column)
-                ready = a.value(f"and i1 {in_place}, {a.compare('eq', count, width_of(kind))}")
-                with a.when(a.value(f"xor i1 {ready}, true")):
-                    panels.pack(a, kind, by_columns, right.place, a.choose(by_columns, right.column, right.row), length, count, panel)
-                packed = _Matrix(a.choose(ready, right.place, panel, "ptr"), a.choose(ready, right.row, width_of(kind)), "1")
-                left, c = whole.left.at(a, kind, row, start), whole.c.at(a, kind, row, column)
-                _by_tiles(a, kind, _Product(height, count, length, left, packed, c, whole.ldc, whole.alpha, a.get(beta, kind)))
-                a.set(beta, "1.0", kind)
+            start = a.multiply(piece, longest)
+            length = a.smaller(a.subtract(whole.k, start), longest)
+            right = whole.right.at(a, kind, start, column)
+            ready = a.both(a.either(small, few), a.compare("eq", count, width_of(kind)))
+            with a.when(a.negated(ready)):
+                panels.pack(a, kind, by_columns, right.place, a.choose(by_columns, right.column, right.row), length, count, panel)
+            packed = _Matrix(a.choose(ready, right.place, panel, "ptr"), a.choose(ready, right.row, width_of(kind)), "1")
+            left, c = whole.left.at(a, kind, row, start), whole.c.at(a, kind, row, column)
+            beta = a.choose(a.compare("eq", piece, 0), whole.beta, "1.0", kind)
+            _by_tiles(a, kind, _Product(height, count, length, left, packed, c, whole.ldc, whole.alpha, beta), few)
     a.do("ret void")
     return a.text()
 
 
-def _by_tiles(a: Assembler, kind: str, product: _Product) -> None:
-    """The product with a panel."""
+def _by_tiles(a: Assembler, kind: str, product: _Product, few: str) -> None:
+    """The product with a panel, which may be in no cache where rows are few."""
     most = registers()[1]
 
-    def tile_from(row: str, rows: int) -> None:
+    def tile_from(row: str, rows: int, function: str) -> None:
         left, c, live = product.left.at(a, kind, row), product.c.at(a, kind, row), a.smaller(a.subtract(product.m, row), rows)
         matrices = (left.place, left.row, left.column, product.right.place, product.right.row, product.k, c.place, product.ldc)
-        tile.call(a, kind, rows, *matrices, product.alpha, product.beta, product.n, live, "%turned")
+        tile.call(a, kind, function, *matrices, product.alpha, product.beta, product.n, live, "%turned")
 
     blocks = a.choose("%turned", a.blocks(product.m, most), a.value(f"sdiv i64 {product.m}, {most}"))
     with a.loop(blocks) as block:
-        tile_from(a.multiply(block, most), most)
+        tile_from(a.multiply(block, most), most, a.choose(few, tile.name(kind, most, True), tile.name(kind, most), "ptr"))
     done = a.multiply(blocks, most)
     with a.loop(a.blocks(a.subtract(product.m, done), FEWER)) as block:
-        tile_from(a.add(done, a.multiply(block, FEWER)), FEWER)
+        tile_from(a.add(done, a.multiply(block, FEWER)), FEWER, tile.name(kind, FEWER, True))
 
 
 def _fits(a: Assembler, kind: str) -> str:
@@ -180,5 +188,6 @@ def _part(kind: str) -> str:
 def text(kind: str) -> str:
     """`croton_narrow_part` for "float" or "double" matrices, and what it calls beside `croton_library_part`."""
     declared = declarations(kind, lanes_of(kind), registers()[1])
-    tiles = [tile.tile(kind, registers()[1], may_turn=True), tile.tile(kind, FEWER, fewer=True)]
+    most = registers()[1]
+    tiles = [tile.tile(kind, most, may_turn=True), tile.tile(kind, most, ahead=True), tile.tile(kind, FEWER, fewer=True, ahead=True)]
     return "\n".join([declared, DECLARATION, *tiles, panels.text(kind), _share(kind), _part(kind)])

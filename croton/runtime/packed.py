@@ -14,8 +14,6 @@ from croton.runtime.product import TRANSPOSED, WORD, share
 from croton.runtime.tile import lanes_of, registers, width_of
 from croton.runtime.vectors import declarations
 
-AHEAD = 8
-"""Rows of a panel that a tile asks for before it comes to them: panels may not stay in the second cache, with all else that a step reads and writes."""
 EACH = 4
 """Parts of a product for each thread."""
 ROWS, GRAIN = 16, 4
@@ -61,7 +59,7 @@ def _panels(kind: str) -> str:
             here = a.at(left, a.multiply(row, a_row), kind)
             there = a.at(out, a.add(a.multiply(row, ldc), first), kind)
             matrices = (here, a_row, a_column, b, str(width), k, there, ldc)
-            tile.call(a, kind, rows, *matrices, alpha, beta, count, str(rows), "false")
+            tile.call(a, kind, tile.name(kind, rows, True), *matrices, alpha, beta, count, str(rows), "false")
 
         with a.loop(a.value(f"sdiv i64 {height}, {tall}")) as block:
             tile_from(tall, a.add("%top", a.multiply(block, tall)))
@@ -111,6 +109,6 @@ def _product(kind: str) -> str:
 
 def text(kind: str) -> str:
     """`croton_packed` for "float" or "double" matrices, and what it calls beside `croton_parallel`."""
-    tiles = [tile.tile(kind, rows, ahead=AHEAD) for rows in _heights()]
+    tiles = [tile.tile(kind, rows, ahead=True) for rows in _heights()]
     declared = [declarations(kind, lanes_of(kind)), "declare void @croton_parallel(ptr, ptr, i64)"]
     return "\n".join([*declared, *tiles, panels.text(kind), _pack(kind), _panels(kind), _part(kind), _product(kind)])

@@ -14,6 +14,8 @@ from croton.runtime.vectors import ITEM, PIECE, Vectors, columns
 
 VECTORS = 2
 """Vectors in a row of a panel."""
+AHEAD = 16
+"""Rows of a panel that are asked for before they are read: it may lie in no cache, or beyond the second."""
 
 
 def registers() -> tuple[int, int]:
@@ -34,22 +36,23 @@ def width_of(kind: str) -> int:
     return VECTORS * lanes_of(kind)
 
 
-def tile(kind: str, rows: int, fewer: bool = False, may_turn: bool = False, ahead: int = 0) -> str:
+def tile(kind: str, rows: int, fewer: bool = False, may_turn: bool = False, ahead: bool = False) -> str:
     """c[:live, :count] = alpha * a @ panel + beta * c, where rows of the panel lie `b_row` apart, those of c `ldc`; if it is `turned`, columns of c do. With
-    beta 0 what is in c is not looked at. `fewer` says that fewer rows than the tile has may be `live`; of a turned one always fewer may be. Rows of the panel
-    are asked for so many `ahead`, if any."""
-    a = Assembler(f"internal void @croton_tile_{rows}_{kind}({_parameters(kind)})")
+    beta 0 what is in c is not looked at. `fewer` says that fewer rows than the tile has may be `live`; of a turned one always fewer may be. One that
+    looks `ahead` asks for rows of the panel before it reads them, which takes a tenth of the time of a panel that is in the first cache."""
+    a = Assembler(f"internal void {name(kind, rows, ahead)}({_parameters(kind)})")
     vectors = Vectors(a, kind, lanes_of(kind))
     starts = [_kept(a, start) for start in _starts(a, "%a_row", rows, fewer or may_turn)]
     sums = [[a.variable(vectors.type, "zeroinitializer", align=64) for _ in range(VECTORS)] for _ in range(rows)]
     left, right = a.variable("ptr"), a.variable("ptr")
     a.set(left, "%a", "ptr")
     a.set(right, "%b", "ptr")
+    further = a.multiply("%b_row", AHEAD)
     with a.loop("%k"):
         here, there = a.get(left, "ptr"), a.get(right, "ptr")
         row_of_b = [a.value(f"load {vectors.type}, ptr {a.at(there, part, vectors.type)}, align {ITEM[kind]}") for part in range(VECTORS)]
         for part in range(VECTORS if ahead else 0):
-            a.prefetch(a.at(there, a.add(a.multiply("%b_row", ahead), part * lanes_of(kind)), kind))
+            a.prefetch(a.at(there, a.add(further, part * lanes_of(kind)), kind))
         for row, start in zip(sums, starts):
             factor = vectors.of(a.load(here, start, kind), kind)
             for place, value in zip(row, row_of_b):
@@ -67,10 +70,15 @@ def tile(kind: str, rows: int, fewer: bool = False, may_turn: bool = False, ahea
     return a.text()
 
 
-def call(a: Assembler, kind: str, rows: int, *arguments: str) -> None:
-    """Call the tile of so many rows; the arguments are those of `tile` in order."""
+def name(kind: str, rows: int, ahead: bool = False) -> str:
+    """The function that `tile` defines."""
+    return f"@croton_tile_{rows}{'_ahead' if ahead else ''}_{kind}"
+
+
+def call(a: Assembler, kind: str, function: str, *arguments: str) -> None:
+    """Call a tile by its name, or where it is; the arguments are those of `tile` in order."""
     pairs = zip(_parameters(kind).split(", "), arguments, strict=True)
-    a.do(f"call void @croton_tile_{rows}_{kind}({', '.join([f'{parameter.split()[0]} {argument}' for parameter, argument in pairs])})")
+    a.do(f"call void {function}({', '.join([f'{parameter.split()[0]} {argument}' for parameter, argument in pairs])})")
 
 
 def _parameters(kind: str) -> str:

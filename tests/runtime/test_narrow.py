@@ -31,6 +31,9 @@ SIZES = [
     (400, 129, 40),
     (3, 128, 40),
     (12, 33, 5),
+    (16, 330, 900),
+    (29, 500, 700),
+    (250, 1030, 600),
     (0, 32, 4),
     (9, 0, 4),
 ]
@@ -53,7 +56,7 @@ def test_a_batch(transposed: tuple[bool, bool]) -> None:
 
 @pytest.mark.skipif(not narrow.suits(), reason="this processor has too few registers: the library's products are shared out by rows")
 @pytest.mark.parametrize("transposed", [(False, False), (False, True)])
-@pytest.mark.parametrize("sizes", [(64, 500, 300), (700, 128, 300)])
+@pytest.mark.parametrize("sizes", [(64, 500, 300), (700, 128, 300), (30, 500, 300), (100, 96, 2000)])
 def test_the_same_bits_on_any_number_of_threads(sizes: tuple[int, int, int], transposed: tuple[bool, bool]) -> None:
     assert own("narrow float32") and len(set(on_threads("narrow float32", sizes, transposed))) == 1
 
