@@ -22,7 +22,7 @@ made, and every panel; with fewer rows each it would wait for panels more than i
 
 
 def _heights() -> list[int]:
-    """The rows of tiles: as many as there are registers for, since a tile reads its whole panel; then powers of two, for what those leave."""
+    """The rows of tiles: as many as take three quarters of the registers, since a tile reads its whole panel; then powers of two, for what those leave."""
     most = registers()[1]
     return [most + most // 2, *[most >> halvings for halvings in range(most.bit_length())]]
 

@@ -19,7 +19,7 @@ AHEAD = 16
 
 
 def registers() -> tuple[int, int]:
-    """Bytes in a vector, and how many rows of a tile stay in registers."""
+    """Bytes in a vector, and the rows of a tile whose sums take half of the registers."""
     features = host()[2].split(",")
     if "+avx512f" in features:
         return 64, 8
