@@ -131,7 +131,7 @@ class _WayBack:
             labels = (loop.step, *axes) if is_element else axes
             if number not in totals:
                 lifted = back.lift(value)
-                yield use, lifted if is_element else contract(set(lifted.labels) - {loop.step}, [(lifted, 1)], ONE, [loop.step]), labels
+                yield use, lifted if is_element else _over_steps(lifted, loop.step), labels
             elif is_element:
                 assert self.done is not None
                 yield use, _where(back.after(totals[number]), self.done), labels
@@ -264,6 +264,40 @@ class _Taken:
             use, row = self.rows[place]
             terms.append(read_at(use, row, {}, 0 if self.reverse else self.step.size))
         return add([(term, ONE) for term in terms], dtype) if terms else zero(dtype)
+
+
+def _over_steps(use: Use, step: Label) -> Use:
+    """The sum over all steps of what each of them adds to an adjoint, products by themselves.
+
+    A matrix that a step multiplies by several times gets several products from it. Added up in each step they would be as many matrices as there are
+    steps; added up over the steps each is one product. Nobody has written down in which order adjoints are added.
+    """
+    node, labels = use
+    if node.kind != "add":
+        return _summed(use, step)
+    terms = [(Use(child, tuple([labels[i] for i in positions])), coef) for child, positions, coef in node.args]
+    alone = [(_summed(term, step), coef) for term, coef in terms if _is_spread(term.node)]
+    others = [(term, coef) for term, coef in terms if not _is_spread(term.node)]
+    if others:
+        alone.append((_summed(add(others, node.dtype), step), ONE))
+    return add(alone, node.dtype)
+
+
+def _is_spread(node: Node) -> bool:
+    """Whether a term is a product that is larger than each of its factors."""
+    rank = len(node.dims)
+    return node.kind == "contract" and all(len({place for place in positions if place < rank}) < rank for _, positions, _ in node.args)
+
+
+def _summed(use: Use, step: Label) -> Use:
+    """The sum over all steps; of a product that is spread, by one sum with its own."""
+    node, labels = use
+    if not _is_spread(node):
+        return contract(set(labels) - {step}, [(use, 1)], ONE, [step])
+    sums = [Label(size) for size in node.sums]
+    inside = [*labels, *sums]
+    factors = [(Use(child, tuple([inside[i] for i in positions])), exponent) for child, positions, exponent in node.args]
+    return contract(set(labels) - {step}, factors, node.param, [step, *sums], node.dtype)
 
 
 def _named(found: tuple[Use, tuple[Label, ...]], axes: Sequence[Label]) -> Use:

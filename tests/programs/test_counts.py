@@ -160,3 +160,20 @@ def test_elements_of_a_gradient_that_come_from_many_places() -> None:
     number = np.arange(80) + 1
     expected = np.append(np.cos(value[:80] * number) * number, 0.0)
     np.testing.assert_allclose(cr.function([x], cr.grad(cost, x))(value), expected)
+
+
+def test_a_weight_that_a_step_uses_twice_has_a_product_for_each_use() -> None:
+    """Over all steps at once: no step has a matrix of its own."""
+    steps, batch, size = 50, 4, 64
+    y, W, hs = cr.tensor("y", (batch, size)), cr.tensor("W", (size, size)), cr.tensor("hs", (steps,))
+
+    def midpoint(y: Any, h: Any) -> tuple[Any, Any]:
+        half = y + 0.5 * h * cr.tanh(y @ W)
+        y = y + h * cr.tanh(half @ W)
+        return y, y
+
+    _, ys = cr.scan(midpoint, y, hs)
+    f = cr.function([y, W, hs], cr.grad((ys**2).sum(), W))
+    assert kinds(f).count("product") == 2 and kinds(f).count("loop") == 2
+    assert f.memory_peak() < 8 * steps * size * size
+    assert f.flops() < 3 * cr.function([y, W, hs], ys).flops()

@@ -122,6 +122,27 @@ def test_a_long_short_term_memory() -> None:
     assert len(loops_of(cr.grad(cost, [W, U, b, x]))) == 2
 
 
+def test_a_weight_that_a_step_uses_several_times() -> None:
+    """Its gradient is a sum of products and of what is no product, in steps that also differ in how far they go."""
+    net = Net(sized=True)
+
+    def body(h: Expr, given: tuple[Expr, Expr]) -> tuple[Expr, Expr]:
+        x, far = given
+        first = cr.tanh(h @ net.U + x @ net.W)
+        second = cr.tanh((h + 0.5 * far * first) @ net.U)
+        h = h + far * (first + 2 * second @ net.U) / 3 + 0.1 * net.U[0] * net.h.sum() + net.U.sum()
+        return h, cr.sin(h).sum(axis=1)
+
+    far = cr.tensor("far", (T,))
+    values = {**net.values, far: RNG.uniform(size=T)}
+    last, ys = scan(body, net.h, (net.x, far))
+    other, each = written_out(body, net.h, [(net.x[t], far[t]) for t in range(T)])
+    cost, same = net.cost(last, ys), net.cost(other, stacked(each))
+    check(cr.grad(cost, [*net.weights, far]), cr.grad(same, [*net.weights, far]), values)
+    v = cr.asarray(RNG.standard_normal((H, H)))
+    check([cr.grad((cr.grad(c, net.U) * v).sum(), net.W) for c in (cost,)], [cr.grad((cr.grad(same, net.U) * v).sum(), net.W)], values)
+
+
 def test_layers_in_one_body_are_a_loop_each() -> None:
     net = Net()
     V, R = cr.matrix("V"), cr.matrix("R")
