@@ -6,11 +6,16 @@ exchanges, are addresses that stay in registers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from croton.algebra.loop import Slot
 from croton.kernel.join import joined
 from croton.kernel.language import Extent, Kernel, Steps
+from croton.kernel.parallelise import every_statement
+from croton.kernel.registers import Memory, in_registers, with_numbers
 from croton.schedule.loop_detail import LoopDetail
 from croton.schedule.plan import KernelCall, Plan
+from croton.schedule.step import COSTS, HEAVY
 from croton.sizes import Size, product
 
 MOST_WORK = 1 << 14
@@ -20,11 +25,18 @@ MOST_KERNELS = 8
 """Kernels of a step that become one. More make a long function, which takes long to compile."""
 
 
+MOST_STATEMENTS = 400
+"""Statements of a step that become one kernel however many kernels they are."""
+
+LONG = frozenset([name for name, cost in COSTS.items() if cost >= HEAVY])
+"""Functions that take as long for one element as for a vector."""
+
+
 def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     """The program of a step as one kernel that runs many steps, if it should be one."""
     core = detail.core
     calls = [call for call in body.calls if isinstance(call, KernelCall)]
-    if core.stop is not None or len(calls) < len(body.calls) or not 0 < len(calls) <= MOST_KERNELS:
+    if core.stop is not None or len(calls) < len(body.calls) or not calls or (len(calls) > MOST_KERNELS and _length(body, calls) > MOST_STATEMENTS):
         return body
     if not all(isinstance(size, int) and size <= MOST_WORK for call in calls for size in (call.flops, call.bytes)):
         return body
@@ -34,6 +46,8 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     kernel = joined([body.kernels[call.kernel] for call in calls]) if len(calls) > 1 else body.kernels[calls[0].kernel]
     values = [number for call in calls for number in call.values]
     sizes = dict(zip(kernel.sizes, [size for call in calls for size in call.sizes]))
+    if len(calls) > 1:
+        kernel, values = _in_registers(kernel, values, sizes, body)
     homes: dict[tuple, list[tuple[str, int]]] = {}
     for number, buffer in zip(values, kernel.buffers):
         homes.setdefault(body.values[number].home, []).append((buffer.name, number))
@@ -65,6 +79,20 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     origins = tuple(dict.fromkeys([line for call in calls for line in call.origins]))
     flops, traffic = (sum(column) for column in zip(*[(call.flops, call.bytes) for call in calls]))
     return body._replace(kernels=(stepping,), calls=(KernelCall(0, tuple(values), tuple(sizes.values()), origins, flops, traffic),))
+
+
+def _length(body: Plan, calls: Sequence[KernelCall]) -> int:
+    """The statements of some calls."""
+    return sum([sum(1 for _ in every_statement(body.kernels[call.kernel].body)) for call in calls])
+
+
+def _in_registers(kernel: Kernel, values: list[int], sizes: dict[str, Size], body: Plan) -> tuple[Kernel, list[int]]:
+    """The kernel with variables for what one of its parts hands on to another, and the values that are left for its buffers."""
+    number_of = {buffer.name: number for buffer, number in zip(kernel.buffers, values)}
+    homes = {name: body.values[number].home for name, number in number_of.items()}
+    memory = Memory(homes, {home for home in homes.values() if home[0] == "slot"})
+    found = in_registers(with_numbers(kernel, {name: size for name, size in sizes.items() if isinstance(size, int)}), memory, LONG)
+    return joined([found]), [number_of[buffer.name] for buffer in found.buffers]
 
 
 def _links(detail: LoopDetail) -> list[tuple[tuple, tuple]]:

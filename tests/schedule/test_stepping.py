@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -49,12 +50,26 @@ def crossed(np_: Any, carry: tuple, x: Any) -> tuple:
     return np_.tanh(other * x), np_.sin(one) - other
 
 
+def pendulum(np_: Any, carry: tuple, x: Any) -> tuple:
+    """A step by Runge and Kutta of few states, put together one by one."""
+    (state,) = carry
+
+    def slope(state: Any) -> Any:
+        return np_.stack([state[1], x - np_.sin(state[0]) - state[1], state[0] * state[1] - state[2]])
+
+    first = slope(state)
+    second = slope(state + 0.05 * first)
+    third = slope(state + 0.05 * second)
+    return (state + 0.1 * (first + 2 * second + 2 * third + slope(state + 0.1 * third)) / 6,)
+
+
 CASES = {
     "a number": (nonlinear, ((),), ()),
     "a vector": (nonlinear, ((5,),), (5,)),
     "a matrix": (nonlinear, ((3, 4),), (3, 4)),
     "a product": (product, ((4,),), (4, 4)),
     "two carries": (crossed, ((4,), (4,)), (4,)),
+    "a few states": (pendulum, ((3,),), ()),
 }
 
 
@@ -77,6 +92,15 @@ def test_tiny_steps(case: str, kept: bool, reverse: bool) -> None:
             found = run(*arrays, sequence)
             for mine, his in zip(found, [*wanted, rows]):
                 np.testing.assert_allclose(mine, his, rtol=1e-9, atol=1e-12)
+
+
+def test_a_few_states_stay_in_registers() -> None:
+    """What the kernels of a step hand on is in no memory: only the next state is stored, which for all that is known lies where the state does."""
+    state, xs = cr.tensor("state", (3,)), cr.vector("xs")
+    detail = cr.function([state, xs], cr.scan(lambda s, x: (pendulum(cr, (s,), x)[0],) * 2, state, xs)[1]).explain().detail()
+    assert "each step" in detail and "lanes" not in detail
+    assert len(re.findall(r"^ +b\d+\[.*\] = v\d+$", detail, re.MULTILINE)) == 3
+    assert len(re.findall(r"^ +v\d+: \w+ = b\d+\[.*\]$", detail, re.MULTILINE)) <= 3 + 1 + 3
 
 
 def test_steps_in_several_calls_of_the_kernel() -> None:
