@@ -161,3 +161,23 @@ def test_a_small_product_makes_no_operand_that_is_larger_than_its_result() -> No
     given = [np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate([(8, 40, 6), (8, 38, 5)])]
     np.testing.assert_allclose(function(*given), cr.reference.evaluate(squares, dict(zip([x, y], given))), atol=1e-9)
     assert function.memory_peak() == 8 * 3 * 6 * 5 * 8  # the result alone
+
+
+@pytest.mark.parametrize("parts, features", [(5, 3), (4, 6), (8, 10)])
+def test_long_sums_of_few_rows_and_columns(parts: int, features: int) -> None:
+    """The covariances of a mixture are a product for each of its parts, what is multiplied being written once: not where that is more than stays in a cache."""
+    x, means, weights = cr.tensor("x", (None, features)), cr.tensor("means", (parts, features)), cr.tensor("weights", (None, parts))
+    near = x[:, None] - means
+    function = cr.function([x, means, weights], cr.einsum("nk,nki,nkj->kij", weights, near, near))
+
+    def kinds(count: int) -> list[str]:
+        there = cr.tensor("there", (count, features)), cr.tensor("shares", (count, parts))
+        apart = there[0][:, None] - means
+        of_size = cr.function([there[0], means, there[1]], cr.einsum("nk,nki,nkj->kij", there[1], apart, apart))
+        return [entry.kind for entry in of_size.account.entries]
+
+    assert kinds(1000).count("product") == 1 and "product" not in kinds(100) and "product" not in kinds(10_000_000)
+    rng = np.random.default_rng(0)
+    given = rng.standard_normal((700, features)), rng.standard_normal((parts, features)), rng.uniform(size=(700, parts))
+    apart = given[0][:, None] - given[1]
+    np.testing.assert_allclose(function(*given), np.einsum("nk,nki,nkj->kij", given[2], apart, apart), rtol=1e-11, atol=1e-11)
