@@ -88,10 +88,10 @@ def test_casts_of_what_does_not_fit_do_not_crash() -> None:
         native([np.array([np.nan, np.inf, -np.inf, 1e30, -1e30] * 9, np.float32), np.zeros(45, two.numpy)], [45])
 
 
-@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 5, 11, 16, -1, -2, 0.5])
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 5, 11, 16, -1, -2, 0.5, -0.5, 1.5, -1.5, 2.5, 3.5, -3.5, 4.5])
 def test_powers_with_a_constant_exponent(exponent: float) -> None:
     for dtype in (float32, dtypes.float64, int32):
-        if dtype is int32 and (exponent < 0 or exponent == 0.5):
+        if dtype is int32 and (exponent < 0 or exponent % 1):
             continue
         kernel = Kernel(
             (Buffer("b0", dtype, ("n0",)), Buffer("b1", dtype, ("n0",))),
@@ -108,7 +108,7 @@ def test_powers_with_a_constant_exponent(exponent: float) -> None:
                 ),
             ),
         )
-        values = np.array([0, 1, -1, 2, 3, -5, 7] + ([] if dtype is int32 else [0.5, np.inf, -np.inf, np.nan]), dtype.numpy)
+        values = np.array([0, 1, -1, 2, 3, -5, 7] + ([] if dtype is int32 else [0.5, -0.0, 1e-300, 1e-40, 1e15, np.inf, -np.inf, np.nan]), dtype.numpy)
         result = np.zeros_like(values)
         compile_kernel(kernel)([values, result], [len(values)])
         with np.errstate(all="ignore"):
@@ -129,3 +129,11 @@ def test_what_has_no_code_says_so() -> None:
     kernel = Kernel((), (), (Let("v0", int32, "sqrt", (Const(4),)),))
     with pytest.raises(CodegenError, match="not supported: native code for sqrt of int32"):
         compile_text([("k", kernel)])
+
+
+@pytest.mark.parametrize("exponent", [1.5, -0.5, -2.5])
+def test_powers_of_half_an_odd_number_take_a_root(exponent: float) -> None:
+    lanes = (Load("v0", float32, "b0", HERE), Let("v1", float32, "pow", (Var("v0"), Const(exponent))), Store("b1", HERE, Var("v1")))
+    kernel = Kernel((Buffer("b0", float32, ("n0",)), Buffer("b1", float32, ("n0",))), ("n0",), (Lanes("i0", "n0", lanes),))
+    text = compile_text([("k", kernel)])
+    assert "@llvm.sqrt" in text and "@llvm.fma" not in text
