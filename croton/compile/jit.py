@@ -21,6 +21,7 @@ from croton.ops.arguments import check_function
 from croton.sizes import listening, unused_symbol
 from croton.util.config import config
 from croton.util.errors import KindError, ShapeError
+from croton.util.keywords import also_named, not_taken
 from croton.util.structure import Mapping, flatten, paths, unflatten
 
 
@@ -165,13 +166,17 @@ class Jit:
         return program
 
     def _program_of_sizes(self, request: Request, failed: Exception | None) -> Function:
-        """The program for the sizes of a call, after what went wrong with free ones. Sizes that do not fit are told as those of the arguments."""
+        """The program for the sizes of a call, after what went wrong with free ones.
+
+        Sizes that do not fit are told as those of the arguments, where the call was refused; where nothing could be made for free sizes, at the line where
+        those of the call do not fit.
+        """
         if failed is not None and (request.sized in self.programs or request.sized == request.free):
             raise failed
         try:
             program = self._trace(request, True)
         except ShapeError:
-            if isinstance(failed, ShapeError):
+            if isinstance(failed, ShapeError) and request.free in self.programs:
                 raise failed from None
             raise
         self.programs[request.sized] = program
@@ -211,6 +216,12 @@ def _names(static: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+@also_named(static_argnames="static")
+@not_taken(
+    static_argnums='name the arguments that are Python values, static=("axis",)',
+    donate_argnums="leave it out; cr.function(..., donate=...) gives the memory of an input to a result",
+    donate_argnames="leave it out; cr.function(..., donate=...) gives the memory of an input to a result",
+)
 def jit(definition: Callable[..., Any] | None = None, *, static: str | Collection[str] = ()) -> Any:
     """Compile a function of arrays when it is called: `@jit` or `@jit(static=("axis",))`.
 

@@ -15,6 +15,7 @@ from croton.ops.logic import LOGICAL_AND, LOGICAL_OR
 from croton.ops.mapping import at_least_int8, mapped, no_bool, record
 from croton.util.config import config
 from croton.util.errors import ArgumentError, DTypeError
+from croton.util.keywords import also_named
 
 
 def _labels(*uses: Use) -> set:
@@ -145,6 +146,7 @@ def minimum(x: Any, y: Any) -> Expr:
     return apply(LOGICAL_AND if dtype is bool_ else _MINIMUM, inputs)
 
 
+@also_named(a_min="min", a_max="max")
 def clip(x: Any, min: Any = None, max: Any = None) -> Expr:
     """x, not below min and not above max; None for no bound."""
     x = asarray(x)

@@ -46,16 +46,16 @@ def silu(x: Any) -> Expr:
     return multiply(x, sigmoid(x))
 
 
-def gelu(x: Any, approximate: str = "none") -> Expr:
-    """x times the probability that a standard normal number is below it; "tanh" approximates that."""
+def gelu(x: Any, approximate: str | bool = "none") -> Expr:
+    """x times the probability that a standard normal number is below it; "tanh", or True, approximates that."""
     (x,) = floats(x)
     half = multiply(x, 0.5)
-    if approximate == "none":
+    if approximate in ("none", False):
         return multiply(half, add(erf(multiply(x, math.sqrt(0.5))), 1))
-    if approximate == "tanh":
+    if approximate in ("tanh", True):
         cubic = add(x, multiply(multiply(multiply(x, x), x), 0.044715))
         return multiply(half, add(tanh(multiply(cubic, math.sqrt(2 / math.pi))), 1))
-    raise ArgumentError(f'gelu: approximate is "none" or "tanh", got {approximate!r}')
+    raise ArgumentError(f'gelu: approximate is "none" or "tanh", or a bool, got {approximate!r}')
 
 
 def log_sigmoid(x: Any) -> Expr:

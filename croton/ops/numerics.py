@@ -38,6 +38,7 @@ from croton.ops.transcendental import exp2, log, log1p, sin
 from croton.ops.windows import sliding_window_view
 from croton.sizes import Size, nonnegative
 from croton.util.errors import ArgumentError, DTypeError, ShapeError
+from croton.util.keywords import also_named
 
 # Elements
 
@@ -344,6 +345,7 @@ def bincount(x: Any, weights: Any = None, minlength: Any = 0, *, length: Any = N
     return zeros(count, values.dtype).at[where(less(places, 0), size_value(count), places)].add(values)
 
 
+@also_named(segment_ids="segments", num_segments="count")
 def segment_sum(x: Any, segments: Any, count: Any) -> Expr:
     """The sums of the entries of x (along its first axis) that have the same number among `segments`: `count` sums. Nothing needs to be sorted."""
     x = asarray(x)

@@ -30,6 +30,7 @@ from croton.ops.reading import fresh, renamed
 from croton.sizes import Size
 from croton.util.config import config
 from croton.util.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
+from croton.util.keywords import also_named
 
 OPERATIONS: list[Op] = []
 MODES = ("raise", "clip", "wrap", "fill")
@@ -329,6 +330,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expr:
     return apply(ALONG, (x, index_of(indices, "take_along_axis", x.shape[axis])), (axis,))
 
 
+@also_named(num_classes="count")
 def one_hot(indices: Any, count: Any, dtype: object = None) -> Expr:
     """Vectors that are 1 at the index and 0 elsewhere, along a new last axis of size `count`. An index out of range raises."""
     index = index_of(indices, "one_hot")

@@ -23,8 +23,10 @@ from croton.random.unit import half_open_unit, open_unit, standard_normal
 from croton.sizes import Size
 from croton.util.config import config
 from croton.util.errors import DTypeError
+from croton.util.keywords import also_named
 
 
+@also_named(minval="low", maxval="high")
 def uniform(key: Any, shape: Any = (), low: Any = 0.0, high: Any = 1.0, dtype: object = None) -> Expr:
     """Uniform in [low, high). Every multiple of 2**-24 (float32) or 2**-53 (float64) of the interval is equally likely.
 
@@ -38,6 +40,7 @@ def uniform(key: Any, shape: Any = (), low: Any = 0.0, high: Any = 1.0, dtype: o
     return bounds[0] + unit * (bounds[1] - bounds[0])
 
 
+@also_named(loc="mean", scale="std")
 def normal(key: Any, shape: Any = (), mean: Any = 0.0, std: Any = 1.0, dtype: object = None) -> Expr:
     """Normal with a mean and a standard deviation, by inversion of the distribution function."""
     kind = kind_of(dtype)

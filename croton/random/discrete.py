@@ -23,6 +23,7 @@ from croton.random.key import bits, sizes, split
 from croton.random.rejection import few_events, poisson_of
 from croton.sizes import Poly
 from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
+from croton.util.keywords import not_taken
 
 
 def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
@@ -31,6 +32,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = ()) -> Expr:
     return uniform(key, where_to, dtype=float64) < chance
 
 
+@not_taken(minval="write randint(key, low, high, shape)", maxval="write randint(key, low, high, shape)")
 def randint(key: Any, low: Any, high: Any, shape: Any = (), dtype: object = int64) -> Expr:
     """Integers in [low, high), each equally likely up to one part in 2**64 / (high - low); low where there is none between."""
     kind = integer(dtype)

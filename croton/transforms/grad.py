@@ -18,11 +18,13 @@ from croton.ops.creation import ones_like, zeros, zeros_like
 from croton.transforms.functions import Call, argument, is_function, of_function, with_aux
 from croton.transforms.requests import GRADIENT, JACOBIAN, PUSHFORWARD
 from croton.util.errors import DTypeError, GradientError, KindError, ShapeError
+from croton.util.keywords import also_named
 from croton.util.structure import flatten, unflatten
 
 DISCONNECTED = ("raise", "warn", "zero")
 
 
+@also_named(argnums="wrt")
 def grad(
     cost: Any,
     wrt: Any = 0,
@@ -66,6 +68,7 @@ def grad(
     return _pull(outputs, cotangents, wrt, disconnected)
 
 
+@also_named(argnums="wrt")
 def value_and_grad(cost: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool = False) -> Any:
     """The cost and its gradient: `(cost, grad(cost, wrt))`.
 
@@ -146,6 +149,7 @@ def jvp(y: Any, wrt: Any, tangents: Any, *, disconnected: str = "raise") -> Any:
     return unflatten(shape_of_y, results)
 
 
+@also_named(argnums="wrt")
 def jacobian(y: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool = False) -> Any:
     """Every element of `y` differentiated: the axes of `y`, then those of the variable, for each variable of `wrt`.
 
@@ -165,6 +169,7 @@ def jacobian(y: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool
     return unflatten(outer, rows)
 
 
+@also_named(argnums="wrt")
 def hessian(cost: Any, wrt: Any = 0, *, disconnected: str = "raise", has_aux: bool = False) -> Any:
     """The second derivatives of a scalar cost: for one variable an expression of its axes twice; for a structure, a structure of structures.
 

@@ -348,6 +348,15 @@ def test_what_is_wrong_with_every_size_is_told_once() -> None:
     with pytest.raises(cr.ShapeError, match=r"x\.0 - 9 must be at least 0"):
         cr.function(same[1:], same[1][:9])(np.ones(3))
 
+    def differs(p: Any, x: Any, y: Any) -> Any:
+        return cr.cond(p, lambda: x @ y, lambda: x)
+
+    # With free sizes the results of the branches have other numbers of axes; with those of the call the product is wrong first.
+    with pytest.raises(cr.ShapeError, match=r"(?s)matmul: axis -1 of shape \(3,\) and axis -1 of shape \(4,\).*lambda: x @ y"):
+        cr.jit(differs)(True, np.ones(3), np.ones(4))
+    with pytest.raises(cr.ShapeError, match=r"cond: result 0 is float64\[\] in one function and float64\[3\] in the other"):
+        cr.jit(differs)(True, np.ones(3), np.ones(3))
+
     def wrong(x: Any) -> Any:
         raise LookupError("of the user's own")
 

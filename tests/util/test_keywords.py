@@ -1,0 +1,56 @@
+"""Arguments by the names that they have elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import croton as cr
+from croton.util.errors import KindError
+from croton.util.keywords import also_named, not_taken
+
+
+def test_other_names_mean_the_same() -> None:
+    x, key = cr.vector("x", (4,)), cr.random.key(0)
+    assert cr.clip(x, a_min=0, a_max=1) is cr.clip(x, 0, 1)
+    assert cr.segment_sum(x, segment_ids=np.array([0, 0, 1, 1]), num_segments=2) is cr.segment_sum(x, np.array([0, 0, 1, 1]), 2)
+    assert cr.one_hot([1, 2], num_classes=3) is cr.one_hot([1, 2], 3)
+    assert cr.random.uniform(key, (3,), minval=1, maxval=2) is cr.random.uniform(key, (3,), 1, 2)
+    assert cr.random.normal(key, (3,), loc=1, scale=2) is cr.random.normal(key, (3,), 1, 2)
+    assert cr.gelu(x, approximate=True) is cr.gelu(x, "tanh")
+    assert cr.gelu(x, approximate=False) is cr.gelu(x)
+
+
+def test_positions_of_arguments_have_their_other_name() -> None:
+    def loss(x: cr.Expr, w: cr.Expr) -> cr.Expr:
+        return (x * w**2).sum()
+
+    x, w = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    for derivative in (cr.grad, cr.jacobian):
+        np.testing.assert_array_equal(cr.jit(derivative(loss, argnums=1))(x, w), 2 * x * w)
+    value, slope = cr.jit(cr.value_and_grad(loss, argnums=1))(x, w)
+    assert value == 41
+    np.testing.assert_array_equal(cr.jit(cr.hessian(loss, argnums=1))(x, w), np.diag(2 * x))
+    power = cr.jit(lambda x, n: x**n, static_argnames="n")
+    np.testing.assert_array_equal(power(x, 3), x**3)
+
+
+def test_what_to_write_instead() -> None:
+    with pytest.raises(KindError, match=r"jit has no argument static_argnums; name the arguments"):
+        cr.jit(lambda x, n: x**n, static_argnums=1)
+    with pytest.raises(KindError, match=r"jit has no argument donate_argnums; leave it out"):
+        cr.jit(lambda x: x, donate_argnums=0)
+    with pytest.raises(KindError, match=r"randint has no argument minval; write randint\(key, low, high, shape\)"):
+        cr.random.randint(cr.random.key(0), (3,), minval=0, maxval=2)
+    with pytest.raises(KindError, match="clip: a_min is another name of min; give one of the two"):
+        cr.clip(np.ones(3), min=0, a_min=0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'least'"):
+        cr.clip(np.ones(3), least=0)
+
+
+def test_other_names_are_in_no_signature() -> None:
+    assert list(inspect.signature(also_named(a="b")(lambda b: b)).parameters) == ["b"]
+    assert not_taken(a="write b")(lambda b: b)(b=3) == 3
+    assert cr.clip.__doc__ == "x, not below min and not above max; None for no bound."
