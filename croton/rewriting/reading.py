@@ -62,12 +62,16 @@ def as_shift(top: Use) -> Use:
 def is_shifted(use: Use) -> bool:
     """Whether a value is something, or nothing, minus a constant to the derivative, or minus its own maximum: an exponent that cannot overflow."""
     node = use.node
-    if node.kind == "contract" and len(node.args) == 1 and node.param.number < 0:
-        return node.args[0][0].kind == "map" and node.args[0][0].param == "stop"
+    if is_map(use, "minimum") and any(number_of(child) is not None for child, _ in node.args):
+        return True
+    if node.kind == "contract" and not node.sums:
+        if node.param.number < 0:
+            return _is_shift(node)
+        return len(node.args) == 1 and node.args[0][2] == 1 and node.args[0][0].kind == "add" and is_shifted(argument_of(use))
     if node.kind != "add":
         return False
     for place, (child, _, coef) in enumerate(node.args):
-        if child.kind == "map" and child.param == "stop":
+        if coef.number < 0 and _is_shift(child):
             return True
         greatest = greatest_of(child) if coef == Coef(-1.0) else None
         if greatest is not None:
@@ -75,6 +79,16 @@ def is_shifted(use: Use) -> bool:
             if add(rest, node.dtype).node is greatest:
                 return True
     return False
+
+
+def _is_shift(node: Node) -> bool:
+    """Whether a value is what exponents are lowered by, as `as_shift` wrote it; once derivatives have been taken it is no `stop` any more."""
+    if node.kind == "map":
+        return bool(node.param == "stop")
+    if node.kind != "contract" or node.sums:
+        return False
+    tested = {arg[0].args[0][0] for arg in node.args if arg[0].kind == "map" and arg[0].param == "isfinite"}
+    return any(arg[0] in tested or (arg[0].kind == "map" and arg[0].param == "stop") for arg in node.args)
 
 
 def greatest_of(node: Node) -> Node | None:

@@ -28,12 +28,12 @@ def exp_of_difference_to_lse(use: Use) -> Use | None:
         return None
     terms = terms_of(argument_of(use))
     for lse, weight in terms:
-        if lse.node.kind != "reduce" or lse.node.param != "lse" or weight != Coef(-1.0) or len(terms) != 2:
+        if lse.node.kind != "reduce" or lse.node.param != "lse" or weight != Coef(-1.0):
             continue
-        ((x, times),) = [term for term in terms if term[0] != lse]
+        x = add([term for term in terms if term[0] != lse], use.dtype)
         child, positions = lse.node.args[0]
         rank = len(lse.node.dims)
-        if times != Coef(1.0) or child is not x.node or len(set(positions)) < len(positions):
+        if child is not x.node or len(set(positions)) < len(positions):
             continue
         if any(x.labels[axis] != lse.labels[i] for axis, i in enumerate(positions) if i < rank):
             continue

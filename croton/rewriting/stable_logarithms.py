@@ -11,6 +11,7 @@ from croton.algebra.node import ONE, RELATIONS, Coef, Label, Use
 from croton.algebra.pointwise import scalar
 from croton.algebra.reduce import reduce
 from croton.algebra.sign import positive
+from croton.rewriting.exponents import part
 from croton.rewriting.reading import argument_of, as_shift, factors_of, is_map, is_shifted, number_in, one_and, scaled, terms_of
 
 
@@ -197,19 +198,33 @@ def log_of_sum_of_exponentials(use: Use) -> Use | None:
     return None if summed is None else reduce("lse", *summed)
 
 
+def log_of_weighted_exponentials(use: Use) -> Use | None:
+    """log(sum w exp x) = m + log(sum w exp(x - m)) with m the greatest exponent that has a weight, a constant to the derivative"""
+    total = argument_of(use)
+    if not is_map(use, "log") or not total.node.sums:
+        return None
+    found = part(total)
+    if found is None:
+        return None
+    return add([*[(top.exponent, 1) for top in found.tops], (scalar("log", found.rest), 1)], use.dtype)
+
+
 def _sum_of_exponentials(total: Use) -> tuple[Use, list[Label]] | None:
     """For a sum of exponentials, perhaps masked, the exponent and what it is summed over; None where it cannot overflow."""
     node = total.node
     if node.kind != "contract" or not node.sums or node.param != ONE:
         return None
     factors, inner = factors_of(total)
-    data = [factor for factor, exponent in factors if not (factor.dtype.is_bool and factor.node.kind not in RELATIONS and exponent == 1)]
-    if len(data) != 1 or not is_map(data[0], "exp") or any(factor == data[0] and exponent != 1 for factor, exponent in factors):
+    masks = [factor for factor, _ in factors if factor.dtype.is_bool and factor.node.kind not in RELATIONS]
+    data = [(factor, power) for factor, power in factors if factor not in masks]
+    if not data or not all(is_map(factor, "exp") and set(factor.labels) == set(data[0][0].labels) for factor, _ in data):
         return None
-    exponent = argument_of(data[0])
-    if len(set(data[0].labels)) < len(data[0].labels) or is_shifted(exponent) or not set(inner) <= set(exponent.labels):
+    powers = [(argument_of(factor), power) for factor, power in data]
+    if any(len(set(exponent.labels)) < len(exponent.labels) or is_shifted(exponent) for exponent, _ in powers):
         return None
-    for mask, _ in factors:
-        if mask != data[0]:
-            exponent = scalar("where", mask, exponent, constant(-math.inf, exponent.dtype))
+    exponent = add(powers, total.dtype)
+    if not set(inner) <= set(exponent.labels):
+        return None
+    for mask in masks:
+        exponent = scalar("where", mask, exponent, constant(-math.inf, exponent.dtype))
     return exponent, inner
