@@ -219,3 +219,24 @@ def test_sums_of_nothing_are_as_written() -> None:
     assert np.isnan(f(np.ones(3), -np.ones(3))[0])
     n = cr.vector("n")
     assert cr.function([n], cr.log((n * cr.exp(n)).sum()))(np.zeros(0)) == -np.inf
+
+
+def test_a_filter_of_a_hidden_markov_model_over_many_steps() -> None:
+    """In a loop, with derivatives, as with logsumexp: after some steps no probability is a number that exp can give."""
+    generator = np.random.default_rng(0)
+    moves, seen = np.log(generator.dirichlet(np.ones(3), 3)), generator.normal(size=(300, 3)) - 5
+
+    def likelihood(add_up: Callable) -> Callable:
+        def of(moves: Any, seen: Any) -> Any:
+            last, _ = cr.scan(lambda before, now: (add_up(before, moves) + now,) * 2, seen[0], seen[1:])
+            return cr.logsumexp(last)
+
+        return cr.jit(cr.value_and_grad(of, (0, 1)))
+
+    written = likelihood(lambda before, moves: cr.log(cr.exp(before) @ cr.exp(moves)))
+    stable = likelihood(lambda before, moves: cr.logsumexp(before[:, None] + moves, axis=0))
+    (value, slopes), (wanted, right) = written(moves, seen), stable(moves, seen)
+    assert wanted < -1000
+    np.testing.assert_allclose(value, wanted, rtol=1e-13)
+    for slope, other in zip(slopes, right):
+        np.testing.assert_allclose(slope, other, rtol=1e-9)
