@@ -8,11 +8,9 @@ independent chains of additions, read what does not depend on the row once, and 
 
 from __future__ import annotations
 
-from croton.codegen.flow import counted_loop
-from croton.codegen.function import Function, is_number
+from croton.codegen.function import Function
 from croton.codegen.lane_body import LIGHT
-from croton.codegen.lane_pass import Instance
-from croton.codegen.lanes import VectorLoop
+from croton.codegen.side_by_side import emit_side_by_side
 from croton.codegen.vecmath import FUNCTIONS as MATHEMATICS
 from croton.kernel.language import Acc, For, Lanes, Let, Store, Update
 from croton.kernel.parallelise import stored_buffers
@@ -24,27 +22,7 @@ def emit_jam(function: Function, loop: For, low: str, high: str) -> bool:
     """Emit the loop if its rows are light reductions that do not need each other; otherwise emit nothing and say so."""
     if not _independent_reductions(loop):
         return False
-    sink = function.sink
-    if is_number(low) and is_number(high):
-        middle = str(int(low) + (int(high) - int(low)) // ROWS * ROWS)
-    else:
-        length = high if low == "0" else sink.emit(f"sub i64 {high}, {low}")
-        middle = function.add(low, sink.emit(f"and i64 {length}, {-ROWS}"))
-
-    def rows(index: str, count: int) -> list[str]:
-        instances = [Instance({**function.values, loop.label: function.add(index, str(row))}, {}) for row in range(count)]
-        for statement in loop.body:
-            if isinstance(statement, Lanes):
-                start, end = function.bounds(statement)
-                VectorLoop(function, statement, start, end, instances, unroll=1).emit()
-                continue
-            for values, own in instances:
-                with function.instance(values, own):
-                    function.statement(statement)
-        return []
-
-    counted_loop(sink, low, middle, ROWS, [], lambda index, carried: rows(index, ROWS))
-    counted_loop(sink, middle, high, 1, [], lambda index, carried: rows(index, 1))
+    emit_side_by_side(function, loop, low, high, ROWS)
     return True
 
 

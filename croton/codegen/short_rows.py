@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from croton.codegen.function import Function, is_number, names_read, updates
 from croton.codegen.lane_body import LaneBody
-from croton.codegen.lane_pass import Instance
-from croton.codegen.lanes import VectorLoop
+from croton.codegen.side_by_side import emit_side_by_side
 from croton.kernel.language import Acc, For, Lanes, Let, Load, Store
 from croton.kernel.parallelise import stored_buffers
 
@@ -37,11 +36,11 @@ def emit_short_rows(function: Function, loop: For, low: str, high: str) -> bool:
     if is_number(extent):
         if not 1 < int(extent) <= function.target.lanes(max(body.bits() for body in bodies)):
             return False
-        _rows(function, loop, low, high, int(extent))
+        emit_side_by_side(function, loop, low, high, ROWS, int(extent))
         return True
     short = function.sink.emit(f"icmp ult i64 {function.add(extent, '-1')}, {SHORT}")
     longer = function.sink.emit(f"xor i1 {short}, true")
-    function.where(short, updates(loop.body), lambda: _rows(function, loop, low, high, SHORT))
+    function.where(short, updates(loop.body), lambda: emit_side_by_side(function, loop, low, high, ROWS, SHORT))
     function.where(longer, updates(loop.body), lambda: function.scalar_loop(loop.label, loop.body, low, high))
     return True
 
@@ -58,30 +57,3 @@ def _independent_chains(loop: For, lanes: list[Lanes]) -> bool:
     if any(not (updated - own).isdisjoint(names_read(statement)) for statement in (*loop.body, *inside) if not isinstance(statement, Lanes | Acc)):
         return False
     return all(each.block is None and each.extent == lanes[0].extent for each in lanes) and not stored_buffers(loop)[1]
-
-
-def _rows(function: Function, loop: For, low: str, high: str, within: int) -> None:
-    """The rows, `ROWS` at a time, and the rest one by one."""
-    if is_number(low) and is_number(high):
-        middle = str(int(low) + (int(high) - int(low)) // ROWS * ROWS)
-    else:
-        length = high if low == "0" else function.sink.emit(f"sub i64 {high}, {low}")
-        middle = function.add(low, function.sink.emit(f"and i64 {length}, {-ROWS}"))
-    _side_by_side(function, loop, low, middle, ROWS, within)
-    _side_by_side(function, loop, middle, high, 1, within)
-
-
-def _side_by_side(function: Function, loop: For, low: str, high: str, count: int, within: int) -> None:
-    """The rows of a range, so many at a time."""
-
-    def rows(index: str) -> None:
-        instances = [Instance({**function.values, loop.label: function.add(index, str(row))}, {}) for row in range(count)]
-        for statement in loop.body:
-            if isinstance(statement, Lanes):
-                VectorLoop(function, statement, *function.bounds(statement), instances, within=within).emit()
-                continue
-            for values, own in instances:
-                with function.instance(values, own):
-                    function.statement(statement)
-
-    function.counted(low, high, count, updates(loop.body), rows)

@@ -156,18 +156,18 @@ class _Entry:
             def checked(name: str, left: str = left, right: str = right, target: str = target, index: str = index) -> None:
                 pair = a.value(f"call {{ i64, i1 }} @llvm.{name}.with.overflow.i64(i64 {left}, i64 {right})")
                 exceeds = a.value(f"extractvalue {{ i64, i1 }} {pair}, 1")
-                self.frame.need(a.value(f"xor i1 {exceeds}, true"), "overflow", index)
+                self.frame.need(a.negated(exceeds), "overflow", index)
                 a.store(a.value(f"extractvalue {{ i64, i1 }} {pair}, 0"), self.frame.S, target)
 
             def divided(remainder: bool, left: str = left, right: str = right, target: str = target, index: str = index) -> None:
                 self.frame.need(a.compare("ne", right, 0), "division", index)
                 # the only quotient that does not fit: the smallest integer by -1
-                least = a.value(f"and i1 {a.compare('eq', left, -(2**63))}, {a.compare('eq', right, -1)}")
-                self.frame.need(a.value(f"xor i1 {least}, true"), "overflow", index)
+                least = a.both(a.compare("eq", left, -(2**63)), a.compare("eq", right, -1))
+                self.frame.need(a.negated(least), "overflow", index)
                 quotient, rest = a.value(f"sdiv i64 {left}, {right}"), a.value(f"srem i64 {left}, {right}")
                 inexact = a.compare("ne", rest, 0)
                 opposite = a.compare("slt", a.value(f"xor i64 {rest}, {right}"), 0)
-                down = a.value(f"and i1 {inexact}, {opposite}")
+                down = a.both(inexact, opposite)
                 if remainder:
                     a.store(a.choose(down, a.add(rest, right), rest), self.frame.S, target)
                 else:
@@ -208,8 +208,8 @@ class _Entry:
                 low, high = bounds(place)
                 with a.loop(count) as other:
                     start, end = bounds(other)
-                    apart = a.value(f"or i1 {a.compare('sle', high, start)}, {a.compare('sle', end, low)}")
-                    fits = a.value(f"or i1 {apart}, {a.compare('eq', place, other)}")
+                    apart = a.either(a.compare("sle", high, start), a.compare("sle", end, low))
+                    fits = a.either(apart, a.compare('eq', place, other))
                     frame.need(fits, "argument", place, ARGUMENT_DETAILS.index("memory"))
 
     def slots(self) -> tuple[str, str]:
@@ -218,7 +218,7 @@ class _Entry:
         first, slots = a.get(self.frame.pointer_count), self.frame.next()
         with a.when(a.compare("ne", slots, 0)):
             bytes_ = self.frame.next_size()
-            self.frame.need(a.value(f"and i1 {a.compare('sge', bytes_, 0)}, {a.compare('sle', bytes_, 2**62)}"), "overflow")
+            self.frame.need(a.both(a.compare("sge", bytes_, 0), a.compare("sle", bytes_, 2**62)), "overflow")
             self.take_arena(a.add(bytes_, _ARENA_HEADER))
         with a.loop(slots):
             self.frame.push_pointer(a.pointer(a.add(self.frame.next_size(), _ARENA_HEADER)))

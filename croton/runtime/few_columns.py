@@ -184,11 +184,11 @@ def _fits(a: Assembler, kind: str) -> str:
     """Whether columns are few, the left matrix is tall and lies in rows that are long enough, and the product is not a matter of nothing."""
     m, n, k = (a.load("%context", WORD[name]) for name in "mnk")
     turned = a.compare("eq", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
-    few = a.value(f"and i1 {a.compare('sge', n, FEWEST)}, {a.compare('sle', n, LANES[kind] // 2)}")
+    few = a.both(a.compare("sge", n, FEWEST), a.compare("sle", n, LANES[kind] // 2))
     large = a.compare("sgt", a.multiply(a.multiply(m, n), k), TINY)
-    long = a.value(f"and i1 {a.compare('sge', m, LEAST_ROWS)}, {a.compare('sge', k, 2 * LANES[kind])}")
-    fits = a.value(f"and i1 {a.value(f'and i1 {few}, {large}')}, {long}")
-    return a.value(f"and i1 {fits}, {a.value(f'xor i1 {turned}, true')}")
+    long = a.both(a.compare("sge", m, LEAST_ROWS), a.compare("sge", k, 2 * LANES[kind]))
+    fits = a.both(a.both(few, large), long)
+    return a.both(fits, a.negated(turned))
 
 
 def _part(kind: str) -> str:

@@ -95,7 +95,7 @@ class Interrupts:
         a.set(self.left, following)
         a.set(self.last, now)
         is_due = a.compare("sge", passed, PERIOD // 2)
-        with a.when(a.value(f"or i1 {is_first}, {is_due}")):
+        with a.when(a.either(is_first, is_due)):
             self.handle_signals()
 
     def handle_signals(self) -> None:

@@ -140,7 +140,7 @@ def _large_array() -> str:
     with a.when(users):
         _set_back(a, before)
     array = a.value(array_from_descriptor("ptr %descriptor, i32 %rank, ptr %dimensions"))
-    with a.when(a.value(f"xor i1 {users}, true")):
+    with a.when(a.negated(users)):
         _set_back(a, before)
     a.do(f"call void @croton_Py_DecRef(ptr {before})")
     a.do(f"ret ptr {array}")

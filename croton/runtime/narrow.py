@@ -160,14 +160,14 @@ def _fits(a: Assembler, kind: str) -> str:
     width = width_of(kind)
     panels = a.blocks(n, width)
     plain = a.compare("ne", a.load("%context", WORD["a_transposed"]), TRANSPOSED)
-    columns = a.value(f"and i1 {a.compare('sle', n, NARROW)}, {plain}")
-    short = a.value(f"or i1 {a.compare('sle', m, MOST)}, {columns}")
-    narrow = a.value(f"and i1 {a.compare('sge', m, FEWEST)}, {short}")
+    columns = a.both(a.compare("sle", n, NARROW), plain)
+    short = a.either(a.compare("sle", m, MOST), columns)
+    narrow = a.both(a.compare("sge", m, FEWEST), short)
     filled = a.compare("sge", a.multiply(n, FILLED), a.multiply(panels, width * (FILLED - 1)))
     turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
     work = a.multiply(a.multiply(m, n), a.load("%context", WORD["k"]))
-    large = a.value(f"or i1 {turned}, {a.compare('sgt', work, TINY)}")
-    return a.value(f"and i1 {a.value(f'and i1 {narrow}, {filled}')}, {large}")
+    large = a.either(turned, a.compare('sgt', work, TINY))
+    return a.both(a.both(narrow, filled), large)
 
 
 def _part(kind: str) -> str:
@@ -177,10 +177,10 @@ def _part(kind: str) -> str:
         m, n = (a.load("%context", WORD[name]) for name in "mn")
         width = width_of(kind)
         b_turned = a.compare("eq", a.load("%context", WORD["b_transposed"]), TRANSPOSED)
-        wide = a.value(f"and i1 {b_turned}, {a.compare('sgt', n, m)}")
+        wide = a.both(b_turned, a.compare('sgt', n, m))
         filled = a.compare("sge", a.multiply(m, FILLED), a.multiply(a.blocks(m, width), width * (FILLED - 1)))
         matrices = "ptr %context, ptr %a, ptr %b, ptr %c, i64 %part, i64 %parts"
-        a.do(f"call void @croton_narrow_share_{kind}({matrices}, i1 {a.value(f'and i1 {wide}, {filled}')})")
+        a.do(f"call void @croton_narrow_share_{kind}({matrices}, i1 {a.both(wide, filled)})")
 
     return own_part("croton_narrow_part", lambda a: _fits(a, kind), compute)
 

@@ -25,7 +25,7 @@ MAXIMUM_THREADS = 255
 _SPINS = 2000
 _FUTEX_NUMBERS = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
 _WAIT, _WAKE = 128, 129
-_EACH = 8
+MOST_EACH = 8
 """Parts that a thread may have: the claims on them are one line of the cache."""
 _GENERATION_BITS = 48
 _ALL_SIGNALS_WORDS = 16
@@ -36,7 +36,7 @@ _GLOBALS = f"""
 @croton_ticket = internal global i64 0, align 64
 ; for each part the generation of the last job in which it was taken. Claims only grow, and a job ends when all of its parts were taken: so a late
 ; thread, whose ticket is of a job that has ended, finds none of them left to take
-@croton_claims = internal global [{MAXIMUM_THREADS * _EACH} x i64] zeroinitializer, align 64
+@croton_claims = internal global [{MAXIMUM_THREADS * MOST_EACH} x i64] zeroinitializer, align 64
 @croton_pending = internal global i32 0, align 64
 @croton_sleepers = internal global i32 0, align 64
 @croton_waiting = internal global i32 0, align 64
@@ -127,7 +127,7 @@ def _take_parts() -> str:
     threads, each, generation = _fields(a, "%ticket")
     with a.loop(threads) as turn:
         owner = a.value(f"urem i64 {a.add('%first', turn)}, {threads}")
-        claims = a.at("@croton_claims", a.multiply(owner, _EACH))
+        claims = a.at("@croton_claims", a.multiply(owner, MOST_EACH))
         with a.loop(each) as number:
             place = a.choose(a.compare("eq", turn, 0), number, a.subtract(a.subtract(each, 1), number))
             claim = a.at(claims, place)

@@ -65,7 +65,7 @@ def piece(routine: str, bounds: str, linkage: str = "") -> str:
     word = {name: a.load("%context", number) for name, number in WORD.items() if name not in ("a", "b", "c", "routine", "total", "axes")}
     column, column_end = ("%row", "%row_end") if triangle else ("%column", "%column_end")
     rows, columns = a.subtract("%row_end", "%row"), a.subtract(column_end, column)
-    empty = a.value(f"or i1 {a.compare('sle', rows, 0)}, {a.compare('sle', columns, 0)}")
+    empty = a.either(a.compare("sle", rows, 0), a.compare("sle", columns, 0))
     work, done = a.label(), a.label()
     a.fork(empty, done, work)
     a.begin(work)
@@ -195,7 +195,7 @@ def _gemm() -> str:
     a.begin(parallel)
     threads = a.value(f"sext i32 {a.get('@croton_threads', 'i32')} to i64")
     small = a.compare("slt", each, "%threshold")
-    a.fork(a.value(f"or i1 {small}, {a.compare('sge', total, threads)}"), several, inside)
+    a.fork(a.either(small, a.compare('sge', total, threads)), several, inside)
     a.begin(several)
     a.fork(a.compare("sgt", total, 1), members, inside)
     a.begin(members)

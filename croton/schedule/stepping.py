@@ -24,7 +24,6 @@ MOST_WORK = 1 << 14
 MOST_KERNELS = 8
 """Kernels of a step that become one. More make a long function, which takes long to compile."""
 
-
 MOST_STATEMENTS = 400
 """Statements of a step that become one kernel however many kernels they are."""
 

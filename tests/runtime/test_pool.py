@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hand_kernels import INTRINSICS, elementwise, fill_low
 
-from croton.runtime import engine, layout, pool
+from croton.runtime import engine, layout, packed, pool
 from croton.runtime.assembler import Assembler
 from croton.runtime.calls.kernel import PARTS, Kernel
 from croton.runtime.function import load
@@ -143,6 +143,10 @@ def test_a_thread_begins_with_the_parts_that_are_its_own() -> None:
     starts = [share - (share >> number) for number in range(PARTS)]
     for _ in range(20):
         assert f(np.zeros(2, np.int64), np.zeros(2 * share, np.int64)).reshape(2, share)[:, starts].tolist() == [[2] * PARTS] * 2
+
+
+def test_no_thread_has_more_parts_than_there_is_room_for() -> None:
+    assert 1 <= max(PARTS, packed.EACH) <= pool.MOST_EACH
 
 
 def test_callers_at_the_same_time() -> None:

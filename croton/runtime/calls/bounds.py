@@ -48,8 +48,8 @@ def _emit(emission: Emission, record: Record) -> None:
 
         a.switch(wide, [narrow, whole])
         index = a.get(value)
-        below = a.value(f"or i1 {open_}, {a.compare('slt', index, bound)}")
-        inside = a.value(f"and i1 {a.compare('sge', index, low)}, {below}")
+        below = a.either(open_, a.compare('slt', index, bound))
+        inside = a.both(a.compare("sge", index, low), below)
         frame.need(inside, "index", error, position, index)
 
 

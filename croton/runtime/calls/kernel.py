@@ -67,7 +67,7 @@ def _emit(emission: Emission, record: Record) -> None:
     count = a.load(frame.S, range_)
     known = a.load(frame.S, a.larger(work, 0))
     large = a.compare("sge", a.choose(a.compare("slt", work, 0), threshold, known), threshold)
-    shared = a.value(f"and i1 {large}, {a.compare('sgt', count, grain)}")
+    shared = a.both(large, a.compare('sgt', count, grain))
     split, whole, done = a.label(), a.label(), a.label()
     a.fork(shared, split, whole)
     a.begin(split)

@@ -275,19 +275,19 @@ def _emit_begin(emission: Emission, record: Record) -> None:
         a.store(follow["first"], frame.P, follow["before"], "ptr")
     with record.each("begins") as begin:
         frame.copy(begin["entry"], begin["source"], begin["size"])
-    with a.when(a.value(f"and i1 {_limited(record)}, {a.compare('ne', record['late'], 0)}")):
+    with a.when(a.both(_limited(record), a.compare("ne", record["late"], 0))):
         skipped = a.subtract(length, count)
         with record.each("advances") as advance:
             fills = a.compare("sge", advance["fill"], 0)
-            with a.when(a.value(f"xor i1 {fills}, true")):
+            with a.when(a.negated(fills)):
                 entry = advance["entry"]
                 a.store(a.at(a.load(frame.P, entry, "ptr"), a.multiply(skipped, advance["stride"]), "i8"), frame.P, entry, "ptr")
             with a.when(fills):
                 _emit_pass_over(frame, advance, skipped)
     _emit_batch(record, "0")
     past = frame.next()
-    again = a.value(f"and i1 {a.compare('sgt', count, 0)}, {_emit_goes_on(record)}")
-    with a.when(a.value(f"xor i1 {again}, true")):
+    again = a.both(a.compare("sgt", count, 0), _emit_goes_on(record))
+    with a.when(a.negated(again)):
         a.set(frame.place, a.add(a.get(frame.place), past))
 
 
@@ -334,7 +334,7 @@ def _emit_left(emission: Emission, own: Record) -> None:
     done, count, length = a.load(frame.S, record["counter"]), _count(record), record["length"]
     emission.interrupts.end(done, record["pause"], record["weight"])
     with a.when(a.compare("sge", record["going"], 0)):
-        ended = a.value(f"xor i1 {_emit_goes_on(record)}, true")
+        ended = a.negated(_emit_goes_on(record))
         frame.need(ended, "steps", record["error"], 0, count)
     steps = record["steps"]
     with a.when(a.compare("sge", steps, 0)):

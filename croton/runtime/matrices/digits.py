@@ -78,7 +78,7 @@ def _leave_if_ordered(m: Member, keys: Keys, relation: str, index: Callable[[str
     a.set(before, keys.at("0"))
     with m.steps(1, keys.count) as place:
         key = keys.at(place)
-        with a.when(a.value(f"xor i1 {a.compare(relation, key, a.get(before))}, true")):
+        with a.when(a.negated(a.compare(relation, key, a.get(before)))):
             a.leave(other)
         a.set(before, key)
     with a.loop(keys.wanted) as place:
@@ -104,7 +104,7 @@ def _by_digit(m: Member, total: str, source: str, target: str, first: str, count
     a = m.a
     words, moved = a.get(source, "ptr"), a.get(target, "ptr")
     same = a.compare("eq", a.load(counts, _digit(m, a.load(words, 0), first)), total)
-    with a.when(a.value(f"xor i1 {same}, true")):
+    with a.when(a.negated(same)):
         behind = a.variable("i64")
         a.set(behind, 0)
         with a.loop(VALUES) as value:

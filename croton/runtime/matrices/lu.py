@@ -41,7 +41,7 @@ def emit(m: Member) -> None:
         with a.when(a.compare("ne", other, step)):
             _exchange(m, out.turned, step, other)
         corner = m.get(out, step, step)
-        with a.when(a.value(f"xor i1 {m.less('oeq', corner, '0.0')}, true")), m.steps(a.add(step, 1), n) as column:
+        with a.when(a.negated(m.less("oeq", corner, "0.0"))), m.steps(a.add(step, 1), n) as column:
             m.set(out, step, column, m.number("fdiv", m.get(out, step, column), corner))
         with m.steps(a.add(step, 1), n) as row:
             factor = m.get(out, row, step)

@@ -141,8 +141,8 @@ class Member:
     def _copy_row(self, source: Matrix, target: Matrix, row: str, count: str) -> None:
         """So many elements of a row: as memory if they lie next to each other, and there are some."""
         a = self.a
-        together = a.value(f"and i1 {a.compare('eq', source.column, 1)}, {a.compare('eq', target.column, 1)}")
-        long = a.value(f"and i1 {together}, {a.compare('sgt', count, FEW)}")
+        together = a.both(a.compare("eq", source.column, 1), a.compare("eq", target.column, 1))
+        long = a.both(together, a.compare('sgt', count, FEW))
         memory, elements, after = a.label(), a.label(), a.label()
         a.fork(long, memory, elements)
         a.begin(memory)

@@ -78,9 +78,9 @@ def _take(m: Member, keys: Keys, last: str, left: str) -> None:
     with a.loop(keys.count) as place:
         key = keys.at(place)
         a.store(place, "%work", a.get(taken))
-        first = a.value(f"and i1 {a.compare('eq', key, last)}, {a.compare('slt', a.get(equal_ones), a.get(left))}")
+        first = a.both(a.compare("eq", key, last), a.compare("slt", a.get(equal_ones), a.get(left)))
         _count(m, equal_ones, first)
-        _count(m, taken, a.value(f"or i1 {first}, {a.compare('ult', key, last)}"))
+        _count(m, taken, a.either(first, a.compare('ult', key, last)))
 
 
 def _count(m: Member, number: str, condition: str) -> None:

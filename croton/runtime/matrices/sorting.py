@@ -103,7 +103,7 @@ def _keep_first(m: Member, keys: Keys) -> None:
     with a.loop(keys.count) as place:
         key = keys.at(place)
         room = a.compare("slt", a.get(held), keys.wanted)
-        with a.when(a.value(f"or i1 {room}, {a.compare('ult', key, a.load(values, last))}")):
+        with a.when(a.either(room, a.compare('ult', key, a.load(values, last)))):
             blocks = a.add(a.value(f"lshr i64 {a.get(held)}, {LANES.bit_length() - 1}"), 1)
             new_key, new_place = _every_lane(m, key), _every_lane(m, place)
             a.set(free, 0)

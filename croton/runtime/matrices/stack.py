@@ -90,7 +90,7 @@ def _stack() -> str:
     a = Assembler("void @croton_stack(ptr %context, i64 %large)")
     shared, alone, after = a.label(), a.label(), a.label()
     several = a.compare("sgt", a.load("%context", WORD["total"]), 1)
-    a.fork(a.value(f"and i1 {several}, {a.compare('ne', '%large', 0)}"), shared, alone)
+    a.fork(a.both(several, a.compare('ne', '%large', 0)), shared, alone)
     a.begin(shared)
     a.do("call void @croton_parallel(ptr @croton_stack_part, ptr %context, i64 1)")
     a.jump(after)

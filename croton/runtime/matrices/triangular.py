@@ -56,7 +56,7 @@ def by_library(m: Member, matrix: Matrix, out: Matrix, lower: str, transposed: s
     a = m.a
     # In columns it is the transpose, with the other triangle.
     columns = a.compare("ne", matrix.column, 1)
-    in_columns = a.value(f"and i1 {columns}, {a.compare('sgt', matrix.rows, 1)}")
+    in_columns = a.both(columns, a.compare('sgt', matrix.rows, 1))
     uplo = a.choose(a.value(f"xor i1 {lower}, {in_columns}"), LOWER, UPPER)
     turn = a.choose(a.value(f"xor i1 {transposed}, {in_columns}"), TRANSPOSED, PLAIN)
     distance = a.larger(a.choose(in_columns, matrix.column, matrix.row), 1)
