@@ -16,7 +16,7 @@ import numpy as np
 
 from croton.dtypes import DType, dtype
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType, show
+from croton.expr.types import Constrained, TensorType, not_negative, show
 from croton.sizes import Size
 from croton.util.arrays import has_dtype, read_array, unmasked
 from croton.util.errors import DTypeError, KindError, ShapeError
@@ -206,6 +206,7 @@ def apply(op: Op, inputs: Sequence[Expr], params: tuple = ()) -> Apply:
     constraints: tuple[tuple[Size, Size], ...] = ()
     if isinstance(inferred, Constrained):
         inferred, constraints = inferred
+    constraints += not_negative(inferred.shape, [x.type for x in inputs], constraints)
     with _lock:
         node = _applied.get(key)
         if node is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from croton.dtypes import DType
-from croton.sizes import Poly, Quotient, Size, nonnegative, quotient
+from croton.sizes import Poly, Quotient, Size, nonnegative, quotient, undivided
 
 
 class TensorType(NamedTuple):
@@ -43,12 +43,25 @@ def at_least_zero(size: Size) -> tuple[Size, Size] | None:
     return None if nonnegative(size) else (quotient(size, _BEYOND), 0)
 
 
+def not_negative(shape: Sequence[Size], inputs: Sequence[TensorType], constraints: tuple[tuple[Size, Size], ...]) -> tuple[tuple[Size, Size], ...]:
+    """Constraints that say of each size of a shape that it is not negative, unless this follows from the sizes of the inputs or other constraints."""
+    own = {size for x in inputs for size in x.shape}
+    new = [size for size in shape if not isinstance(size, int) and size not in own and not nonnegative(size)]
+    if not new:
+        return ()
+    facts = [*own, *[size for left, right in constraints if right == 0 and (size := bounded(left)) is not None]]
+    return tuple([pair for size in dict.fromkeys(new) if not nonnegative(size, facts) and (pair := at_least_zero(size)) is not None])
+
+
 def describe(left: Size, right: Size, a: int, b: int) -> str:
     """What a constraint wants and does not get, its sides having the values a and b."""
     size = bounded(left) if right == 0 else None
+    if size is None and undivided(left) == undivided(right):
+        return f"size {undivided(left)} must divide without a remainder, but it is {max(a, b)}, of which {min(a, b)} fit"
     if size is None:
         return f"sizes {left} and {right} must be equal, but they are {a} and {b}"
-    return f"an axis is too short, or too long, for what is taken of it (a slice, an index, a window, a mask, an extreme): {size} must be at least 0"
+    made = "a slice, an index, a window, a mask, an extreme, a shape"
+    return f"an axis is too short, or too long, for what is taken or made of it ({made}): {size} must be at least 0"
 
 
 def bounded(left: Size) -> Size | None:

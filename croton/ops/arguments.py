@@ -15,13 +15,18 @@ Axis = int | None
 Axes = int | Sequence[int] | None
 
 
+def index_of(value: Any, what: str) -> int:
+    """An integer that is known while the graph is built."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        more = "; it must be known while the graph is built: in jit, name the argument in static" if isinstance(value, (Expr, Poly)) else ""
+        raise KindError(f"{what} is an integer, got {value!r}{more}") from None
+
+
 def axis_of(axis: Any, ndim: int, what: str) -> int:
     """One axis, counted from the front."""
-    try:
-        number = operator.index(axis)
-    except TypeError:
-        more = "; it must be known while the graph is built: in jit, name the argument in static" if isinstance(axis, Expr) else ""
-        raise KindError(f"{what}: an axis is an integer, got {axis!r}{more}") from None
+    number = index_of(axis, f"{what}: an axis")
     if not -ndim <= number < ndim:
         raise ShapeError(f"{what}: axis {number} does not exist, the array has {ndim} {'axis' if ndim == 1 else 'axes'}")
     return number + ndim if number < 0 else number

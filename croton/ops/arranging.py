@@ -25,7 +25,7 @@ from croton.ops.joining import concatenate
 from croton.ops.logic import where
 from croton.ops.reductions import sum as sum_
 from croton.ops.shape import ravel, reshape
-from croton.sizes import Size
+from croton.sizes import Size, nonnegative
 from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
 
 PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -132,9 +132,11 @@ def pad(x: Any, width: Any, mode: str = "constant", constant_values: Any = 0) ->
             x = _mirrored(x, axis, before, after, mode)
         return x
     values = _pairs(constant_values, x.ndim, "constant_values")
-    if all(_is_zero(value) for pair in values for value in pair):
+    # A width that may turn out negative is that of an array at the side, which a call refuses.
+    known = all(nonnegative(size) for pair in widths for size in pair)
+    if known and all(_is_zero(value) for pair in values for value in pair):
         return _placed(x, widths)
-    if all(value is values[0][0] or _same(value, values[0][0]) for pair in values for value in pair):
+    if known and all(value is values[0][0] or _same(value, values[0][0]) for pair in values for value in pair):
         inside = _placed(stretch(asarray(True), x.shape), widths)
         return where(inside, _placed(x, widths), converted(_plain(values[0][0]), x.dtype))
     for axis, ((before, after), (low, high)) in enumerate(zip(widths, values)):

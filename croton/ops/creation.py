@@ -17,7 +17,7 @@ from croton.expr.expr import shared as new_shared
 from croton.expr.op import Op
 from croton.expr.types import TensorType, show
 from croton.expr.walk import leaves
-from croton.ops.arguments import is_computed, shape_of, size_of
+from croton.ops.arguments import index_of, is_computed, shape_of, size_of
 from croton.ops.arithmetic import add, divide, floor_divide, maximum, multiply, negative, subtract
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import broadcast_shapes, stretch
@@ -262,26 +262,26 @@ def eye(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Exp
     """Ones on a diagonal, `k` to the right of the main one, and zeros elsewhere."""
     n = size_of(rows, "eye")
     m = n if columns is None else size_of(columns, "eye")
-    return astype(apply(EYE, (), (n, m, int(k))), config.float_dtype if dtype is None else dtype)
+    return astype(apply(EYE, (), (n, m, index_of(k, "eye: k"))), config.float_dtype if dtype is None else dtype)
 
 
 def tri(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Expr:
     """Ones on and below a diagonal, `k` to the right of the main one, and zeros above."""
     n = size_of(rows, "tri")
     m = n if columns is None else size_of(columns, "tri")
-    return astype(apply(TRI, (), (n, m, int(k))), config.float_dtype if dtype is None else dtype)
+    return astype(apply(TRI, (), (n, m, index_of(k, "tri: k"))), config.float_dtype if dtype is None else dtype)
 
 
 def tril(x: Any, k: int = 0) -> Expr:
     """The matrix (or stack of matrices) with zeros above a diagonal, `k` to the right of the main one."""
     x = _matrices(x, "tril")
-    return where(tri(x.shape[-2], x.shape[-1], k, bool_), x, converted(0, x.dtype))
+    return where(tri(x.shape[-2], x.shape[-1], index_of(k, "tril: k"), bool_), x, converted(0, x.dtype))
 
 
 def triu(x: Any, k: int = 0) -> Expr:
     """The matrix (or stack of matrices) with zeros below a diagonal, `k` to the right of the main one."""
     x = _matrices(x, "triu")
-    return where(tri(x.shape[-2], x.shape[-1], k - 1, bool_), converted(0, x.dtype), x)
+    return where(tri(x.shape[-2], x.shape[-1], index_of(k, "triu: k") - 1, bool_), converted(0, x.dtype), x)
 
 
 def _matrices(x: Any, what: str) -> Expr:

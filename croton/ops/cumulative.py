@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from croton.dtypes import bool_, int64, uint8
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import TensorType, show
-from croton.ops.arguments import axis_of
+from croton.ops.arguments import axis_of, index_of
 from croton.ops.arithmetic import subtract
 from croton.ops.broadcasting import stretch
 from croton.ops.casting import accumulator, asarray, astype, converted
@@ -132,7 +131,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     x = asarray(x)
     if x.ndim == 0:
         raise ShapeError("diff takes an array of at least one axis, got a number")
-    count = operator.index(n)
+    count = index_of(n, "diff: n")
     if count < 0:
         raise ArgumentError(f"diff: n is at least 0, got {n}")
     along = axis_of(axis, x.ndim, "diff")

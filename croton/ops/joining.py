@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import itertools
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from croton.algebra import Label, Operand, Use, add, scalar
 from croton.expr.expr import Constant, Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, show
-from croton.ops.arguments import axis_of, is_computed, size_of
+from croton.ops.arguments import axis_of, index_of, is_computed, size_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, equal_sizes, typed
 from croton.ops.casting import asarray, promoted
@@ -207,7 +206,7 @@ def _positions(parts: Any) -> list[Any] | None:
     if isinstance(parts, np.ndarray) and parts.ndim == 1:
         parts = parts.tolist()
     if isinstance(parts, (tuple, list)):
-        return [part if isinstance(part, Poly) or is_computed(part) else operator.index(part) for part in parts]
+        return [part if isinstance(part, Poly) or is_computed(part) else index_of(part, "split: a position") for part in parts]
     return None
 
 

@@ -15,7 +15,7 @@ from croton.dtypes import bool_, int64
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, show
-from croton.ops.arguments import Axes, axes_in_order, axes_of, axis_of
+from croton.ops.arguments import Axes, axes_in_order, axes_of, axis_of, index_of
 from croton.ops.arithmetic import abs as absolute
 from croton.ops.arithmetic import multiply, pow, square
 from croton.ops.axes import expand_dims, moveaxis
@@ -28,7 +28,7 @@ from croton.ops.reductions import max as max_
 from croton.ops.reductions import min as min_
 from croton.ops.reductions import sum as sum_
 from croton.ops.transcendental import sqrt
-from croton.sizes import Size, least
+from croton.sizes import Size, greatest, least
 from croton.util.errors import ArgumentError, ShapeError
 
 
@@ -86,8 +86,8 @@ EINSUM = Op("einsum", _einsum_infer, _einsum_meaning, _einsum_reference, paramet
 
 def _diagonal_length(rows: Size, columns: Size, offset: int) -> Size:
     down, right = (-offset, 0) if offset < 0 else (0, offset)
-    shorter = least(rows - down, columns - right)
-    return max(shorter, 0) if isinstance(shorter, int) else shorter
+    # The size of the axes is 0 or more, so that only an offset can leave nothing.
+    return greatest(least(rows - down, columns - right), 0) if offset else least(rows, columns)
 
 
 def _diagonal_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
@@ -292,7 +292,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Expr:
     x = asarray(x)
     if x.ndim < 2:
         raise ShapeError(f"diagonal takes an array of at least 2 axes, got shape {show(x.shape)}; diag makes a matrix of a vector")
-    return apply(DIAGONAL, (moveaxis(x, axes_in_order((axis1, axis2), x.ndim, "diagonal"), (-2, -1)),), (int(offset),))
+    return apply(DIAGONAL, (moveaxis(x, axes_in_order((axis1, axis2), x.ndim, "diagonal"), (-2, -1)),), (index_of(offset, "diagonal: the offset"),))
 
 
 def trace(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: object = None) -> Expr:

@@ -13,7 +13,7 @@ from croton.algebra import constant as algebra_constant
 from croton.expr.expr import Expr, apply
 from croton.expr.op import Op
 from croton.expr.types import Constrained, TensorType, show
-from croton.ops.arguments import axis_of, count_of, size_of
+from croton.ops.arguments import axis_of, count_of, index_of, size_of
 from croton.ops.axes import expand_dims
 from croton.ops.broadcasting import Pairs, equal_sizes, stretch, typed
 from croton.ops.casting import asarray
@@ -249,4 +249,4 @@ def diagonal_matrix(x: Any, offset: int = 0) -> Expr:
     x = asarray(x)
     if x.ndim == 0:
         raise ShapeError("diagonal_matrix takes an array of at least one axis, got a number")
-    return apply(DIAGONAL_MATRIX, (x,), (operator.index(offset),))
+    return apply(DIAGONAL_MATRIX, (x,), (index_of(offset, "diagonal_matrix: the offset"),))

@@ -14,7 +14,7 @@ import numpy as np
 
 from croton.expr.expr import Expr
 from croton.expr.op import Op
-from croton.expr.types import Constrained, TensorType
+from croton.expr.types import Constrained, TensorType, at_least_zero
 from croton.sizes import Size
 from croton.transforms.vmap import COLLECT, MAPPED
 from croton.util.errors import KindError, ShapeError
@@ -62,7 +62,8 @@ def _element_type(types: Sequence[TensorType], params: tuple) -> TensorType | Co
 def _final_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
     shape = Shape(*params)
     pairs = [pair for i in range(shape.carries) for pair in zip(types[i].shape, types[2 * shape.carries + i].shape)]
-    return _equal(pairs, types[shape.place], "scan: a carry keeps its shape")
+    steps = at_least_zero(shape.length)
+    return _equal(pairs if steps is None else [*pairs, steps], types[shape.place], "scan: a carry keeps its shape")
 
 
 def _stacked_type(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:

@@ -44,7 +44,9 @@ def unify(nodes: Iterable[Expr]) -> Unified:
         _solve(check, mapping, checks)
     mapping = {symbol: _resolve(size, mapping) for symbol, size in mapping.items()}
     left_over = [Check(_resolve(c.left, mapping), _resolve(c.right, mapping), c.line) for c in checks]
-    return Unified(mapping, tuple(c for c in left_over if c.left != c.right))
+    # Several lines may want the same; the first says it.
+    wanted = {(c.left, c.right): c for c in reversed(left_over) if c.left != c.right}
+    return Unified(mapping, tuple(reversed(wanted.values())))
 
 
 def _solve(check: Check, mapping: dict[Symbol, Size], pending: list[Check]) -> None:

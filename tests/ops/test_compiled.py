@@ -64,7 +64,7 @@ def test_a_call_with_too_short_an_axis_raises() -> None:
     x = cr.matrix("x")
     f = cr.function([x], x[:5])
     assert f(np.ones((6, 2))).shape == (5, 2)
-    with pytest.raises(cr.ShapeError, match=r"for what is taken of it .*: .* - 5 must be at least 0; the arguments are 'x' of shape \(3, 2\)"):
+    with pytest.raises(cr.ShapeError, match=r"for what is taken or made of it .*: .* - 5 must be at least 0; the arguments are 'x' of shape \(3, 2\)"):
         f(np.ones((3, 2)))
 
 

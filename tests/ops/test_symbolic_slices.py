@@ -64,7 +64,7 @@ def test_a_size_off_the_end_counts_from_the_end_also_if_it_is_0() -> None:
 def test_a_bound_that_may_be_negative_is_asked_about() -> None:
     f = cr.function([X, Y], X[: K - 2])
     np.testing.assert_array_equal(f(np.arange(3.0), np.ones(4)), [0, 1])
-    with pytest.raises(cr.ShapeError, match=r"for what is taken of it .*: y\.0[^ ]* - 2 must be at least 0"):
+    with pytest.raises(cr.ShapeError, match=r"for what is taken or made of it .*: y\.0[^ ]* - 2 must be at least 0"):
         f(np.arange(3.0), np.ones(1))
 
 
@@ -119,7 +119,7 @@ def test_an_extreme_of_nothing_is_an_error(extreme: Any) -> None:
     f = cr.function([x], extreme(x), updates={total: total + 1})
     assert f(np.ones((0, 3))).shape == (0,) and f(np.ones((2, 3))).shape == (2,)
     for shape in ((2, 0), (0, 0)):
-        with pytest.raises(cr.ShapeError, match=r"an extreme\): x\.1.* - 1 must be at least 0[^\n]*\n  at .*test_symbolic_slices"):
+        with pytest.raises(cr.ShapeError, match=r"an extreme, a shape\): x\.1.* - 1 must be at least 0[^\n]*\n  at .*test_symbolic_slices"):
             f(np.ones(shape))
     assert total.get_value() == 2
 
