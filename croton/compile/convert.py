@@ -25,9 +25,7 @@ def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
             f"argument {label}: a compiled function is called with values, got the expression {value!r}; call the Python function that made the graph, "
             "or give its value, eval({input: value})"
         )
-    array = read_array(value, f"argument {label}")
-    if array.dtype != wanted.dtype.numpy:
-        array = _converted(array, value, wanted.dtype, label)
+    array = in_dtype(value, wanted.dtype, f"argument {label}")
     if array.ndim != wanted.ndim:
         raise ShapeError(f"argument {label} wants {wanted.ndim} axes, {wanted}, got shape {array.shape}")
     for axis, (size, found) in enumerate(zip(wanted.shape, array.shape)):
@@ -38,28 +36,32 @@ def as_argument(value: Any, wanted: TensorType, label: str) -> np.ndarray:
     return wanted.dtype.own(array)
 
 
-def _converted(array: np.ndarray, value: Any, wanted: DType, label: str) -> np.ndarray:
+def in_dtype(value: Any, wanted: DType, what: str) -> np.ndarray:
+    """A value as an array of the dtype, or an error that calls it `what` where that would lose something."""
+    array = read_array(value, what)
     target = wanted.numpy
+    if array.dtype == target:
+        return array
     typed = has_dtype(value)
     if array.dtype.kind in "biuf" and np.can_cast(array.dtype, target, "safe"):
         return array.astype(target)
     if not typed and array.dtype.kind in "biuf" and np.can_cast(array.dtype, target, "same_kind"):
-        return _from_numbers(array, wanted, label)
+        return _from_numbers(array, wanted, what)
     if not typed and array.size == 0:
         return array.astype(target)
     if not typed and array.dtype.kind == "i" and wanted.kind == "u":
-        return _from_numbers(array, wanted, label)
+        return _from_numbers(array, wanted, what)
     raise DTypeError(
-        f"argument {label} wants dtype {wanted}, got {array.dtype}, which does not convert without loss; convert it yourself with .astype({wanted.name!r})"
+        f"{what} wants dtype {wanted}, got {array.dtype}, which does not convert without loss; convert it yourself with .astype({wanted.name!r})"
     )
 
 
-def _from_numbers(array: np.ndarray, wanted: DType, label: str) -> np.ndarray:
+def _from_numbers(array: np.ndarray, wanted: DType, what: str) -> np.ndarray:
     """Python numbers in the wanted dtype, in whose range they must be."""
     with np.errstate(over="ignore"):
         result = array.astype(wanted.numpy)
     if not (np.array_equal(result, array) if wanted.is_integer else np.array_equal(np.isfinite(result), np.isfinite(array))):
-        raise DTypeError(f"argument {label} wants dtype {wanted}, and a number is out of its range")
+        raise DTypeError(f"{what} wants dtype {wanted}, and a number is out of its range")
     return result
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from croton.compile.convert import in_dtype
 from croton.compile.promotion import promoter
 from croton.compile.signature import Signature
 from croton.expr.expr import Expr, Input, SharedVariable
 from croton.ops.broadcasting import stretch
 from croton.ops.casting import asarray
+from croton.sizes import Poly
 from croton.util.errors import ArgumentError, DTypeError, KindError, ShapeError
 
 
@@ -17,13 +19,13 @@ def read_updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
     """Shared variables, and the new value of each."""
     pairs: list[tuple[SharedVariable, Expr]] = []
     seen: set[Expr] = set()
-    for variable, new in _pairs(updates or (), "updates"):
+    for variable, new in _pairs(() if updates is None else updates, "updates"):
         if not isinstance(variable, SharedVariable):
             raise KindError(f"updates change shared variables, got {variable!r}")
         if variable in seen:
             raise ArgumentError(f"{variable!r} is updated twice; combine the two into one expression")
         seen.add(variable)
-        value = asarray(new) if isinstance(new, Expr) else asarray(new, dtype=variable.dtype)
+        value = _value(new, variable, f"the update of {variable!r}")
         if value.dtype is not variable.dtype:
             raise DTypeError(
                 f"the update of {variable!r} has dtype {value.dtype}; it must be {variable.dtype}: convert it with astype({variable.dtype.name!r}), "
@@ -38,8 +40,17 @@ def read_updates(updates: Any) -> list[tuple[SharedVariable, Expr]]:
     return pairs
 
 
+def _value(new: Any, old: Expr, what: str) -> Expr:
+    """An expression as it is; numbers in the dtype of what they stand for, where that loses nothing, as for an argument of a call."""
+    if isinstance(new, Expr):
+        return new
+    return asarray(new, dtype=old.dtype) if isinstance(new, Poly) else asarray(in_dtype(new, old.dtype, what))
+
+
 def _pairs(given: Any, what: str) -> list[tuple[Any, Any]]:
     """What is given as a dict, or as a sequence of pairs."""
+    if not isinstance(given, Iterable):
+        raise KindError(f"{what} are a dict or a list of pairs, (what, its new value), got {given!r}")
     pairs = list(given.items() if isinstance(given, Mapping) else given)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
@@ -65,7 +76,7 @@ def read_givens(givens: Any) -> dict[Expr, Expr]:
     for old, new in _pairs(givens, "givens"):
         if not isinstance(old, Expr):
             raise KindError(f"givens replaces expressions, got {type(old).__name__}")
-        replacement = asarray(new)
+        replacement = _value(new, old, f"what givens puts for {old!r}")
         if replacement.dtype is not old.dtype or replacement.ndim != old.ndim:
             raise DTypeError(f"givens replaces {old!r} by {replacement!r}; both need one dtype and number of axes")
         # What is said of the sizes of the one holds for the other.
@@ -77,7 +88,7 @@ def read_donated(donate: Any, signature: Signature) -> list[int]:
     """The positions of the donated inputs."""
     positions: dict[Expr, int] = {leaf: i for i, leaf in enumerate(signature.inputs)}
     found: list[int] = []
-    for leaf in [donate] if isinstance(donate, Expr) else donate:
+    for leaf in donate if isinstance(donate, Iterable) and not isinstance(donate, Expr) else [donate]:
         if not isinstance(leaf, Expr) or leaf not in positions:
             raise ArgumentError(f"donate names inputs of the function, got {leaf!r}; a shared variable is reused by giving it an update")
         if positions[leaf] in found:

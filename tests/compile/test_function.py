@@ -162,9 +162,30 @@ def test_wrong_updates_are_refused() -> None:
         cr.function([x], updates={w: w.sum()})
     with pytest.raises(KindError, match="shared"):
         cr.function([x], updates={x: x})
-    for given in ({"updates": [w]}, {"updates": [(w, w, w)]}, {"givens": [x]}):
+    for given in ({"updates": [w]}, {"updates": [(w, w, w)]}, {"updates": 3}, {"givens": [x]}, {"givens": 3}):
         with pytest.raises(KindError, match="a dict or a list of pairs"):
             cr.function([x], x * 2, **given)
+
+
+LOSSY = [
+    ("int64", 1.7), ("int64", np.float64(1.0)), ("float32", np.zeros(3)), ("uint8", [300, 1]), ("uint8", np.array([1, 2, 3])), ("bool", np.array([0.5, 1, 2])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dtype", "new"), LOSSY, ids=str)
+def test_an_update_by_numbers_is_not_cast_down(dtype: str, new: object) -> None:
+    w = cr.shared(np.zeros(np.shape(new), dtype), name="w")
+    with pytest.raises(DTypeError, match=f"the update of <w: {dtype}.* wants dtype {dtype}") as caught:
+        cr.function([], updates={w: new})
+    assert caught.value.line is not None and caught.value.line.file == __file__
+
+
+def test_an_update_by_numbers_takes_the_dtype_of_the_variable() -> None:
+    w, v, n = cr.shared(np.zeros(3, "f4")), cr.shared(np.zeros(())), cr.shared(np.zeros(2, "i8"))
+    x = cr.vector("x")
+    cr.function([x], updates={w: [0.1, 1, True], v: x.shape[0], n: np.array([1, 2], "i4")})(np.ones(5))
+    np.testing.assert_array_equal(w.get_value(), np.array([0.1, 1, 1], "f4"))
+    assert v.get_value() == 5 and n.get_value().tolist() == [1, 2]
 
 
 def test_inputs_that_are_missing_or_wrong_are_refused() -> None:
@@ -186,6 +207,15 @@ def test_givens_replace_expressions() -> None:
     np.testing.assert_array_equal(f(np.arange(3.0)), np.arange(3.0))
     with pytest.raises(DTypeError):
         cr.function([y], h, givens={h: y.sum()})
+    with pytest.raises(DTypeError, match=r"what givens puts for <x: float64.* wants dtype float64, got complex128"):
+        cr.function([], h, givens={x: np.ones(2) * 1j})
+    np.testing.assert_array_equal(cr.function([], h, givens={x: [1, 2]})(), [3, 6])
+
+
+def test_what_is_donated_is_an_input() -> None:
+    x = cr.vector("x")
+    with pytest.raises(ArgumentError, match="donate names inputs of the function, got 3"):
+        cr.function([x], x * 2, donate=3)
 
 
 def test_results_do_not_alias_arguments_or_each_other() -> None:
