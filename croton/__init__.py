@@ -209,12 +209,11 @@ from croton.ops.other_names import (
     mod,
     radians,
     right_shift,
-    rint,
     swish,
     true_divide,
 )
 from croton.ops.reductions import all, any, average, count_nonzero, logsumexp, max, mean, min, prod, std, sum, var
-from croton.ops.rounding import ceil, copysign, floor, nextafter, round, signbit, trunc
+from croton.ops.rounding import ceil, copysign, floor, nextafter, rint, round, signbit, trunc
 from croton.ops.selection import one_hot, take_along_axis
 from croton.ops.shape import atleast_1d, atleast_2d, diag, diagonal_matrix, flatten, ravel, reshape, tile
 from croton.ops.sorting import argsort, searchsorted, sort, top_k

@@ -27,6 +27,7 @@ from croton.ops.reductions import sum as sum_
 from croton.ops.shape import ravel, reshape
 from croton.sizes import Size, nonnegative
 from croton.util.errors import ArgumentError, NotSupportedError, ShapeError
+from croton.util.keywords import along_axes, also_named
 
 PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
@@ -35,6 +36,7 @@ def _along(axis: int, *bounds: Any) -> tuple:
     return (*[builtins.slice(None)] * axis, builtins.slice(*bounds))
 
 
+@along_axes
 def flip(x: Any, axis: Axes = None) -> Expr:
     """x with the order along axes reversed, along all of them by default: x[::-1]."""
     x = asarray(x)
@@ -42,6 +44,7 @@ def flip(x: Any, axis: Axes = None) -> Expr:
     return index(x, tuple([builtins.slice(None, None, -1 if i in axes else None) for i in range(x.ndim)]))
 
 
+@along_axes
 def roll(x: Any, shift: Any, axis: Any = None) -> Expr:
     """x with its elements moved along an axis, those that fall off the end put back at the start; without an axis, of x flattened.
 
@@ -78,6 +81,7 @@ def _is_negative(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and bool(value < 0)
 
 
+@along_axes
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Expr:
     """x with each element along an axis so many times in a row, one number for all or one for each; without an axis, of x flattened."""
     x = asarray(x)
@@ -116,6 +120,7 @@ def _repeated_so_often(x: Expr, numbers: Expr, axis: int) -> Expr:
     return take(x, index(cumsum(steps), builtins.slice(0, total)), axis)
 
 
+@also_named(pad_width="width")
 def pad(x: Any, width: Any, mode: str = "constant", constant_values: Any = 0) -> Expr:
     """x with elements around it: a constant, or by mode "edge" (the last element), "reflect", "symmetric" (with the edge) and "wrap".
 

@@ -15,6 +15,7 @@ from croton.ops.arguments import Axes, axes_in_order, axes_of, axis_of, shape_of
 from croton.ops.broadcasting import broadcast_shapes, stretch
 from croton.ops.casting import asarray
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.keywords import along_axes
 
 
 def _permute_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
@@ -116,6 +117,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Expr:
     return permute_dims(x, order)
 
 
+@along_axes
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Expr:
     """x with new axes of size 1 at these positions of the result."""
     x = asarray(x)
@@ -124,6 +126,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Expr:
     return apply(EXPAND, (x,), (axes,)) if axes else x
 
 
+@along_axes
 def squeeze(x: Any, axis: Axes = None) -> Expr:
     """x without these axes of size 1; by default without all axes of the integer size 1."""
     x = asarray(x)

@@ -27,6 +27,7 @@ from croton.ops.logic import where
 from croton.sizes import Poly, Size, symbol, unused_symbol
 from croton.util.config import config
 from croton.util.errors import ArgumentError, KindError, ShapeError
+from croton.util.keywords import also_named
 
 
 def _iota_infer(types: Sequence[TensorType], params: tuple) -> TensorType:
@@ -258,6 +259,7 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 # Matrices
 
 
+@also_named(N="rows", M="columns")
 def eye(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Expr:
     """Ones on a diagonal, `k` to the right of the main one, and zeros elsewhere."""
     n = size_of(rows, "eye")
@@ -265,6 +267,7 @@ def eye(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Exp
     return astype(apply(EYE, (), (n, m, index_of(k, "eye: k"))), config.float_dtype if dtype is None else dtype)
 
 
+@also_named(N="rows", M="columns")
 def tri(rows: Any, columns: Any = None, k: int = 0, dtype: object = None) -> Expr:
     """Ones on and below a diagonal, `k` to the right of the main one, and zeros above."""
     n = size_of(rows, "tri")

@@ -23,6 +23,7 @@ from croton.ops.joining import concatenate
 from croton.ops.logic import logical_xor
 from croton.ops.shape import ravel
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.keywords import along_axes
 
 OPERATIONS: list[Op] = []
 
@@ -99,21 +100,25 @@ def cumulative_prod(x: Any, axis: int | None = None, dtype: object = None, inclu
     return _accumulated(CUMULATIVE_PROD, 1, x, axis, dtype, include_initial)
 
 
+@along_axes
 def cumsum(x: Any, axis: int | None = None, dtype: object = None) -> Expr:
     """The running sum along an axis, of x flattened without one."""
     return cumulative_sum(x, axis, dtype)
 
 
+@along_axes
 def cumprod(x: Any, axis: int | None = None, dtype: object = None) -> Expr:
     """The running product along an axis, of x flattened without one."""
     return cumulative_prod(x, axis, dtype)
 
 
+@along_axes
 def cummax(x: Any, axis: int | None = None) -> Expr:
     """The greatest element so far along an axis, of x flattened without one."""
     return _extreme(CUMULATIVE_MAX, x, axis)
 
 
+@along_axes
 def cummin(x: Any, axis: int | None = None) -> Expr:
     """The smallest element so far along an axis, of x flattened without one."""
     return _extreme(CUMULATIVE_MIN, x, axis)
@@ -126,6 +131,7 @@ def _extreme(op: Op, x: Any, axis: int | None) -> Expr:
     return apply(op, (x,), (along,))
 
 
+@along_axes
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Expr:
     """The differences of neighbours along an axis, n times over: x[1:] - x[:-1]; of bools whether they differ."""
     x = asarray(x)

@@ -16,6 +16,7 @@ from croton.ops.axes import expand_dims
 from croton.ops.casting import asarray, astype
 from croton.ops.reductions import not_empty, reduction
 from croton.ops.shape import ravel
+from croton.util.keywords import along_axes
 
 
 def _record(name: str, reference: Callable[..., Any]) -> Op:
@@ -44,11 +45,13 @@ def _index(op: Op, x: Any, axis: int | None, keepdims: bool) -> Expr:
     return apply(op, (x,), (axes, bool(keepdims)))
 
 
+@along_axes
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Expr:
     """The index of the first greatest element along the axis, of the first NaN if there is one; without an axis, in x flattened."""
     return _index(_ARGMAX, x, axis, keepdims)
 
 
+@along_axes
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Expr:
     """The index of the first smallest element along the axis, of the first NaN if there is one; without an axis, in x flattened."""
     return _index(_ARGMIN, x, axis, keepdims)

@@ -27,6 +27,7 @@ from croton.ops.selection import filled, gather, in_mode, index_of
 from croton.ops.shape import ravel
 from croton.sizes import Poly, Size
 from croton.util.errors import DTypeError, KindError, NotSupportedError, ShapeError
+from croton.util.keywords import along_axes
 
 # Slices: params (entries, one for each axis of x)
 
@@ -393,6 +394,7 @@ def read_plan(x: Expr, where: Plan, mode: str = "raise", fill_value: Any = 0) ->
     return expand_dims(result, where.new) if where.new else result
 
 
+@along_axes
 def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise", fill_value: Any = 0) -> Expr:
     """The entries of x along an axis that the indices name; without an axis, of x flattened. It is `x[:, indices]` for axis 1.
 

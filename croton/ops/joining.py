@@ -22,6 +22,7 @@ from croton.ops.reading import read, renamed
 from croton.ops.shape import atleast_1d, atleast_2d, ravel, reshape
 from croton.sizes import Poly, Size
 from croton.util.errors import ArgumentError, KindError, ShapeError
+from croton.util.keywords import along_axes, also_named
 
 
 def _infer(types: Sequence[TensorType], params: tuple) -> TensorType | Constrained:
@@ -93,6 +94,7 @@ def _list(arrays: Any, what: str) -> list[Any]:
     return builtins.list(arrays)
 
 
+@along_axes
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Expr:
     """The arrays one after the other along an existing axis; without an axis they are flattened first. Dtypes promote one another."""
     given, _ = promoted(*[asarray(x) for x in _list(arrays, "concatenate")])
@@ -116,6 +118,7 @@ def _checked(given: Sequence[Expr], only: Expr, axis: int) -> Expr:
 concat = concatenate
 
 
+@along_axes
 def stack(arrays: Sequence[Any], axis: int = 0) -> Expr:
     """The arrays, all of one shape, along a new axis."""
     given, _ = promoted(*[asarray(x) for x in _list(arrays, "stack")])
@@ -143,6 +146,7 @@ def column_stack(arrays: Sequence[Any]) -> Expr:
     return concatenate([expand_dims(atleast_1d(x), 1) if x.ndim < 2 else x for x in given], 1)
 
 
+@along_axes
 def unstack(x: Any, axis: int = 0) -> list[Expr]:
     """The entries of x along an axis, as a list; its size must be known."""
     x = asarray(x)
@@ -159,6 +163,8 @@ def _along(axis: int, item: Any) -> tuple:
     return (*[builtins.slice(None)] * axis, item)
 
 
+@along_axes
+@also_named(indices_or_sections="parts")
 def split(x: Any, parts: Any, axis: int = 0) -> list[Expr]:
     """x cut along an axis: into a number of equal parts, or before each of a sequence of positions."""
     x = asarray(x)
@@ -177,6 +183,8 @@ def split(x: Any, parts: Any, axis: int = 0) -> list[Expr]:
     return unstack(rows, axis)
 
 
+@along_axes
+@also_named(indices_or_sections="parts")
 def array_split(x: Any, parts: Any, axis: int = 0) -> list[Expr]:
     """x cut along an axis into a number of parts, the first ones larger by one where it does not divide; or before each of some positions."""
     x = asarray(x)

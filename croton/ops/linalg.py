@@ -30,6 +30,7 @@ from croton.ops.reductions import sum as sum_
 from croton.ops.transcendental import sqrt
 from croton.sizes import Size, greatest, least
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.keywords import along_axes, not_taken
 
 
 def _split(spec: str) -> tuple[list[str], str]:
@@ -203,6 +204,7 @@ def inner(x: Any, y: Any) -> Expr:
     return tensordot(x, y, ((-1,), (-1,)))
 
 
+@along_axes
 def vecdot(x: Any, y: Any, axis: int = -1) -> Expr:
     """The sum of products along one axis of both; the other axes broadcast."""
     x, y = asarray(x), asarray(y)
@@ -213,6 +215,7 @@ def vecdot(x: Any, y: Any, axis: int = -1) -> Expr:
     return _product(f"{letters[-x.ndim :]},{letters[-y.ndim :]}->{letters[:-1]}", (x, y))
 
 
+@not_taken(optimize="leave it out, the order of products is chosen by cost")
 def einsum(spec: Any, *arrays: Any) -> Expr:
     """The sum of products that the labels say: `einsum("bij,bjk->bik", a, b)`.
 
@@ -302,6 +305,7 @@ def trace(x: Any, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: obje
 
 
 
+@along_axes
 def norm(x: Any, axis: Axes = None, order: int | float | None = None, keepdims: bool = False, *, ord: int | float | None = None) -> Expr:
     """The length of the vectors along the axes, or of all elements together: (sum |x|**order) ** (1 / order), by default of order 2.
 

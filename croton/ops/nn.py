@@ -19,6 +19,7 @@ from croton.ops.logic import logical_and, where
 from croton.ops.reductions import greatest, mean, sum, var
 from croton.ops.transcendental import erf, exp, expm1, log, sigmoid, softplus, sqrt, tanh
 from croton.util.errors import ArgumentError
+from croton.util.keywords import along_axes, also_named
 
 
 def relu(x: Any) -> Expr:
@@ -28,6 +29,7 @@ def relu(x: Any) -> Expr:
     return where(less_equal(x, 0), converted(0, x.dtype), x)
 
 
+@also_named(negative_slope="slope")
 def leaky_relu(x: Any, slope: Any = 0.01) -> Expr:
     """x where it is positive, slope * x elsewhere."""
     (x,) = floats(x)
@@ -63,6 +65,7 @@ def log_sigmoid(x: Any) -> Expr:
     return negative(softplus(negative(x)))
 
 
+@along_axes
 def softmax(x: Any, axis: Axes = -1) -> Expr:
     """exp(x), scaled to the sum 1 along the axes."""
     shifted, axes = _below_zero(x, axis, "softmax")
@@ -70,6 +73,7 @@ def softmax(x: Any, axis: Axes = -1) -> Expr:
     return divide(e, sum(e, axes, None, True))
 
 
+@along_axes
 def log_softmax(x: Any, axis: Axes = -1) -> Expr:
     """The logarithm of softmax, which never underflows."""
     shifted, axes = _below_zero(x, axis, "log_softmax")
@@ -137,6 +141,7 @@ def mish(x: Any) -> Expr:
     return multiply(x, tanh(softplus(x)))
 
 
+@along_axes
 def glu(x: Any, axis: int = -1) -> Expr:
     """The first half along an axis times the sigmoid of the second."""
     (x,) = floats(x)

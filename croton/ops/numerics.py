@@ -57,7 +57,7 @@ def cbrt(x: Any) -> Expr:
 
 def sinc(x: Any) -> Expr:
     """sin(pi x) / (pi x), which is 1 at 0."""
-    (x,) = floats(x)
+    x = asarray(x)
     turned = multiply(x, math.pi)
     somewhere = where(equal(x, 0), 1, turned)
     return where(equal(x, 0), 1, divide(sin(somewhere), somewhere))
@@ -232,6 +232,7 @@ def _from(x: Expr, start: Size, stop: Size) -> Expr:
     return index(x, (..., slice(start, stop)))
 
 
+@also_named(xp="points", fp="values")
 def interp(x: Any, points: Any, values: Any, left: Any = None, right: Any = None) -> Expr:
     """The piecewise linear function through (points, values), points in increasing order; before the first and after the last it is constant.
 

@@ -55,7 +55,7 @@ _SAME_NAME: dict[Any, tuple[str, ...]] = {
 _OTHER_NAME: dict[Any, Callable[..., Any]] = {
     np.absolute: arithmetic.abs,
     np.conjugate: complex_parts.conj,
-    np.rint: rounding.round,
+    np.rint: rounding.rint,
     np.arcsin: transcendental.asin,
     np.arccos: transcendental.acos,
     np.arctan: transcendental.atan,

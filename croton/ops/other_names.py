@@ -17,7 +17,6 @@ from croton.ops.nn import silu as swish
 from croton.ops.reductions import max as amax
 from croton.ops.reductions import min as amin
 from croton.ops.rounding import round as around
-from croton.ops.rounding import round as rint
 from croton.ops.rounding import trunc as fix
 from croton.ops.transcendental import acos as arccos
 from croton.ops.transcendental import acosh as arccosh
@@ -33,7 +32,7 @@ from croton.ops.transcendental import sigmoid as expit
 
 __all__ = [
     "absolute", "amax", "amin", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "around", "array", "bitwise_not", "degrees", "empty",
-    "empty_like", "expit", "fix", "gammaln", "hard_swish", "invert", "left_shift", "mod", "radians", "right_shift", "rint", "swish", "true_divide",
+    "empty_like", "expit", "fix", "gammaln", "hard_swish", "invert", "left_shift", "mod", "radians", "right_shift", "swish", "true_divide",
 ]  # fmt: skip
 
 INSTEAD = {

@@ -26,6 +26,7 @@ from croton.ops.transcendental import sqrt
 from croton.sizes import Size
 from croton.sizes import greatest as greater_size
 from croton.util.errors import ArgumentError, DTypeError, ShapeError
+from croton.util.keywords import along_axes, not_taken
 
 
 def _kept(shape: Sequence[Any], axes: tuple[int, ...], keepdims: bool, one: Callable[[], Any]) -> tuple:
@@ -97,6 +98,8 @@ _LOGSUMEXP = reduction("logsumexp", _by("lse"), _lse_reference)
 OPERATIONS = [_SUM, _PROD, _MAX, _MIN, _MAX_OF_BOOLS, _MIN_OF_BOOLS, _GREATEST, _LEAST, _ANY, _ALL, _LOGSUMEXP]
 
 
+@along_axes
+@not_taken(initial="add it to the sum")
 def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
     """The sum over axes, over all of them by default; of the elements that `where`, a mask, lets in. Integers and bools are summed in 64 bits."""
     x = asarray(x)
@@ -104,6 +107,8 @@ def sum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False,
     return apply(_SUM, (x,), (axes_of(axis, x.ndim, "sum"), bool(keepdims)))
 
 
+@along_axes
+@not_taken(initial="multiply the product by it")
 def prod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
     """The product over axes, over all of them by default; of the elements that `where` lets in. Integers and bools are multiplied in 64 bits."""
     x = asarray(x)
@@ -124,6 +129,7 @@ def _extreme(name: str, ops: tuple[Op, Op], of_any_number: tuple[Op, Op], x: Any
     return (maximum if name == "max" else minimum)(found, converted(initial, x.dtype))
 
 
+@along_axes
 def max(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Expr:
     """The greatest element along axes; NaN if there is one. The derivative is shared equally among equal elements.
 
@@ -132,6 +138,7 @@ def max(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = Non
     return _extreme("max", (_MAX, _MAX_OF_BOOLS), (_GREATEST, _ANY), x, axis, keepdims, initial, where)
 
 
+@along_axes
 def min(x: Any, axis: Axes = None, keepdims: bool = False, *, initial: Any = None, where: Any = None) -> Expr:
     """The smallest element along axes; NaN if there is one. The derivative is shared equally among equal elements.
 
@@ -145,18 +152,22 @@ def greatest(x: Expr, axes: tuple[int, ...]) -> Expr:
     return apply(_GREATEST, (x,), (axes, True))
 
 
+@along_axes
 def any(x: Any, axis: Axes = None, keepdims: bool = False, *, where: Any = None) -> Expr:
     """Whether an element along the axes is true, of those that `where` lets in."""
     x = _let_in("any", truths(x), where, False)
     return apply(_ANY, (x,), (axes_of(axis, x.ndim, "any"), bool(keepdims)))
 
 
+@along_axes
 def all(x: Any, axis: Axes = None, keepdims: bool = False, *, where: Any = None) -> Expr:
     """Whether all elements along the axes are true, of those that `where` lets in."""
     x = _let_in("all", truths(x), where, True)
     return apply(_ALL, (x,), (axes_of(axis, x.ndim, "all"), bool(keepdims)))
 
 
+@along_axes
+@not_taken(b="write log((b * exp(x)).sum(axis)), which does not overflow either")
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """log(sum(exp(x))) over axes, without overflow on the way."""
     x = asarray(x)
@@ -164,6 +175,7 @@ def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     return apply(_LOGSUMEXP, (x,), (axes_of(axis, x.ndim, "logsumexp"), bool(keepdims)))
 
 
+@along_axes
 def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False, *, where: Any = None) -> Expr:
     """The arithmetic mean over axes, of the elements that `where` lets in; of integers and bools in float64."""
     x = asarray(x)
@@ -178,6 +190,7 @@ def mean(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False
     return _of_some(count, divide(total, converted(count, wanted)))
 
 
+@along_axes
 def var(
     x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None, where: Any = None
 ) -> Expr:
@@ -202,6 +215,7 @@ def var(
     return divide(squares, maximum(subtract(converted(count, x.dtype), correction), 0))
 
 
+@along_axes
 def std(
     x: Any, axis: Axes = None, correction: int | float = 0, keepdims: bool = False, *, ddof: int | float | None = None, where: Any = None
 ) -> Expr:
@@ -235,12 +249,14 @@ def _correction(correction: int | float, ddof: int | float | None, what: str) ->
     return correction if ddof is None else ddof
 
 
+@along_axes
 def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """How many elements along the axes are not 0."""
     x = truths(x)
     return sum(x, axes_of(axis, x.ndim, "count_nonzero"), None, keepdims)
 
 
+@along_axes
 def average(x: Any, axis: Axes = None, weights: Any = None, keepdims: bool = False) -> Expr:
     """The mean over axes, each element counted with its weight; of integers in float64.
 

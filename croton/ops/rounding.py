@@ -67,3 +67,9 @@ def round(x: Any, decimals: int = 0) -> Expr:
         return _rounded(_ROUND, x)
     scale = 10.0 ** builtins.abs(decimals)
     return divide(round(multiply(x, scale)), scale) if decimals > 0 else multiply(round(divide(x, scale)), scale)
+
+
+def rint(x: Any) -> Expr:
+    """x rounded to the nearest integer, as a floating number; halves go to the even one."""
+    (x,) = floats(x)
+    return _rounded(_ROUND, x)

@@ -30,7 +30,7 @@ from croton.ops.reading import fresh, renamed
 from croton.sizes import Size
 from croton.util.config import config
 from croton.util.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from croton.util.keywords import also_named
+from croton.util.keywords import along_axes, also_named
 
 OPERATIONS: list[Op] = []
 MODES = ("raise", "clip", "wrap", "fill")
@@ -320,6 +320,7 @@ def filled(value: Expr, valid: Expr | None, position: int, fill_value: Any) -> E
     return where(valid, value, converted(fill_value, value.dtype))
 
 
+@along_axes
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Expr:
     """For every index the entry of x along the axis that it names; the other axes of x and of the indices broadcast together.
 

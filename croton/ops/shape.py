@@ -21,6 +21,7 @@ from croton.ops.linalg import diagonal
 from croton.ops.reading import Row, read
 from croton.sizes import Poly, Size, quotient, undivided
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.keywords import also_named, not_taken
 
 
 def _product(sizes: Sequence[Size]) -> Size:
@@ -158,6 +159,7 @@ DIAGONAL_MATRIX = Op("diagonal_matrix", _matrix_infer, _matrix_meaning, _matrix_
 OPERATIONS = [RESHAPE, DIAGONAL_MATRIX]
 
 
+@not_taken(order="elements are in row-major order; transpose first, reshape(x.T, ...).T")
 def reshape(x: Any, shape: Any, *, copy: bool | None = None) -> Expr:
     """x with its elements, in row-major order, in another shape. One size may be -1: what is left for it.
 
@@ -192,6 +194,7 @@ def _left_over(x: Expr, sizes: Sequence[Size], given: tuple) -> Size:
     return quotient(count, known)
 
 
+@not_taken(order="elements are in row-major order; transpose first, ravel(x.T)")
 def ravel(x: Any) -> Expr:
     """x as one axis, in row-major order."""
     x = asarray(x)
@@ -221,6 +224,7 @@ def atleast_2d(x: Any) -> Expr:
     return expand_dims(x, tuple(range(2 - x.ndim))) if x.ndim < 2 else x
 
 
+@also_named(reps="repetitions")
 def tile(x: Any, repetitions: Any) -> Expr:
     """x laid side by side, so many times along each axis; fewer numbers than axes count from the last axis, more add axes in front."""
     x = asarray(x)

@@ -24,6 +24,7 @@ from croton.ops.reductions import sum as sum_
 from croton.ops.selection import take_along_axis
 from croton.ops.shape import ravel
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.keywords import along_axes, not_taken
 from croton.util.sorting import argsort as in_order
 
 
@@ -56,6 +57,8 @@ def _axis(x: Any, axis: int | None, what: str) -> tuple[Expr, int]:
     return x, axis_of(axis, x.ndim, what)
 
 
+@along_axes
+@not_taken(kind="leave it out, a sort is always stable", order="leave it out, there are no fields")
 def argsort(x: Any, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
     """The indices that sort x along an axis, of x flattened for None. NaN is greater than everything.
 
@@ -65,6 +68,8 @@ def argsort(x: Any, axis: int | None = -1, descending: bool = False, stable: boo
     return apply(ARGSORT, (x,), (along, x.shape[along], bool(descending)))
 
 
+@along_axes
+@not_taken(kind="leave it out, a sort is always stable", order="leave it out, there are no fields")
 def sort(x: Any, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
     """x sorted along an axis, flattened for None. NaN is greater than everything. Equal elements are alike, so `stable` changes nothing."""
     x, along = _axis(x, axis, "sort")
@@ -80,6 +85,7 @@ class TopK(NamedTuple):
     indices: Expr
 
 
+@along_axes
 def top_k(x: Any, k: Any, axis: int = -1, largest: bool = True) -> TopK:
     """The k greatest elements along an axis (smallest unless `largest`), the most extreme first, and their indices."""
     x = asarray(x)

@@ -23,10 +23,12 @@ from croton.ops.shape import reshape
 from croton.ops.sorting import sort
 from croton.ops.transcendental import sqrt
 from croton.util.errors import ArgumentError, ShapeError
+from croton.util.keywords import along_axes
 
 # Order
 
 
+@along_axes
 def quantile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method: str = "linear") -> Expr:
     """What a share q of the elements along the axes is not above; q is a number or an array, whose axes come first.
 
@@ -64,6 +66,7 @@ def percentile(x: Any, q: Any, axis: Axes = None, keepdims: bool = False, method
     return quantile(x, divide(q, 100), axes_of(axis, x.ndim, "percentile"), keepdims, method)
 
 
+@along_axes
 def median(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The element in the middle of those along the axes, or the mean of the two. NaN where there is a NaN."""
     x = asarray(x)
@@ -81,6 +84,7 @@ def _without(x: Any, nothing: Any) -> tuple[Expr, Expr]:
     return where(there, x, converted(nothing, x.dtype)), there
 
 
+@along_axes
 def nansum(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = False) -> Expr:
     """The sum over axes of what is not NaN."""
     x, _ = _without(x, 0)
@@ -93,6 +97,7 @@ def nanprod(x: Any, axis: Axes = None, dtype: object = None, keepdims: bool = Fa
     return prod(x, axes_of(axis, x.ndim, "nanprod"), dtype, keepdims)
 
 
+@along_axes
 def nanmean(x: Any, axis: Axes = None, keepdims: bool = False) -> Expr:
     """The mean over axes of what is not NaN; NaN where there is nothing else."""
     x, there = _without(x, 0)

@@ -48,3 +48,7 @@ def not_taken(**instead: str) -> Callable[[F], F]:
         return called  # type: ignore[return-value]
 
     return decorated
+
+
+along_axes = not_taken(dim="it is named axis, as in NumPy", keepdim="it is named keepdims, as in NumPy")
+"""For functions along axes, which are dimensions in PyTorch."""

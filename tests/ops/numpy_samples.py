@@ -25,6 +25,11 @@ def numpy_samples() -> Iterator[Sample]:
         yield Sample(f"nansum {dtype}", lambda a: cr.nansum(a, 0), lambda a: np.nansum(a, 0), (x,))
         yield Sample(f"kron {dtype}", cr.kron, np.kron, (x, x[:2]))
         yield Sample(f"convolve {dtype}", cr.convolve, np.convolve, (x[0], x[1, :3]))
+    for dtype in ("int8", "uint16", "int64", "float32"):
+        # NumPy rounds 8-bit integers in float16.
+        wide = np.float64 if dtype == "int64" else np.float32
+        yield Sample(f"rint {dtype}", cr.rint, lambda a, w=wide: np.rint(a).astype(w), (values(dtype, (3, 4), 5),))
+        yield Sample(f"sinc of {dtype}", cr.sinc, np.sinc, (values(dtype, (3, 4), 5),))
     yield Sample("cbrt", cr.cbrt, np.cbrt, (values("float64", (5,), 1, 0.5, 2),), smooth=True)
     yield Sample("sinc at 0", cr.sinc, np.sinc, (SPECIAL[:3],))
     yield Sample("heaviside", lambda a: cr.heaviside(a, 0.5), lambda a: np.heaviside(a, 0.5), (SPECIAL,))
