@@ -54,7 +54,7 @@ def _normalise(work: list[tuple[Use, Coef]], dtype: DType) -> Use:
                 coef = multiply(coef, node.param)
                 if coef.number == 0:
                     continue
-            node, labels = _without_coefficient(node, labels)
+            node, labels = without_coefficient(node, labels)
             if node.kind == "add":
                 work.append((Use(node, labels), coef))
                 continue
@@ -92,7 +92,7 @@ def _is_guarded(node: Node) -> bool:
     return node.dtype is bool_ or (node.kind == "contract" and any(arg[0].dtype is bool_ for arg in node.args))
 
 
-def _without_coefficient(node: Node, labels: tuple[Label, ...]) -> Use:
+def without_coefficient(node: Node, labels: tuple[Label, ...]) -> Use:
     """The product without its coefficient; a single plain factor, also a bool one, stands for itself."""
     if len(node.args) == 1 and not node.sums:
         child, positions, exponent = node.args[0]

@@ -31,6 +31,7 @@ from croton.rewriting.bands import part_into_bands
 from croton.rewriting.checked import Expansion, checked, expand, is_checked, scaled
 from croton.rewriting.common_factors import take_out
 from croton.rewriting.contest import Bill, Contest, amount, is_open
+from croton.rewriting.deviations import without_deviations
 from croton.rewriting.diagonal import sink_diagonals
 from croton.rewriting.distribute import MOST_FACTORS, centred, distribute, may_distribute
 from croton.rewriting.first_steps import take_first_steps
@@ -104,7 +105,9 @@ def optimise(
     loops = has_loops(uses)
     if loops:
         uses = take_first_steps(uses)
+    uses, left_out = without_deviations(uses)
     uses, replaced = part_into_bands(sink_diagonals(uses))
+    replaced += left_out
     bodies: Memo = {}
     inside: list[Decision] = []
     if loops:

@@ -31,6 +31,9 @@ LAST = 1 << 40
 LONGEST = 200
 """The greatest number of instructions in a kernel."""
 
+MOST_READERS = 3
+"""Groups that are known to read an array, the last ones: a step that reads it too is offered to these."""
+
 Map = dict[int, int]
 
 
@@ -103,7 +106,7 @@ class Group:
 def fuse(steps: Sequence[Step]) -> list[Group]:
     """The groups of the steps, in an order in which they can run."""
     groups: list[Group] = []
-    readers: dict[Value, Group] = {}
+    readers: dict[Value, list[Group]] = {}
     for step in steps:
         if step.kind == "view":
             step.out.level = step.detail[0].level
@@ -136,10 +139,11 @@ def fuse(steps: Sequence[Step]) -> list[Group]:
         found.add(member)
         full = len(step.dims)
         for instruction in step.body:
-            if instruction[0] == "load" and len(instruction[3]) == full > 0:
-                readers[instruction[2]] = found
-            elif instruction[0] == "load" and len(instruction[3]) > 1:
-                readers.setdefault(instruction[2], found)
+            if instruction[0] == "load" and (len(instruction[3]) == full > 0 or (len(instruction[3]) > 1 and instruction[2] not in readers)):
+                known = readers.setdefault(instruction[2], [])
+                if found not in known:
+                    known[MOST_READERS - 1 :] = []
+                    known.insert(0, found)
     groups = [group for group in groups if group.into is None]
     groups.sort(key=lambda group: group.level)
     return groups
@@ -160,7 +164,7 @@ def _known_at(values: Sequence[Value]) -> int:
     return level
 
 
-def _candidates(step: Step, readers: dict[Value, Group]) -> list[Group]:
+def _candidates(step: Step, readers: dict[Value, list[Group]]) -> list[Group]:
     """Groups that make what the step reads, the latest first, then those that read the same arrays."""
     makers: dict[Group, None] = {}
     others: dict[Group, None] = {}
@@ -171,10 +175,10 @@ def _candidates(step: Step, readers: dict[Value, Group]) -> list[Group]:
             if value.group is not None and value.group.kind == "map":
                 makers[value.group] = None
             if (len(instruction[3]) == full > 0 or len(instruction[3]) > 1) and value in readers:
-                group = readers[value]
-                while group.into is not None:
-                    group = group.into
-                others[group] = None
+                for group in readers[value]:
+                    while group.into is not None:
+                        group = group.into
+                    others[group] = None
     ordered = sorted(makers, key=lambda group: -group.level)
     return ordered + [group for group in others if group not in makers]
 
@@ -185,8 +189,9 @@ def _together(step: Step, candidates: Sequence[Group]) -> tuple[Group, Member] |
     They wait for nothing of one another, being of one level, so that they may as well run in one nest.
     """
     makers = {value.group for value in step.reads() if value.group is not None and value.group.kind == "map"}
-    found = [group for group in candidates if group in makers]
-    if len(found) < 2 or any(group.level != found[0].level or len(group.dims) != len(step.dims) for group in found):
+    level = max([group.level for group in makers], default=-1)
+    found = [group for group in candidates if group in makers and group.level == level]
+    if len(found) < 2 or any(len(group.dims) != len(step.dims) for group in found):
         return None
     first, *others = found
     joined = first.copy()

@@ -66,6 +66,8 @@ def programs(cr: Any) -> Iterator[tuple[str, Any, Any]]:
     yield "reads under one diagonal", first + 2 * cr.eye(4) * (v[0] * w), ((v, w), eye * (c[2] * np.exp(c) + 3 * c[1] + 2 * c[0] * d))
     yield "a function that is 1 at 0", cr.cos(first), ((v,), np.cos(eye * (c[2] * np.exp(c) + 3 * c[1])))
     mask, none = v[:, None] > w + 9, cr.where(w > v + 9, w, 0)[:, None]
+    less, lesser = x - x.mean(0) + y, x - x.mean(0) / 2 + y
+    yield "deviations and the rest", (3 * less * v).sum(0) + lesser.sum(0), ((x, y, v), 3 * b.sum(0) * c + a.sum(0) / 2 + b.sum(0))
     nothing = cr.where(mask, x / none, 0).sum(1) + cr.where(mask, y / none, 0).sum(1)
     yield "a mask that leaves nothing", nothing, ((x, y, v, w), 0 * c)
     yield "coefficient of a square", ((0.5 * (x @ y)) ** 2).sum(), ((x, y), (0.25 * (a @ b) ** 2).sum())

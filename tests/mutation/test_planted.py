@@ -57,6 +57,8 @@ PLANTED = {
     "a loop that doubles only adds": ("loops.recurrence", "use.labels == axes and coef == ONE:", "use.labels == axes:"),
     "the way back goes forward": ("derivatives.loop_derivative", "Steps(loop.step, not core.reverse, None", "Steps(loop.step, core.reverse, None"),
     "the way back reads the state after a step": ("derivatives.loop_derivative", "1}, int(core.reverse))", "1}, int(not core.reverse))"),
+    "what is left over goes too": ("rewriting.deviations", "in together if left is not None and not left.sums for place", "in together for place"),
+    "half of it is all of it": ("rewriting.deviations", "ROUNDING * abs(more)", "abs(more)"),
     "a chunk does not wait for a whole axis": ("rewriting.chunk", "max(level, stage[child] + after)", "max(level, stage[child])"),
     "what runs along an axis is cut along it": ("rewriting.chunk", "return bool(node.param[1] != axis)", "return True"),
     "chunks begin one after the other": ("rewriting.chunk", "{axes[at]: 1, step: each}, 0)", "{axes[at]: 1, step: 1}, 0)"),

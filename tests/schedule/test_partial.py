@@ -96,7 +96,7 @@ def programs() -> dict[str, tuple[list[Any], Any]]:
         "integers": ([k], [k.sum(0), k.sum(), k.prod(0)]),
         "rows and columns": ([x], [cr.softmax(x), cr.softmax(x).sum(0)]),
         "two totals": ([x], [x.max(), (x * x).sum()]),
-        "batch norm": ([x, w], cr.grad((centred / cr.sqrt((centred**2).mean(0) + 1) * w).sum(), [x, w])),
+        "batch norm": ([x, w], cr.grad(((centred / cr.sqrt((centred**2).mean(0) + 1) + w) ** 3).sum(), [x, w])),
         "loss": ([x], [cr.logsumexp(x, axis=1).mean(), cr.grad(cr.logsumexp(x, axis=1).mean(), x)]),
         "vector": ([w], [cr.softmax(w), w.sum()]),
     }

@@ -45,7 +45,7 @@ def test_a_layer_that_is_like_another_is_not_written_again(emitted: list[object]
     with cr.config.use(cache=False):
         _, program = layers(30)
     calls = sum(isinstance(call, Kernel) for call in program.calls)
-    assert calls > 150, "the layers are there"
+    assert calls >= 4 * 30, "the layers are there"
     assert len(emitted) < calls // 3
 
 
