@@ -19,6 +19,7 @@ from croton.expr.expr import input as new_input
 from croton.expr.types import TensorType
 from croton.ops.arguments import check_function
 from croton.sizes import listening, unused_symbol
+from croton.util.arrays import read_array
 from croton.util.config import config
 from croton.util.errors import KindError, ShapeError
 from croton.util.keywords import also_named, not_taken
@@ -132,7 +133,10 @@ class Jit:
         return self._program(request).profile(*request.leaves)
 
     def _request(self, args: tuple, kwargs: dict[str, Any]) -> Request:
-        bound = self.signature.bind(*args, **kwargs)
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise KindError(f"{self.name}{self.signature}: {error}") from None
         bound.apply_defaults()
         # 1, 1.0 and True are equal, and not the same to Python code.
         static = tuple((name, type(value), value) for name, value in bound.arguments.items() if name in self.static)
@@ -199,7 +203,8 @@ class Jit:
         # NumPy's float64 is a float of Python's too, and has a dtype of its own.
         if isinstance(leaf, bool | int | float) and not isinstance(leaf, np.generic):
             return leaf
-        array = np.asarray(leaf)
+        speaks = hasattr(leaf, "__dlpack__") and not hasattr(leaf, "__array__")
+        array = read_array(leaf, f"an argument of {self.name}") if speaks else np.asarray(leaf)
         if array.dtype.kind not in "biuf":
             raise KindError(
                 f"{self.name} was compiled for arrays and numbers, got {type(leaf).__name__} {leaf!r}; "

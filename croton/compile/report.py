@@ -209,6 +209,8 @@ def report(name: str, accounts: Sequence[Account], choosing: Choosing | None, si
 def sizes_of(account: Account, shapes: Sequence[Any], named: Mapping[str, Any]) -> dict[Symbol, int]:
     """The unknown sizes, read off shapes (or arrays) of the arguments by position or name."""
     arguments = {argument.name: argument for argument in (*account.arguments, *account.shared) if argument.name}
+    if len(shapes) > len(account.arguments):
+        raise ArgumentError(f"{len(shapes)} shapes are given; the arguments are {', '.join(arguments)}")
     given = list(zip(account.arguments, shapes))
     for name, shape in named.items():
         if name not in arguments:
@@ -218,6 +220,8 @@ def sizes_of(account: Account, shapes: Sequence[Any], named: Mapping[str, Any]) 
     for argument, shape in extents:
         if len(shape) != len(argument.shape):
             raise ShapeError(f"argument {argument.label} has {len(argument.shape)} axes, got the shape {shape}")
+        if not all(isinstance(extent, int | np.integer) and extent >= 0 for extent in shape):
+            raise ShapeError(f"argument {argument.label}: a shape is of integers that are not negative, got {shape}")
     found = bind([pair for argument, shape in extents for pair in zip(argument.shape, shape)])
     missing = {
         symbol.name for argument in account.arguments for size in argument.shape for symbol in symbols(size) if symbol not in found

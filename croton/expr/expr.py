@@ -128,6 +128,7 @@ class Expr:
         raise KindError(
             f"a symbolic array has no truth value while the graph is built: {self!r}. "
             "Use where or cond to choose by its value, `is` to ask whether two expressions are the same, or eval() to compute it."
+            + (" An argument of jit that is a Python value is named in static." if isinstance(self, Input) else "")
         )
 
     def _no_number(self, *_: Any) -> Any:

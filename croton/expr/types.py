@@ -45,8 +45,11 @@ def at_least_zero(size: Size) -> tuple[Size, Size] | None:
 
 def not_negative(shape: Sequence[Size], inputs: Sequence[TensorType], constraints: tuple[tuple[Size, Size], ...]) -> tuple[tuple[Size, Size], ...]:
     """Constraints that say of each size of a shape that it is not negative, unless this follows from the sizes of the inputs or other constraints."""
+    symbolic = [size for size in shape if not isinstance(size, int)]
+    if not symbolic:
+        return ()
     own = {size for x in inputs for size in x.shape}
-    new = [size for size in shape if not isinstance(size, int) and size not in own and not nonnegative(size)]
+    new = [size for size in symbolic if size not in own and not nonnegative(size)]
     if not new:
         return ()
     facts = [*own, *[size for left, right in constraints if right == 0 and (size := bounded(left)) is not None]]

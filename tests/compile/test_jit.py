@@ -363,3 +363,44 @@ def test_what_is_wrong_with_every_size_is_told_once() -> None:
     with pytest.raises(LookupError, match="of the user's own") as caught:
         cr.jit(wrong)(np.ones(3))
     assert caught.value.__context__ is None
+
+
+def test_missing_and_extra_arguments_are_named() -> None:
+    @cr.jit
+    def scaled(a: Any, b: Any = 2.0) -> Any:
+        return a * b
+
+    for call, message in (
+        (lambda: scaled(), r"scaled\(a: .*b: .* = 2.0\).*: missing a required argument: 'a'"),
+        (lambda: scaled(1.0, 2.0, 3.0), r"scaled\(.*\).*: too many positional arguments"),
+        (lambda: scaled(1.0, c=3.0), r"scaled\(.*\).*: got an unexpected keyword argument 'c'"),
+    ):
+        with pytest.raises(KindError, match=message) as caught:
+            call()
+        assert caught.value.line is not None and caught.value.line.file == __file__
+
+
+def test_a_flag_that_is_traced_says_what_to_do() -> None:
+    with pytest.raises(KindError, match="An argument of jit that is a Python value is named in static"):
+        cr.jit(lambda a, flag: a if flag else -a)(1.0, True)
+
+
+class Exchanged:
+    """An array of another library, which speaks DLPack only."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+
+def test_an_argument_may_speak_dlpack() -> None:
+    doubled = cr.jit(lambda a: a * 2)
+    for array in (np.arange(6.0)[::2], np.arange(3, dtype="float32")):
+        result = doubled(Exchanged(array))
+        np.testing.assert_array_equal(result, array * 2)
+        assert result.dtype == array.dtype

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 
 import croton as cr
 from croton.compile.words import SizeNames, amount, seconds
 from croton.sizes import fresh_symbol, symbol
+from croton.util.errors import ArgumentError, ShapeError
 
 
 def test_sizes_are_named_after_arguments() -> None:
@@ -94,3 +96,14 @@ def test_names_of_sizes() -> None:
     names = SizeNames([("x", (made, 3)), ("y", (given, made + 1))])
     assert names.text(made * 2 + given) in ("2*x.0 + rows", "rows + 2*x.0")
     assert names.text(5) == "5"
+
+
+def test_shapes_are_of_sizes() -> None:
+    x = cr.matrix("x")
+    f = cr.function([x], cr.exp(x) @ x.T)
+    for wrong in ((-1, 3), (1.5, 3)):
+        with pytest.raises(ShapeError, match="argument 'x': a shape is of integers that are not negative"):
+            f.memory_peak(x=wrong)
+    with pytest.raises(ArgumentError, match="2 shapes are given; the arguments are x"):
+        f.flops((2, 3), (2, 3))
+    assert f.flops((np.int64(2), 3)) == f.flops((2, 3))
