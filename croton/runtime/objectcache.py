@@ -17,7 +17,7 @@ from pathlib import Path
 from croton.runtime import engine
 from croton.util.config import config
 
-FORMAT = "1"
+FORMAT = "2"
 """Changes when the layout of the directory or of its files does."""
 
 SIZE_LIMIT = 1024 * 1024 * 1024
@@ -86,6 +86,13 @@ def _path(kind: str, key: str) -> Path | None:
     return folder / name[:2] / name[2:]
 
 
+def _checksum(path: Path, data: bytes) -> bytes:
+    """Of the name too, so that an entry in the place of another one counts as damaged."""
+    total = hashlib.sha256((path.parent.name + path.name).encode())
+    total.update(data)
+    return total.digest()
+
+
 def get(kind: str, key: str) -> bytes | None:
     """What `put` stored for a kind of entry and a key, on a machine and LLVM like this one; None if it is not there or damaged."""
     path = _path(kind, key)
@@ -96,7 +103,7 @@ def get(kind: str, key: str) -> bytes | None:
     except OSError:
         return None
     data = content[_CHECKSUM_BYTES:]
-    if hashlib.sha256(data).digest() != content[:_CHECKSUM_BYTES]:
+    if _checksum(path, data) != content[:_CHECKSUM_BYTES]:
         return None
     with contextlib.suppress(OSError):
         os.utime(path)
@@ -112,7 +119,7 @@ def put(kind: str, key: str, data: bytes) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
             try:
-                file.write(hashlib.sha256(data).digest() + data)
+                file.write(_checksum(path, data) + data)
                 file.close()
                 os.replace(file.name, path)
             except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -129,7 +128,7 @@ def test_a_damaged_entry_is_made_again(folder: Path, damage: str) -> None:
             content[len(content) // 2] ^= 16
         else:
             data = pickle.dumps({"a": 1}) if damage == "no program" else b"neither a pickle nor a program"
-            content = bytearray(hashlib.sha256(data).digest() + data)
+            content = bytearray(objectcache._checksum(path, data) + data)
         path.write_bytes(content)
     store.forget()
     f = built()

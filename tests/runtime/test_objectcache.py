@@ -72,6 +72,16 @@ def test_flipped_bit(folder: Path) -> None:
     assert objectcache.get("kind", "key") is None
 
 
+def test_an_entry_in_the_place_of_another_is_damaged(folder: Path) -> None:
+    objectcache.put("kind", "one", b"1")
+    objectcache.put("kind", "two", b"2")
+    one, two = files(folder)
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    assert objectcache.get("kind", "one") is None and objectcache.get("kind", "two") is None
+
+
 def test_nothing_is_written_where_nothing_can_be(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a file, not a directory")
@@ -99,8 +109,8 @@ def test_cache_can_be_switched_off(folder: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files here")
 def test_directories_that_others_can_write_are_not_used(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
-    (shared / "v1").mkdir(parents=True)
-    (shared / "v1").chmod(0o777)
+    (shared / f"v{objectcache.FORMAT}").mkdir(parents=True)
+    (shared / f"v{objectcache.FORMAT}").chmod(0o777)
     with config.use(cache_directory=str(shared)):
         assert objectcache.directory() is None
 
