@@ -24,6 +24,7 @@ from croton.ops.broadcasting import broadcast_shapes, stretch
 from croton.ops.casting import asarray, astype, common_dtype, converted, operands
 from croton.ops.comparisons import equal
 from croton.ops.logic import where
+from croton.ops.rounding import floor
 from croton.sizes import Poly, Size, symbol, unused_symbol
 from croton.util.config import config
 from croton.util.errors import ArgumentError, KindError, ShapeError
@@ -209,6 +210,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: object = None) ->
     if dtype is None:
         dtype = config.float_dtype if floats else int64
     wanted = dtype_of(dtype)
+    if type(start) is int and wanted.is_integer:
+        converted(start, wanted)  # as in NumPy, the start has to fit
     positions = astype(apply(IOTA, (), (length,)), wanted if wanted.is_float else int64)
     if not _is_number(step, 1):
         positions = multiply(positions, astype(step, positions.dtype) if computed else converted(step, positions.dtype))
@@ -253,7 +256,9 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
     if endpoint and not (isinstance(count, int) and count < 2):
         # Rounding would miss the end by a little.
         positions = where(equal(at, steps), last, positions)
-    return astype(positions, kind if dtype is None else dtype)
+    wanted = kind if dtype is None else dtype_of(dtype)
+    # NumPy rounds integers down.
+    return astype(floor(positions) if wanted.is_integer else positions, wanted)
 
 
 # Matrices

@@ -145,6 +145,8 @@ def statistics_samples() -> Iterator[Sample]:
         smooth=True,
     )
     yield Sample("linspace of arrays", lambda a, b: cr.linspace(a, b, 5), lambda a, b: np.linspace(a, b, 5), (MATRIX, MATRIX[0] ** 2), smooth=True)
+    for kind in ("int64", "bool"):
+        yield Sample(f"linspace {kind}", lambda a, k=kind: cr.linspace(a, 2, 5, dtype=k), lambda a, k=kind: np.linspace(a, 2, 5, dtype=k), (np.float64(-1.5),))
     yield Sample("linspace without end", lambda a: cr.linspace(a, 1, 3, endpoint=False), lambda a: np.linspace(a, 1, 3, endpoint=False), (MATRIX[0],))
     yield Sample("cov", cr.cov, np.cov, (MATRIX,), smooth=True)
     yield Sample("cov columns", lambda a: cr.cov(a, False, 0), lambda a: np.cov(a, rowvar=False, ddof=0), (MATRIX,))

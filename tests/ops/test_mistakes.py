@@ -82,6 +82,7 @@ MISTAKES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ShapeError, r"a size is at least 0, got -1", lambda: creation.zeros((2, -1))),
     (KindError, r"a size is an integer or a symbolic size, got 2.5", lambda: creation.zeros(2.5)),
     (KindError, r"a size is an integer or a symbolic size, got .*astype\('int64'\)", lambda: creation.zeros(v.sum())),
+    (OutOfRangeError, r"the integer 1000 does not fit into int8", lambda: creation.arange(1000, 1003, dtype="int8")),
     (ArgumentError, r"arange: the step is 0", lambda: creation.arange(0, 5, 0)),
     (KindError, r"floating and symbolic bounds do not mix", lambda: creation.arange(0.5, u.shape[0])),
     (KindError, r"the first argument is a name", lambda: tensor((2, 3))),  # type: ignore[arg-type]
