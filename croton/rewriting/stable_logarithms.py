@@ -73,6 +73,23 @@ def log_of_one_plus_tanh(use: Use) -> Use | None:
     return None
 
 
+def log_of_one_minus_tanh_squared(use: Use) -> Use | None:
+    """log(c - c tanh(x)^2) = log(4 c) - softplus(2 x) - softplus(-2 x)"""
+    if not is_map(use, "log") or argument_of(use).node.kind != "add" or len(argument_of(use).node.args) != 2:
+        return None
+    terms = terms_of(argument_of(use))
+    for (one, weight), (square, times) in zip(terms, terms[::-1]):
+        number = number_in(one, weight)
+        if number is None or not number > 0 or times != Coef(-number) or square.node.kind != "contract" or square.node.param != ONE:
+            continue
+        factors, sums = factors_of(square)
+        if not sums and len(factors) == 1 and factors[0][1] == 2 and is_map(factors[0][0], "tanh"):
+            x = argument_of(factors[0][0])
+            sides = [(scalar("softplus", scaled(x, side)), -1) for side in (2, -2)]
+            return add([(constant(math.log(4 * number), use.dtype), 1), *sides])
+    return None
+
+
 def log_of_sum_of_two_exponentials(use: Use) -> Use | None:
     """log(exp x + exp y) = logaddexp(x, y)"""
     if not is_map(use, "log") or argument_of(use).node.kind != "add":

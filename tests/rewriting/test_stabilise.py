@@ -181,6 +181,18 @@ POINTWISE: dict[str, tuple[Build, np.ndarray, Callable, Callable]] = {
         lambda x: -np.logaddexp(0, x),
         lambda x: -sigmoid(x),
     ),
+    "log(1 - tanh(x)**2)": (
+        lambda x, j: log(plus(one(x), times((scalar("tanh", x), 2)), -1)),
+        BIG,
+        lambda x: 2 * np.log(np.longdouble(2)) - 2 * np.logaddexp(x, -x),
+        lambda x: -2 * np.tanh(x),
+    ),
+    "log(0.25 - 0.25 tanh(x)**2)": (
+        lambda x, j: log(add([(one(x), 0.25), (times((scalar("tanh", x), 2)), -0.25)])),
+        BIG,
+        lambda x: -2 * np.logaddexp(x, -x),
+        lambda x: -2 * np.tanh(x),
+    ),
     "log(exp x - 1)": (
         lambda x, j: log(plus(exp(x), one(x), -1)),
         np.array([1e-300, 1e-12, 1e-3, 0.5, 2.0, 40.0, 800.0, 1e5]),
@@ -196,7 +208,10 @@ POINTWISE: dict[str, tuple[Build, np.ndarray, Callable, Callable]] = {
     ),
 }
 
-ADDED = {"log(2 exp x + 3 exp -x)", "log((exp x + exp -x) / 2)", "log(cosh x)", "log(0.5 (1 + tanh(x / 2)))", "log(0.5 - 0.5 tanh(x / 2))"}
+ADDED = {
+    "log(2 exp x + 3 exp -x)", "log((exp x + exp -x) / 2)", "log(cosh x)", "log(0.5 (1 + tanh(x / 2)))", "log(0.5 - 0.5 tanh(x / 2))",
+    "log(1 - tanh(x)**2)", "log(0.25 - 0.25 tanh(x)**2)",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("after", [False, True])
