@@ -1,14 +1,15 @@
 """One kernel as one LLVM function: parameters, scalar statements and `for` loops. Vector loops are in `lanes.py`.
 
-    void NAME(ptr P, ptr S, ptr rec, i64 lo, i64 hi)
+    void NAME(ptr P, ptr S, ptr rec, i64 lo, i64 hi, i64 sweep)
 
 P is a table of data pointers, S a table of sizes, `rec` the kernel's record: for each buffer its place in P, then for each size its
-place in S. A kernel with a parallel loop runs [lo, hi) of it, or what follows it where hi < 0; one with steps runs as many as there are in [lo, hi), and leaves
-the pointers in P as the step after them wants them; others ignore lo and hi.
+place in S. A sweep with a parallel loop runs [lo, hi) of it, or what follows it where hi < 0; a kernel with steps runs as many as there are in
+[lo, hi), and leaves the pointers in P as the step after them wants them; others ignore lo and hi.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ from croton.codegen.scalar import emit_function
 from croton.codegen.target import Target
 from croton.dtypes import DType, bool_, float64, int64
 from croton.kernel.language import Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Steps, Stmt, Store, Update
-from croton.kernel.parallelise import after_parallel, parallel_loop
+from croton.kernel.parallelise import Sweep, sweeps
 
 LanesEmitter = Callable[["Function", Lanes, str, str], None]
 RowsEmitter = Callable[["Function", For, str, str], bool]
@@ -45,32 +46,47 @@ class Function:
         self.types: dict[str, DType] = {}
         self.accumulators: dict[str, Acc] = {}
         self.states: dict[str, str] = {}
-        self.scratch: dict[str, str] = {}
+        self.scratch: dict[str, tuple[DType, int]] = {}
         self.finishing = False
 
     def text(self, name: str) -> str:
         """The definition of the function."""
+        if self.kernel.steps is not None:
+            self.parameters()
+            self.steps(self.kernel.steps)
+            return self._definition(name)
+        parts = sweeps(self.kernel)
+        for number, part in enumerate(parts):
+            if len(parts) == 1:
+                self.sweep(part)
+            else:
+                region(self.sink, self.sink.emit(f"icmp eq i64 %sweep, {number}"), functools.partial(self.sweep, part))
+        return self._definition(name)
+
+    def parameters(self) -> None:
+        """Read the addresses and sizes that the kernel is given. What nobody uses LLVM leaves out."""
         for place, buffer in enumerate(self.kernel.buffers):
             self.values[buffer.name] = self._parameter(place, "ptr", "%P")
         for place, size in enumerate(self.kernel.sizes, len(self.kernel.buffers)):
             self.values[size] = self._parameter(place, "i64", "%S")
-        if self.kernel.steps is not None:
-            self.steps(self.kernel.steps)
-            return self._definition(name)
-        span, after = parallel_loop(self.kernel), after_parallel(self.kernel)
-        for statement in self.kernel.body[: len(self.kernel.body) - len(after)]:
-            if statement is span:
-                self.loop(span, "%lo", "%hi")
-            else:
-                self.statement(statement)
+
+    def sweep(self, sweep: Sweep) -> list[str]:
+        """The part of the loop of a sweep that is asked for, or what follows it."""
+        self.finishing = False
+        self.parameters()
+        self.statements(sweep.before)
+        if sweep.loop is None:
+            return self.statements(sweep.after)
+        self.loop(sweep.loop, "%lo", "%hi")
         self.finishing = True
-        if after:
-            region(self.sink, self.sink.emit("icmp slt i64 %hi, 0"), lambda: self.statements(after))
-        return self._definition(name)
+        if sweep.after:
+            region(self.sink, self.sink.emit("icmp slt i64 %hi, 0"), lambda: self.statements(sweep.after))
+        return []
 
     def _definition(self, name: str) -> str:
-        body = "\n".join([*self.scratch.values(), *self.sink.lines])
-        head = f"define void @{name}(ptr noalias %P, ptr noalias %S, ptr noalias %rec, i64 %lo, i64 %hi) #0"
+        scratch = [f"  %scratch.{name} = alloca [{count} x {memory_element(dtype)}], align 64" for name, (dtype, count) in self.scratch.items()]
+        body = "\n".join([*scratch, *self.sink.lines])
+        head = f"define void @{name}(ptr noalias %P, ptr noalias %S, ptr noalias %rec, i64 %lo, i64 %hi, i64 %sweep) #0"
         return f"{head} {{\nentry:\n{body}\n  ret void\n}}\n"
 
     def steps(self, steps: Steps) -> None:
@@ -96,10 +112,12 @@ class Function:
             self.sink.line(f"store ptr {pointer}, ptr {self.sink.emit(f'getelementptr ptr, ptr %P, i64 {where}')}")
 
     def scratch_buffer(self, name: str, dtype: DType, count: int) -> None:
-        """A buffer of this function's own, on the stack, that statements may use under this name."""
+        """A buffer of this function's own, on the stack, that statements may use under this name. Sweeps that ask for one name share the memory."""
+        wanted, most = self.scratch.get(name, (dtype, 0))
+        assert wanted is dtype, f"{name} has one dtype"
+        self.scratch[name] = dtype, max(count, most)
         self.buffers[name] = Buffer(name, dtype, (count,))
         self.values[name] = f"%scratch.{name}"
-        self.scratch[name] = f"  %scratch.{name} = alloca [{count} x {memory_element(dtype)}], align 64"
 
     def is_small(self, name: str) -> bool:
         """Whether a buffer is known to be so small that it stays in the nearest cache."""

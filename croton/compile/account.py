@@ -31,8 +31,9 @@ class Entry(NamedTuple):
     kernel  the number of the kernel, -1 for anything else
     lines   the user's lines that are computed in it
     flow    the names of what it reads and writes
-    does    what a kernel computes, as formulas in these names
+    does    what a kernel computes, as formulas in these names, a line for each sweep
     error   what is said where it is refused, with {} for what number the matrix has
+    passes  how often a kernel goes over its arrays
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Entry(NamedTuple):
     flow: str = ""
     does: str = ""
     error: str = ""
+    passes: int = 1
 
     def title(self, text: Callable[[Size], str]) -> str:
         """What it does, with its sizes as `text` has them."""
@@ -166,7 +168,9 @@ def account(
     for call in plan.calls:
         lines = tuple(line for line in call.origins if line is not None)
         if isinstance(call, KernelCall):
-            entries.append(Entry("kernel", f"kernel {call.kernel}", (), call.kernel, call.flops, call.bytes, lines))
+            passes = len(call.passes)
+            what = f"kernel {call.kernel}" + (f" of {passes} passes" if passes > 1 else "")
+            entries.append(Entry("kernel", what, (), call.kernel, call.flops, call.bytes, lines, passes=passes))
         elif isinstance(call, ProductCall):
             shape = call.shape
             sizes = (*shape.batch, shape.m, shape.k, shape.k, shape.n)

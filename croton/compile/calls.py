@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from croton.algebra.loop import Slot
 from croton.compile.loop_moves import Moves
 from croton.compile.routines import Placement
 from croton.compile.tables import Tables
 from croton.kernel.language import Lanes
-from croton.kernel.parallelise import after_parallel, parallel_loop
+from croton.kernel.parallelise import Sweep, sweeps
 from croton.runtime import few_columns
 from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.gemm import Axis, Gemm, Power
 from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.kernel import Sweep as SweepCall
 from croton.runtime.calls.loop import End, Loop
 from croton.runtime.calls.matrices import Matrices, Stack
 from croton.runtime.calls.routine import Lent, Routine
 from croton.runtime.narrow import FEWEST, MOST, NARROW
-from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
+from croton.schedule.plan import BoundsCheck, Call, Home, KernelCall, LoopCall, MatrixCall, Pass, Plan, ProductCall, RoutineCall
 from croton.schedule.product import Matrix
 from croton.schedule.work import work
 from croton.sizes import Size, least, product
@@ -76,13 +77,18 @@ class _Calls:
         pointers = tuple(map(self.pointer, call.values))
         sizes = tuple(map(self.sizes.index, call.sizes))
         if kernel.steps is not None:
-            return Kernel(call.kernel, pointers, sizes, self.batch, self.sizes.index(0))
-        loop = parallel_loop(kernel)
+            return Kernel(call.kernel, pointers, sizes, (SweepCall(self.batch, self.sizes.index(0)),))
+        extents = dict(zip(kernel.sizes, sizes))
+        found = [self._sweep(sweep, [each for each in call.passes if each.sweep == number], extents) for number, sweep in enumerate(sweeps(kernel))]
+        return Kernel(call.kernel, pointers, sizes, tuple(found))
+
+    def _sweep(self, sweep: Sweep, passes: Sequence[Pass], extents: Mapping[str, int]) -> SweepCall:
+        loop = sweep.loop
         if loop is None:
-            return Kernel(call.kernel, pointers, sizes)
-        extent = self.sizes.index(loop.extent) if isinstance(loop.extent, int) else sizes[kernel.sizes.index(loop.extent)]
-        grain = GRAIN if isinstance(loop, Lanes) else 1
-        return Kernel(call.kernel, pointers, sizes, extent, self.sizes.index(work(call.flops, call.bytes)), grain, bool(after_parallel(kernel)))
+            return SweepCall()
+        operations = work(sum([each.flops for each in passes]), sum([each.bytes for each in passes]))
+        extent = self.sizes.index(loop.extent) if isinstance(loop.extent, int) else extents[loop.extent]
+        return SweepCall(extent, self.sizes.index(operations), GRAIN if isinstance(loop, Lanes) else 1, bool(sweep.after))
 
     def _product(self, call: ProductCall) -> Gemm:
         index, shape = self.sizes.index, call.shape

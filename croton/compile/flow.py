@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from croton.algebra.loop import Slot
-from croton.compile.gist import gist, named, results_of
+from croton.compile.gist import BUFFER, gist, named, results_of, without_parts
 from croton.compile.interface import Interface
+from croton.kernel.parallelise import sweeps
 from croton.schedule.memory import accesses
-from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, MatrixCall, Plan, ProductCall
+from croton.schedule.plan import BoundsCheck, Call, KernelCall, LoopCall, MatrixCall, Plan, ProductCall, RoutineCall
 
 MOST_NAMES = 4
 """Names that are listed on one side of an arrow."""
@@ -39,7 +41,8 @@ class Flow:
         self.loads = [
             [any(not access.write for access in found.get(buffer.name, ())) for buffer in kernel.buffers] for kernel, found in zip(plan.kernels, touched)
         ]
-        self.formulas = [results_of(kernel) for kernel in plan.kernels]
+        self.formulas = [[results_of(kernel._replace(body=sweep.body)) for sweep in sweeps(kernel)] for kernel in plan.kernels]
+        self.private = self._private()
         self.replaced = set(self._replaced())
 
     def _replaced(self) -> Iterator[int]:
@@ -53,6 +56,12 @@ class Flow:
             if made:
                 yield from [value for value, home, stored in zip(call.values, homes, stores) if not stored and home[0] == "output" and home in made]
 
+    def _private(self) -> set[int]:
+        """What one kernel call alone touches."""
+        calls = Counter([value for call in self.plan.calls for value in set(_touched(call))])
+        kernels = [value for call in self.plan.calls if isinstance(call, KernelCall) for value in call.values]
+        return {value for value in kernels if calls[value] == 1 and self.plan.values[value].home[0] == "slot"}
+
     def text(self, call: Call) -> str:
         """x, W -> t1: the values of a call."""
         if isinstance(call, BoundsCheck):
@@ -64,6 +73,7 @@ class Flow:
             written = list(itertools.compress(call.values, self.stores[call.kernel]))
             # What is written and read again in one pass is a result of it.
             read = [value for value in read if value not in written or self.plan.values[value].home[0] == "input"]
+            written = [value for value in written if value not in self.private]
         elif isinstance(call, ProductCall):
             read, written = [call.left, call.right], [call.out]
         else:
@@ -73,11 +83,16 @@ class Flow:
     def does(self, call: Call) -> str:
         """What a kernel computes, in these names; what the calls in a step of a loop do, where there are few."""
         if isinstance(call, KernelCall):
-            return self._gist(call, self._name)
+            return "\n".join(self._gists(call, self._name, self.private))
         return self._of_step(call) if isinstance(call, LoopCall) and len(call.body.calls) <= MOST_IN_A_STEP else ""
 
-    def _gist(self, call: KernelCall, name: Callable[[int], str]) -> str:
-        return gist(self.formulas[call.kernel], named(self.plan.kernels[call.kernel], map(name, call.values)))
+    def _gists(self, call: KernelCall, name: Callable[[int], str], private: set[int]) -> list[str]:
+        """What each sweep of a kernel computes. Names are given to what is private to it last."""
+        kernel = self.plan.kernels[call.kernel]
+        known = {value: name(value) for value in sorted(call.values, key=private.__contains__)}
+        own = {f"{BUFFER}{buffer.name}" for buffer, value in zip(kernel.buffers, call.values) if value in private}
+        names = named(kernel, [known[value] for value in call.values])
+        return [gist(without_parts(found, own), names) for found in self.formulas[call.kernel]]
 
     def _of_step(self, loop: LoopCall) -> str:
         """A step of a loop: its carries by number, what it reads and stacks by the names of the arrays."""
@@ -98,7 +113,7 @@ class Flow:
         done = []
         for call in loop.body.calls:
             if isinstance(call, KernelCall):
-                done.append(self._gist(call, name))
+                done += self._gists(call, name, set())
             elif isinstance(call, ProductCall):
                 done.append(f"{name(call.out)} = {name(call.left)} @ {name(call.right)}")
             else:
@@ -120,3 +135,17 @@ class Flow:
         if kind == "constant":
             return "a constant"
         return self.temporaries.setdefault(value, f"t{len(self.temporaries)}")
+
+
+def _touched(call: Call) -> Sequence[int]:
+    """The values that a call reads or writes."""
+    if isinstance(call, KernelCall):
+        return call.values
+    if isinstance(call, ProductCall):
+        return call.left, call.right, call.out
+    if isinstance(call, BoundsCheck):
+        return (call.value,)
+    if isinstance(call, RoutineCall | MatrixCall):
+        return *call.inputs, *call.outputs
+    around = [*call.carried.firsts.values(), *call.made, *[value for _, value in (*call.elements, *call.fixed)]]
+    return around if call.limit < 0 else [*around, call.limit]

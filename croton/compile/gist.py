@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from croton.kernel.language import Acc, Atom, Const, For, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
@@ -61,6 +61,17 @@ def gist(results: Results, names: Mapping[str, str]) -> str:
             return f"{line}; and {len(texts) - number} more"
         line = longer
     return line
+
+
+def without_parts(results: Results, own: Collection[str]) -> Results:
+    """The results without partial ones of the kernel's own that it adds up: t0 = sum(t1) of t1 = sum(x) is t0 = sum(x)."""
+    whole = dict(results)
+    for buffer, value in results.items():
+        part = value.args[0] if len(value.args) == 1 else None
+        if part is not None and not part.args and part.function in own and part.function in results and results[part.function].function == value.function:
+            whole[buffer] = results[part.function]
+            whole.pop(part.function, None)
+    return whole
 
 
 def named(kernel: Kernel, names: Iterable[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ class Report:
     computes (`t0 = tanh(x + b)`; what is too long is left out, `i, j, ...` stand for positions, `n` for sizes), and your lines that it is part of.
 
     kernels         calls of generated kernels
+    passes          how often these go over their arrays
     library_calls   calls of matrix products and other routines
     decisions       what the optimiser rewrote, in words
     others          reports of programs that run at other sizes; what is above is of the one for likely sizes
@@ -37,6 +38,7 @@ class Report:
         self.others = tuple([Report(name, other) for other in others])
         self.choosing = choosing
         self.kernels = sum(entry.kind == "kernel" for entry in account.entries)
+        self.passes = sum(entry.passes for entry in account.entries if entry.kind == "kernel")
         self.library_calls = sum(entry.kind in ("product", "routine") for entry in account.entries)
         names = account.names()
         self.decisions = tuple(decision.text(names) for decision in account.decisions)
@@ -59,8 +61,9 @@ class Report:
         sizes = sorted((names.name(symbol), value) for symbol, value in likely.items())
         shown = f" with {', '.join(f'{name} = {value}' for name, value in sizes)}" if sizes else ""
         lines = Lines(line for entry in account.entries for line in entry.lines)
+        passes = f", {self.passes} passes" if self.passes > self.kernels else ""
         rows = [
-            f"{self.name}: {counted(self.kernels, 'kernel call')} ({counted(len(account.kernels), 'distinct kernel')}), "
+            f"{self.name}: {counted(self.kernels, 'kernel call')} ({counted(len(account.kernels), 'distinct kernel')}{passes}), "
             f"{counted(self.library_calls, 'library call')}",
             f"One call{shown}: {amount(account.flops(likely))}flop, {amount(account.bytes(likely))}B of memory traffic, "
             f"{amount(account.memory_peak(likely))}B taken beyond its arguments",
@@ -134,7 +137,7 @@ class Report:
                 row += f"  {len(found)} lines fused"
             rows.append(row + (f"  (x{len(numbers)})" if len(numbers) > 1 else ""))
             if len(numbers) == 1 and self.account.entries[numbers[0]].does:
-                rows.append(f"        {self.account.entries[numbers[0]].does}")
+                rows += [f"        {line}" for line in self.account.entries[numbers[0]].does.splitlines()]
             rows += [f"        {line}" for line in found[:MOST_LINES]]
             if len(found) > MOST_LINES:
                 rows.append(f"        ... and {counted(len(found) - MOST_LINES, 'more line')}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from croton.dtypes import DType, bool_, int64
 from croton.kernel.functions import FUNCTIONS
 from croton.kernel.language import OPS, Acc, Atom, Buffer, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+from croton.kernel.parallelise import sweeps
 from croton.kernel.print import statement_text
 
 
@@ -36,7 +37,8 @@ class _Checker:
 
     def run(self) -> None:
         self.parameters()
-        self.block(self.kernel.body, _Scope({}, {}, {}))
+        for sweep in sweeps(self.kernel):
+            self.block(sweep.body, _Scope({}, {}, {}))
 
     def parameters(self) -> None:
         if len(self.sizes) != len(self.kernel.sizes):

@@ -13,15 +13,15 @@ import numpy as np
 from croton.dtypes import DType, bool_, float32, unit
 from croton.kernel.functions import evaluate
 from croton.kernel.language import Acc, Atom, Const, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update
-from croton.kernel.parallelise import AFTER, parallel_loop
+from croton.kernel.parallelise import AFTER, sweeps
 from croton.kernel.print import statement_text
 
 _UFUNC = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply, "any": np.logical_or, "all": np.logical_and}
 
 
-def interpret(kernel: Kernel, arrays: Sequence[np.ndarray], sizes: Sequence[int], span: tuple[int, int] | None = None) -> None:
-    """Run the kernel on contiguous arrays, one a buffer, changed in place. `span` is the part of the parallel loop to run, or `AFTER` for
-    what follows it.
+def interpret(kernel: Kernel, arrays: Sequence[np.ndarray], sizes: Sequence[int], span: tuple[int, int] | None = None, sweep: int = 0) -> None:
+    """Run the kernel on contiguous arrays, one a buffer, changed in place. With a `span` only that part of the parallel loop of a sweep is run, or
+    with `AFTER` what follows it.
 
     Raises IndexError, with the statement, for an access outside of a buffer.
     """
@@ -33,10 +33,9 @@ def interpret(kernel: Kernel, arrays: Sequence[np.ndarray], sizes: Sequence[int]
             raise ValueError(f"buffer {buffer.name} wants a contiguous array of {buffer.dtype}, got {array.dtype}")
         memory[buffer.name] = array.reshape(shape)
     body = kernel.body
-    loop = None if span is None else parallel_loop(kernel)
-    if loop is not None:
-        place = body.index(loop)
-        body = (*body[:place], *body[place + 1 :]) if span == AFTER else body[: place + 1]
+    if span is not None:
+        part = sweeps(kernel)[sweep]
+        body = part.body if part.loop is None else (*part.before, *part.after) if span == AFTER else (*part.before, part.loop)
     _Interpreter(memory, env).block(body, span)
 
 

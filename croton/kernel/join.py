@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
+from croton.dtypes import DType
 from croton.kernel.language import Acc, Atom, Block, Buffer, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
+
+
+class Joined(NamedTuple):
+    """Kernels as one, and what its buffers and sizes are of what was given."""
+
+    kernel: Kernel
+    buffers: tuple[Hashable, ...]
+    sizes: tuple[Hashable, ...]
 
 
 def joined(kernels: Sequence[Kernel]) -> Kernel:
     """One kernel with the buffers, the sizes and the statements of all of them, each with names of its own. Loops are no longer parallel."""
-    names = _Names()
-    buffers: list[Buffer] = []
-    sizes: list[str] = []
+    return _joined(kernels, [range(len(kernel.buffers)) for kernel in kernels], [range(len(kernel.sizes)) for kernel in kernels], apart=True).kernel
+
+
+def swept(kernels: Sequence[Kernel], buffers: Sequence[Sequence[Hashable]], sizes: Sequence[Sequence[Hashable]]) -> Joined:
+    """One kernel with a sweep for each parallel loop of theirs. What they are given for their buffers and sizes says which of these are the same."""
+    return _joined(kernels, buffers, sizes, apart=False)
+
+
+def _joined(kernels: Sequence[Kernel], buffers: Sequence[Sequence[Hashable]], sizes: Sequence[Sequence[Hashable]], apart: bool) -> Joined:
+    names = _Names(parallel=not apart)
+    same_sizes: dict[tuple[int, Hashable], str] = {}
+    same_buffers: dict[tuple[int, Hashable, DType, tuple[Extent, ...]], Buffer] = {}
     body: list[Stmt] = []
-    for kernel in kernels:
+    for number, (kernel, memory, extents) in enumerate(zip(kernels, buffers, sizes)):
         names.known = {}
-        names.known.update((size, names.fresh("n")) for size in kernel.sizes)
-        names.known.update((buffer.name, names.fresh("b")) for buffer in kernel.buffers)
-        sizes += [names.known[size] for size in kernel.sizes]
-        buffers += [Buffer(names.known[buffer.name], buffer.dtype, tuple(map(names.extent, buffer.shape))) for buffer in kernel.buffers]
+        which = number if apart else 0
+        for size, extent in zip(kernel.sizes, extents):
+            if (which, extent) not in same_sizes:
+                same_sizes[which, extent] = names.fresh("n")
+            names.known[size] = same_sizes[which, extent]
+        for buffer, place in zip(kernel.buffers, memory):
+            shape = tuple(map(names.extent, buffer.shape))
+            key = which, place, buffer.dtype, shape
+            if key not in same_buffers:
+                same_buffers[key] = Buffer(names.fresh("b"), buffer.dtype, shape)
+            names.known[buffer.name] = same_buffers[key].name
         body += names.block(kernel.body)
-    return Kernel(tuple(buffers), tuple(sizes), tuple(body))
+    kernel = Kernel(tuple(same_buffers.values()), tuple(same_sizes.values()), tuple(body))
+    return Joined(kernel, tuple([key[1] for key in same_buffers]), tuple([key[1] for key in same_sizes]))
 
 
 class _Names:
     """New names: of the kernel at hand by its own, and how many there are of each letter."""
 
-    def __init__(self) -> None:
+    def __init__(self, parallel: bool) -> None:
+        self.parallel = parallel
         self.known: dict[str, str] = {}
         self._counts: dict[str, int] = {}
 
@@ -74,4 +102,4 @@ class _Names:
         block = None if statement.block is None else Block(self.known[statement.block.number], self.extent(statement.block.size))
         label = self.define(statement.label)
         loop: type[For] | type[Lanes] = For if isinstance(statement, For) else Lanes
-        return loop(label, extent, self.block(statement.body), False, block)
+        return loop(label, extent, self.block(statement.body), self.parallel and statement.parallel, block)

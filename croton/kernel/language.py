@@ -27,8 +27,9 @@ What may be relied on:
 * A kernel with `each step` is called with a number of steps, which it runs in order: between two of them buffers move along, by elements, are
   where others were, or change places. Its loops are not shared out.
 * A name is not defined again while it can be seen; loops side by side may use the same names.
-* A kernel whose first loop is parallel, with nothing but scalars before it (`parallelise.parallel_loop`), is called with the part of
-  its range to run, and once more for what follows the loop, when all parts are done. Its scalars are computed in every call.
+* A parallel loop that is in no other, with scalars before it and what follows up to the scalars of the next such loop, is a sweep
+  (`parallelise.sweeps`). A kernel is called for one sweep at a time, with the part of its loop to run, and once more for what follows the loop when
+  all parts are done. Its scalars are computed in every call, and its names are seen in no other sweep.
 * Every function rounds once. Only a product that a sum alone reads (`x sum= v`, `buffer[index] sum= v`) may be added unrounded.
 * max and min are NaN if any value is; any and all reduce bool, the others numbers. Integers wrap, a division by zero gives 0.
 * A float32 sum, over `lanes`, `for` or into a column, does not lose accuracy with its length: it is kept in float64 between blocks.

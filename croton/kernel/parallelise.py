@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from croton.kernel.language import Acc, Extent, For, Index, Kernel, Lanes, Let, Load, Stmt, Store
 
 AFTER = (-1, -1)
-"""The part that stands for what follows the parallel loop."""
+"""The part that stands for what follows the parallel loop of a sweep."""
 
 
-def parallel_loop(kernel: Kernel) -> For | Lanes | None:
-    """The loop whose range a call may restrict: the first one, marked parallel, with nothing but scalars before it."""
-    if kernel.steps is not None:
-        return None
-    for statement in kernel.body:
-        if type(statement) is For or type(statement) is Lanes:
-            return statement if statement.parallel else None
-        if type(statement) is not Let and type(statement) is not Load:
-            return None
-    return None
+class Sweep(NamedTuple):
+    """A part of a kernel that is called by itself, since all of it has to be done before what is behind it.
+
+    before  scalars, which every call computes
+    loop    the loop of which a call may run a part; None if there is none
+    after   what follows when all of the loop is done, or everything if there is none
+    """
+
+    before: tuple[Stmt, ...]
+    loop: For | Lanes | None
+    after: tuple[Stmt, ...]
+
+    @property
+    def body(self) -> tuple[Stmt, ...]:
+        """All of its statements, in order."""
+        return self.before + (() if self.loop is None else (self.loop,)) + self.after
 
 
-def after_parallel(kernel: Kernel) -> tuple[Stmt, ...]:
-    """What follows the parallel loop."""
-    loop = parallel_loop(kernel)
-    return () if loop is None else kernel.body[kernel.body.index(loop) + 1 :]
+def sweeps(kernel: Kernel) -> tuple[Sweep, ...]:
+    """The sweeps of a kernel in turn: each parallel loop with the scalars right before it and all that follows, and what is before the first."""
+    body = kernel.body
+    loops = [] if kernel.steps is not None else [place for place, s in enumerate(body) if (type(s) is For or type(s) is Lanes) and s.parallel]
+    begins: list[int] = []
+    for place in loops:
+        begin = place
+        while begin > 0 and (type(body[begin - 1]) is Let or type(body[begin - 1]) is Load):
+            begin -= 1
+        begins.append(begin)
+    first = begins[0] if begins else len(body)
+    found = [Sweep((), None, body[:first])] if first or not body else []
+    for begin, place, end in zip(begins, loops, [*begins[1:], len(body)]):
+        loop = body[place]
+        assert isinstance(loop, For | Lanes)
+        found.append(Sweep(body[begin:place], loop, body[place + 1 : end]))
+    return tuple(found)
 
 
 def marked_parallel(body: Sequence[Stmt], disjoint: bool = False) -> tuple[Stmt, ...]:

@@ -27,6 +27,7 @@ from croton.schedule.plan import (
     KernelCall,
     LoopCall,
     MatrixCall,
+    Pass,
     Plan,
     PlanValue,
     ProductCall,
@@ -41,6 +42,7 @@ from croton.schedule.same_order import check_orders
 from croton.schedule.sink import sink_products
 from croton.schedule.step import Step, Value, memory_of
 from croton.schedule.stepping import with_steps
+from croton.schedule.sweeps import in_sweeps
 from croton.schedule.trailing import only_after
 from croton.schedule.work import flops_of_kernel, traffic_of_arrays, traffic_of_kernel, traffic_of_product
 from croton.sizes import Size
@@ -72,7 +74,7 @@ def _built(outputs: Sequence[Operand], donated: Mapping[Hashable, int]) -> tuple
     steps = inline_free(draft.steps, draft.kept())
     choose_layouts(steps)
     plan, assembly = _in_memory(draft, steps, donated, fresh=True)
-    return merge_alike(plan)._replace(arena=arrange(plan.slots)), assembly, operands
+    return in_sweeps(merge_alike(plan))._replace(arena=arrange(plan.slots)), assembly, operands
 
 
 def _in_memory(
@@ -112,7 +114,7 @@ class _Assembly:
         self.bodies: dict[Group, Plan] = {}
         self.uses: list[CallUse] = []
         # A kernel for the same sizes does the same work, and a product of the same shape: layers repeat.
-        self.work: dict[tuple[int, tuple[Size, ...]], tuple[Size, Size]] = {}
+        self.work: dict[tuple[int, tuple[Size, ...]], Pass] = {}
         self.products: dict[Hashable, tuple[Shape, Size, Size]] = {}
         self.parts: list[tuple[Group, Emitted | None]] = []
         self.checks = draft.checks
@@ -183,8 +185,8 @@ class _Assembly:
                 values = tuple([self._number(value) for value in emitted.values])
                 work = self.work.get((use.number, emitted.sizes))
                 if work is None:
-                    work = self.work[use.number, emitted.sizes] = flops_of_kernel(group), traffic_of_kernel(group, emitted.values)
-                calls.append(KernelCall(use.number, values, emitted.sizes, origins, *work))
+                    work = self.work[use.number, emitted.sizes] = Pass(flops_of_kernel(group), traffic_of_kernel(group, emitted.values))
+                calls.append(KernelCall(use.number, values, emitted.sizes, origins, (work,)))
             elif group.kind == "loop":
                 calls.append(self._loop_call(group, origins, begin))
             elif group.kind == "matrices":

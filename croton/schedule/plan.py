@@ -44,6 +44,14 @@ class PlanValue(NamedTuple):
         return total
 
 
+class Pass(NamedTuple):
+    """A pass of a kernel over its arrays: operations, bytes that it moves, and the number of the sweep that it belongs to."""
+
+    flops: Size
+    bytes: Size
+    sweep: int = 0
+
+
 class KernelCall(NamedTuple):
     """A call of kernels[kernel] with values for its buffers and sizes for its size parameters."""
 
@@ -51,8 +59,17 @@ class KernelCall(NamedTuple):
     values: tuple[int, ...]
     sizes: tuple[Size, ...]
     origins: tuple[Any, ...]
-    flops: Size
-    bytes: Size
+    passes: tuple[Pass, ...]
+
+    @property
+    def flops(self) -> Size:
+        """Operations of all passes."""
+        return _total([each.flops for each in self.passes])
+
+    @property
+    def bytes(self) -> Size:
+        """Bytes that all passes move."""
+        return _total([each.bytes for each in self.passes])
 
 
 class ProductCall(NamedTuple):

@@ -14,7 +14,7 @@ from croton.kernel.language import Extent, Kernel, Steps
 from croton.kernel.parallelise import every_statement
 from croton.kernel.registers import Memory, in_registers, with_numbers
 from croton.schedule.loop_detail import LoopDetail
-from croton.schedule.plan import KernelCall, Plan
+from croton.schedule.plan import KernelCall, Pass, Plan
 from croton.schedule.step import COSTS, HEAVY
 from croton.sizes import Size, product
 
@@ -77,7 +77,7 @@ def with_steps(body: Plan, detail: LoopDetail) -> Plan:
     stepping = kernel._replace(sizes=tuple(sizes), steps=Steps(tuple(moves), tuple(follows), tuple(exchanges)))
     origins = tuple(dict.fromkeys([line for call in calls for line in call.origins]))
     flops, traffic = (sum(column) for column in zip(*[(call.flops, call.bytes) for call in calls]))
-    return body._replace(kernels=(stepping,), calls=(KernelCall(0, tuple(values), tuple(sizes.values()), origins, flops, traffic),))
+    return body._replace(kernels=(stepping,), calls=(KernelCall(0, tuple(values), tuple(sizes.values()), origins, (Pass(flops, traffic),)),))
 
 
 def _length(body: Plan, calls: Sequence[KernelCall]) -> int:

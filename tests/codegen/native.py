@@ -22,7 +22,7 @@ _CPU = {AVX2: ("haswell", ""), BASELINE: ("x86-64-v2", "")}
 
 
 def compile_kernels(kernels: Sequence[Kernel], target: Target | None = None) -> list[Native]:
-    """Each kernel as a function of (arrays, sizes, span=(0, 0)) that changes the arrays in place."""
+    """Each kernel as a function of (arrays, sizes, span=(0, 0), sweep=0) that changes the arrays in place."""
     for kernel in kernels:
         check(kernel)
     text = compile_text([(f"k{place}", kernel) for place, kernel in enumerate(kernels)], target)
@@ -36,7 +36,7 @@ def compile_kernels(kernels: Sequence[Kernel], target: Target | None = None) -> 
     engine = binding.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _alive.extend((engine, module, machine))
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
     return [_caller(kind(engine.get_function_address(f"k{place}")), kernel) for place, kernel in enumerate(kernels)]
 
 
@@ -47,11 +47,11 @@ def compile_kernel(kernel: Kernel, target: Target | None = None) -> Native:
 def _caller(native: Callable[..., None], kernel: Kernel) -> Native:
     record = np.concatenate([np.arange(len(kernel.buffers)), np.arange(len(kernel.sizes))]).astype(np.int64)
 
-    def call(arrays: Sequence[np.ndarray], sizes: Sequence[int] = (), span: tuple[int, int] = (0, 0)) -> None:
+    def call(arrays: Sequence[np.ndarray], sizes: Sequence[int] = (), span: tuple[int, int] = (0, 0), sweep: int = 0) -> None:
         for buffer, array in zip(kernel.buffers, arrays, strict=True):
             assert array.dtype == buffer.dtype.numpy and array.flags.c_contiguous
         pointers = np.array([array.ctypes.data for array in arrays] or [0], np.uint64)
         values = np.array(list(sizes) or [0], np.int64)
-        native(pointers.ctypes.data, values.ctypes.data, record.ctypes.data, *span)
+        native(pointers.ctypes.data, values.ctypes.data, record.ctypes.data, *span, sweep)
 
     return call

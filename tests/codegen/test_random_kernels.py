@@ -12,7 +12,7 @@ from random_kernels import Case, random_case
 from croton.codegen.target import AVX2, BASELINE, Target
 from croton.kernel.interpret import interpret
 from croton.kernel.language import For
-from croton.kernel.parallelise import parallel_loop
+from croton.kernel.parallelise import sweeps
 from croton.kernel.print import to_text
 
 
@@ -21,7 +21,7 @@ def compare(case: Case, native: object, seed: int) -> None:
     wanted = [array.copy() for array in case.arrays]
     found = [array.copy() for array in case.arrays]
     interpret(case.kernel, wanted, case.sizes)
-    if isinstance(parallel_loop(case.kernel), For):
+    if isinstance(sweeps(case.kernel)[0].loop, For):
         middle = case.sizes[0] // 2
         native(found, case.sizes, (0, middle))  # type: ignore[operator]
         native(found, case.sizes, (middle, case.sizes[0]))  # type: ignore[operator]

@@ -68,8 +68,12 @@ def test_what_is_stored_in_two_places_may_be_read_in_either() -> None:
             "iterations must be independent",
         ),
         (
-            (Acc("v0", float32, "sum"), For("i0", "n0", (Update("v0", Const(1)),), True)),
+            (For("i1", 3, (Acc("v0", float32, "sum"), For("i0", "n0", (Update("v0", Const(1)),), True))),),
             "cannot update an accumulator from outside",
+        ),
+        (
+            (Acc("v0", float32, "sum"), For("i0", "n0", (Update("v0", Const(1)),), True)),
+            "v0 is not an accumulator",
         ),
         ((For("i0", "n0", (Store("b2", (), Const(1.0)),), True),), "would write the same place"),
         ((For("i0", "n0", (Let("v0", float32, "neg", (Const(1),)),)), Store("b2", (), Var("v0"))), "v0 is not defined here"),

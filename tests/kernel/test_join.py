@@ -6,8 +6,8 @@ import numpy as np
 
 from croton.kernel.check import check
 from croton.kernel.interpret import interpret
-from croton.kernel.join import joined
-from croton.kernel.parallelise import parallel_loop
+from croton.kernel.join import joined, swept
+from croton.kernel.parallelise import sweeps
 from croton.kernel.print import to_text
 
 from .sample_kernels import SOFTMAX, WINDOW
@@ -17,7 +17,7 @@ def test_two_kernels_in_turn() -> None:
     for pair in ((SOFTMAX, WINDOW), (WINDOW, SOFTMAX), (SOFTMAX, SOFTMAX)):
         both = joined(pair)
         check(both)
-        assert parallel_loop(both) is None
+        assert [sweep.loop for sweep in sweeps(both)] == [None]
         assert len({buffer.name for buffer in both.buffers}) == sum(len(kernel.buffers) for kernel in pair)
 
 
@@ -34,3 +34,24 @@ def test_the_values_of_both() -> None:
 
 def test_one_kernel_is_itself_but_in_order() -> None:
     assert to_text(joined((SOFTMAX,)), "softmax") == to_text(SOFTMAX, "softmax").replace("parallel ", "")
+
+
+def test_sweeps_keep_their_loops_and_share_what_is_the_same() -> None:
+    kernel, buffers, sizes = swept((SOFTMAX, SOFTMAX), (("x", "y"), ("y", "z")), (("rows", "columns"), ("rows", "columns")))
+    check(kernel)
+    assert (buffers, sizes) == (("x", "y", "z"), ("rows", "columns"))
+    assert [sweep.loop is not None and sweep.loop.parallel for sweep in sweeps(kernel)] == [True, True]
+    x, y, z, once = np.random.default_rng(0).standard_normal((4, 3, 4)).astype(np.float32)
+    interpret(kernel, [x, y, z], [3, 4])
+    for given, found in ((x, y), (y, z)):
+        interpret(SOFTMAX, [given, once], [3, 4])
+        np.testing.assert_array_equal(found, once)
+    z[:] = 0
+    interpret(kernel, [x, y, z], [3, 4], (1, 2), sweep=1)
+    np.testing.assert_array_equal(z, np.where([[False], [True], [False]], once, 0))
+
+
+def test_what_is_seen_otherwise_is_a_buffer_of_its_own() -> None:
+    kernel, buffers, _ = swept((SOFTMAX, SOFTMAX), (("x", "y"), ("x", "z")), (("rows", "columns"), ("columns", "rows")))
+    check(kernel)
+    assert buffers == ("x", "y", "x", "z")

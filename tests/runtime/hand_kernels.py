@@ -1,4 +1,4 @@
-"""Kernels written by hand for the runtime's tests: they keep to the ABI `void k(P, S, record, low, high)`."""
+"""Kernels written by hand for the runtime's tests: they keep to the ABI `void k(P, S, record, low, high, sweep)`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def fill_low(ranged: bool = True) -> tuple[int, engine.Code]:
 @functools.cache
 def nothing() -> tuple[int, engine.Code]:
     """The address of a kernel that does nothing."""
-    code = engine.load_object(engine.compile_object("define void @k(ptr %P, ptr %S, ptr %r, i64 %l, i64 %h) {\n  ret void\n}\n"))
+    code = engine.load_object(engine.compile_object("define void @k(ptr %P, ptr %S, ptr %r, i64 %l, i64 %h, i64 %s) {\n  ret void\n}\n"))
     return code.address("k"), code
 
 
 def _compiled(body: Callable[[Assembler, list[str], str], None], pointers: int, ranged: bool) -> tuple[int, engine.Code]:
-    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high)")
+    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high, i64 %sweep)")
     found = [a.load("%P", a.load("%record", number), "ptr") for number in range(pointers)]
     low, high = ("%low", "%high") if ranged else ("0", a.load("%S", a.load("%record", pointers)))
     with a.loop(a.subtract(high, low)) as step:

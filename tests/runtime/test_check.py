@@ -9,7 +9,7 @@ from hand_programs import constants
 
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.gemm import Gemm
-from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.kernel import Kernel, Sweep
 from croton.runtime.calls.routine import Routine
 from croton.runtime.calls.scope import MalformedProgram
 from croton.runtime.check import check
@@ -20,7 +20,7 @@ from croton.util.config import config
 GOOD = Program(
     inputs=(Array("float64", (1,)),),
     outputs=(Output("new", "float64", (2,)),),
-    calls=(Kernel(0, (0, 2), (1,), range=2), Copy(2, 1, 2), Routine(0, ((1, "float64", (2,)),))),
+    calls=(Kernel(0, (0, 2), (1,), (Sweep(2),)), Copy(2, 1, 2), Routine(0, ((1, "float64", (2,)),))),
     constants=constants(8),
     sizes=3,
     size_operations=(SizeOperation("multiply", 2, 0, 1),),
@@ -40,7 +40,7 @@ def test_a_good_program() -> None:
         ({"calls": (Kernel(0, (3,), ()),)}, "an address outside of P"),
         ({"calls": (Kernel(0, (-1,), ()),)}, "an address outside of P"),
         ({"calls": (Kernel(0, (), (3,)),)}, r"S\[3\] is not known"),
-        ({"calls": (Kernel(0, (), (), grain=0),)}, "a grain > 0"),
+        ({"calls": (Kernel(0, (), (), (Sweep(grain=0),)),)}, "a grain > 0"),
         ({"calls": (Routine(1, ()),)}, "there is no routine 1"),
         ({"calls": (Gemm("float64", False, False, 1, 1, 1, 0, 1, 0, 1, 2, 9),)}, r"call 0, Gemm: S\[9\]"),
         ({"size_operations": (SizeOperation("power", 2, 0, 1),)}, "no function 'power'"),

@@ -20,7 +20,7 @@ from croton.runtime import layout, pool, rounding
 from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.gemm import Gemm
-from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.kernel import Kernel, Sweep
 from croton.runtime.calls.routine import Routine
 from croton.runtime.function import call_native, load, release_arena
 from croton.runtime.native import native
@@ -543,7 +543,7 @@ def test_subnormal_numbers_are_flushed_during_calls_only(threads: int) -> None:
     tiny, seen = np.finfo(float).tiny / 4, []
     address, code = elementwise("fadd", ranged=True)
     program = ADD._replace(
-        calls=(Kernel(0, (0, 1, 2), (), range=0), Routine(0, ()), Kernel(0, (0, 1, 2), (), range=0)),
+        calls=(Kernel(0, (0, 1, 2), (), (Sweep(0),)), Routine(0, ()), Kernel(0, (0, 1, 2), (), (Sweep(0),))),
         flush_subnormals=True,
     )
     f = load(program, [address], routines=[lambda: seen.append(np.float64(tiny) * 2)], keep=[code])

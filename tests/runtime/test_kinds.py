@@ -11,7 +11,7 @@ from croton.runtime.calls.bounds import Check
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.field import Links
 from croton.runtime.calls.gemm import Axis, Gemm, Power
-from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.kernel import Kernel, Sweep
 from croton.runtime.calls.loop import Advance, Begin, Loop, Rotate
 from croton.runtime.calls.matrices import Matrices, Stack
 from croton.runtime.calls.record import Layout
@@ -21,7 +21,7 @@ from croton.util.errors import NotSupportedError
 
 SIZE, POINTER, VIEW, COUNTER, PAUSE, BOUND = 1, 1, 3, 8, 9, 11
 GOOD: tuple[tuple, ...] = (
-    Kernel(0, (POINTER, VIEW), (SIZE,), SIZE, SIZE, 64, True),
+    Kernel(0, (POINTER, VIEW), (SIZE,), (Sweep(SIZE, SIZE, 64, True), Sweep())),
     Gemm("float32", False, True, *(SIZE,) * 3, *(POINTER, SIZE) * 3, 0.5, (Power(SIZE, -1),), 1.0, (Axis(SIZE, SIZE, SIZE, SIZE),) * 2),
     Check("int32", POINTER, SIZE, SIZE, SIZE, 0),
     Copy(POINTER, POINTER, SIZE),

@@ -14,7 +14,7 @@ from hand_kernels import INTRINSICS, elementwise, fill_low
 
 from croton.runtime import engine, layout, packed, pool
 from croton.runtime.assembler import Assembler
-from croton.runtime.calls.kernel import PARTS, Kernel
+from croton.runtime.calls.kernel import PARTS, PIECES, Kernel, Sweep
 from croton.runtime.function import load
 from croton.runtime.program import Array, Output, Program
 from croton.runtime.stream import Limits
@@ -30,13 +30,13 @@ def _same_threads_after() -> Iterator[None]:
     pool.set_threads(before)
 
 
-def shares(grain: int = 1, limit: int = 0) -> Any:
-    """A function from a vector to the `low` that each of its places was written with."""
+def shares(grain: int = 1, limit: int = 0, sweeps: int = 1) -> Any:
+    """A function from a vector to the `low` that each of its places was written with in the last of so many sweeps."""
     address, code = fill_low()
     program = Program(
         inputs=(Array("float64", (0,)),),
         outputs=(Output("new", "int64", (0,)),),
-        calls=(Kernel(0, (1,), (), range=0, work=0, grain=grain),),
+        calls=(Kernel(0, (1,), (), (Sweep(0, 0, grain),) * sweeps),),
         sizes=1,
     )
     return load(program, [address], keep=[code], limits=Limits(parallel_work=limit))
@@ -83,9 +83,48 @@ def test_results_do_not_depend_on_changes_between_calls() -> None:
         assert len(np.unique(f(x))) == (threads * PARTS if threads > 1 else 1)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("grain", [1, 64])
+@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 1000, 5000])
+def test_a_sweep_backwards_has_all_parts_in_pieces(threads: int, grain: int, length: int) -> None:
+    pool.set_threads(threads)
+    low = shares(grain, sweeps=2)(np.empty(length))
+    starts, counts = np.unique(low, return_counts=True)
+    assert len(starts) <= threads * (PARTS if threads > 1 else 1) * PIECES
+    assert (starts % grain == 0).all()
+    np.testing.assert_array_equal(low, np.repeat(starts, counts))
+    assert starts.tolist() == [0, *np.cumsum(counts)[:-1].tolist()][: len(starts)]
+
+
+def test_every_other_sweep_begins_where_the_one_before_has_ended() -> None:
+    """Each call adds 1 to a counter, and writes it to the elements of its range, in a row for each sweep."""
+    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high, i64 %sweep)")
+    counter, rows = (a.load("%P", a.load("%record", number), "ptr") for number in range(2))
+    count = a.add(a.load(counter, 0), 1)
+    a.store(count, counter, 0)
+    with a.loop(a.subtract("%high", "%low")) as step:
+        a.store(count, rows, a.add(a.multiply("%sweep", 1000), a.add("%low", step)))
+    a.do("ret void")
+    code = engine.load_object(engine.compile_object(INTRINSICS + a.text()))
+    program = Program(
+        inputs=(Array("int64", (0,)), Array("int64", (1, 2))),
+        outputs=(Output("input", source=0), Output("input", source=1)),
+        calls=(Kernel(0, (0, 1), (), (Sweep(2, 2),) * 3),),
+        sizes=3,
+        structure="tuple",
+    )
+    f = load(program, [code.address("k")], keep=[code], limits=Limits(parallel_work=0))
+    pool.set_threads(1)
+    order = np.zeros((3, 1000), np.int64)
+    f(np.zeros(1, np.int64), order)
+    first, second, third = order
+    assert (first == 1).all() and (third == PIECES + 2).all()
+    assert (np.diff(second) <= 0).all() and (second[0], second[-1]) == (PIECES + 1, 2)
+
+
 def test_what_follows_the_loop_runs_once_after_all_parts() -> None:
     """The last call has low -1 and high -1: it adds 1 to a counter, and its parts 1 to each element of their range."""
-    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high)")
+    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high, i64 %sweep)")
     counter, counts = (a.load("%P", a.load("%record", number), "ptr") for number in range(2))
     with a.when(a.compare("slt", "%high", 0)):
         a.store(a.add(a.load(counter, 0), 1), counter, 0)
@@ -97,7 +136,7 @@ def test_what_follows_the_loop_runs_once_after_all_parts() -> None:
     program = Program(
         inputs=(Array("int64", (0,)), Array("int64", (1,))),
         outputs=(Output("input", source=0), Output("input", source=1)),
-        calls=(Kernel(0, (0, 1), (), range=1, work=1, finishes=True),),
+        calls=(Kernel(0, (0, 1), (), (Sweep(1, 1, finishes=True),)),),
         sizes=2,
         structure="tuple",
     )
@@ -112,7 +151,7 @@ def test_what_follows_the_loop_runs_once_after_all_parts() -> None:
 
 def test_a_thread_begins_with_the_parts_that_are_its_own() -> None:
     """The first part of each of two threads waits for that of the other; the rest find both begun, since nobody comes to them earlier."""
-    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high)")
+    a = Assembler("void @k(ptr %P, ptr %S, ptr %record, i64 %low, i64 %high, i64 %sweep)")
     begun, seen = (a.load("%P", a.load("%record", number), "ptr") for number in range(2))
 
     def how_many_begun() -> str:
@@ -135,7 +174,7 @@ def test_a_thread_begins_with_the_parts_that_are_its_own() -> None:
     program = Program(
         inputs=(Array("int64", (0,)), Array("int64", (1,))),
         outputs=(Output("input", source=1),),
-        calls=(Kernel(0, (0, 1), (), range=1, work=1, grain=1),),
+        calls=(Kernel(0, (0, 1), (), (Sweep(1, 1),)),),
         sizes=2,
     )
     f = load(program, [code.address("k")], keep=[code], limits=Limits(parallel_work=0))
@@ -156,7 +195,7 @@ def test_callers_at_the_same_time() -> None:
     program = Program(
         inputs=(Array("float64", (0,)), Array("float64", (0,))),
         outputs=(Output("new", "float64", (0,)),),
-        calls=(Kernel(0, (0, 1, 2), (0,), range=0),) * 3,
+        calls=(Kernel(0, (0, 1, 2), (0,), (Sweep(0),)),) * 3,
         sizes=1,
         work=0,
     )

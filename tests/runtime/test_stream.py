@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from croton.runtime import layout, pool
 from croton.runtime.calls.copy import Copy
 from croton.runtime.calls.gemm import Gemm
-from croton.runtime.calls.kernel import Kernel
+from croton.runtime.calls.kernel import Kernel, Sweep
 from croton.runtime.function import load
 from croton.runtime.header import HEADER_WORDS
 from croton.runtime.portable import PortableFunction
@@ -111,7 +111,7 @@ class _Draft:
                 a, b, c = pointers
                 calls.append(Gemm("float64", False, False, m, n, k, a, k, b, n, c, n))
             elif kind == "add":
-                calls.append(Kernel(0, pointers, sizes, range=sizes[0], grain=self.chance.choice([1, 16])))
+                calls.append(Kernel(0, pointers, sizes, (Sweep(sizes[0], grain=self.chance.choice([1, 16])),)))
             else:
                 calls.append(Copy(*pointers, *sizes))
         return fixed._replace(calls=tuple(calls))

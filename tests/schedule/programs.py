@@ -47,6 +47,16 @@ def kernel_calls(plan: Plan) -> int:
     return sum(isinstance(call, KernelCall) for call in plan.calls)
 
 
+def passes(plan: Plan) -> int:
+    """The number of passes of kernels over their arrays."""
+    return sum(len(call.passes) for call in plan.calls if isinstance(call, KernelCall))
+
+
+def nests_of(plan: Plan) -> list[Kernel]:
+    """Each loop of each kernel that is in no other loop, as a kernel."""
+    return [kernel._replace(body=(loop,)) for kernel in plan.kernels for loop in kernel.body if isinstance(loop, For | Lanes)]
+
+
 def stores(kernel: Kernel) -> list[Store]:
     """All stores of a kernel."""
     return [statement for statement in statements(kernel) if isinstance(statement, Store)]

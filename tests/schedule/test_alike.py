@@ -18,14 +18,14 @@ from croton.kernel.interpret import interpret
 from croton.kernel.language import Buffer, Const, Index, Kernel, Lanes, Let, Load, Stmt, Store, Var
 from croton.kernel.print import to_text
 from croton.schedule.alike import merge_alike
-from croton.schedule.plan import KernelCall, Plan
+from croton.schedule.plan import KernelCall, Pass, Plan
 
 HERE = (Index((("i0", 1),)),)
 
 
 def plan_of(kernels: Sequence[Kernel]) -> Plan:
     """A plan that calls each kernel once, on values of the same numbers."""
-    calls = tuple([KernelCall(number, tuple(range(len(kernel.buffers))), (9,), (), 0, 0) for number, kernel in enumerate(kernels)])
+    calls = tuple([KernelCall(number, tuple(range(len(kernel.buffers))), (9,), (), (Pass(0, 0),)) for number, kernel in enumerate(kernels)])
     return Plan(tuple(kernels), calls, (), (), {}, (), len(calls))
 
 

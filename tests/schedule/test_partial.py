@@ -13,7 +13,7 @@ import croton as cr
 from croton.compile import pipeline
 from croton.compile.assemble import Assembled
 from croton.kernel.language import For
-from croton.kernel.parallelise import after_parallel, every_statement, parallel_loop
+from croton.kernel.parallelise import every_statement, sweeps
 from croton.kernel.print import to_text
 from croton.runtime import pool
 from croton.runtime.calls.kernel import Kernel
@@ -81,7 +81,7 @@ def test_small_loops_and_running_sums_are_left_whole() -> None:
     small = cr.tensor("x", shape=(128, 256), dtype="float32")
     x = cr.vector("x", dtype="float32")
     for plan in (planned([small], [small.sum(0)]), planned([x], [cr.cumulative_sum(x)])):
-        assert all(parallel_loop(kernel) is None for kernel in plan.kernels)
+        assert all(sweep.loop is None for kernel in plan.kernels for sweep in sweeps(kernel))
 
 
 def programs() -> dict[str, tuple[list[Any], Any]]:
@@ -127,7 +127,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
 def test_what_follows_reads_the_whole_result() -> None:
     x = cr.matrix("x", dtype="float32")
     plan = planned([x], [cr.sqrt((x * x).sum(0))])
-    assert [bool(after_parallel(kernel)) for kernel in plan.kernels] == [True]
+    assert [bool(sweep.after) for kernel in plan.kernels for sweep in sweeps(kernel)] == [True]
 
 
 def test_sums_of_columns_among_other_work_are_accurate() -> None:
@@ -180,7 +180,7 @@ def test_copies_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
         cr.function([x], cr.repeat(x, 2, axis=0))
         program = programs.pop().program
         (call,) = [call for call in program.calls if isinstance(call, Kernel)]
-        (size,) = [constant.value for constant in program.constants if constant.place == call.work]
+        (size,) = [constant.value for constant in program.constants if constant.place == call.sweeps[0].work]
         assert (size >= Limits().parallel_work) == shared
 
 

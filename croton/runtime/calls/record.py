@@ -92,14 +92,15 @@ def _role(hint: Any) -> Role:
 
 
 class Record:
-    """A record in the stream while the interpreter's code is emitted: record["size"] emits what reads that field."""
+    """A record in the stream while the interpreter's code is emitted: record["size"] emits what reads that field. `number` says which of several it is."""
 
-    __slots__ = ("frame", "layout", "start")
+    __slots__ = ("frame", "layout", "number", "start")
 
-    def __init__(self, frame: Frame, layout: Layout, start: str) -> None:
+    def __init__(self, frame: Frame, layout: Layout, start: str, number: str = "0") -> None:
         self.frame = frame
         self.layout = layout
         self.start = start
+        self.number = number
 
     def __getitem__(self, name: str) -> str:
         (role,) = [role for _, own, role in self.layout.plain if own == name]
@@ -141,4 +142,4 @@ class Record:
         assert not layout.rows, "elements of several lengths are read in turn"
         a, place = self.frame.a, self.place(name)
         with a.loop(self.count(name)) as index:
-            yield Record(self.frame, layout, a.add(place, a.multiply(index, layout.width)))
+            yield Record(self.frame, layout, a.add(place, a.multiply(index, layout.width)), index)
