@@ -31,6 +31,7 @@ ROUNDING = 2.0**-50
 """What n * (1/n) may be off, as a number."""
 
 Part = tuple[Use, Coef]
+Opened = dict[Use, list[Part] | None]
 
 
 class Parts(NamedTuple):
@@ -74,9 +75,10 @@ def _rest(total: Use) -> Use | None:
     """The sum without the terms that add up to 0; None if there are none."""
     terms, sums = _terms(total)
     added = [_summed(total, term, sums) for term in terms]
+    opened: Opened = {}
     for depth in range(1, MOST_DEPTH + 1):
-        parts = [_parts([part], depth) for part in added]
-        together = [(group, _parts([added[place] for place in group], depth)) for group in _meeting(parts)]
+        parts = [_parts([part], depth, opened) for part in added]
+        together = [(group, _parts([added[place] for place in group], depth, opened)) for group in _meeting(parts)]
         gone = {place for group, left in together if left is not None and not left.sums for place in group}
         if gone:
             left = add([term for place, term in enumerate(terms) if place not in gone], total.dtype)
@@ -121,8 +123,8 @@ def _meeting(parts: Sequence[Parts | None]) -> list[list[int]]:
     return list(together.values())
 
 
-def _parts(work: list[Part], depth: int) -> Parts | None:
-    """What sums are made of, taken apart so far, without what cancels; None if that is too much."""
+def _parts(work: list[Part], depth: int, known: Opened) -> Parts | None:
+    """What sums are made of, taken apart so far, without what cancels; None if that is too much. `known` is what has been taken apart before."""
     found: dict[Use, dict[tuple[tuple[Size, int], ...], float]] = {}
     whole = True
     pending = [(use, coef, depth) for use, coef in work]
@@ -138,7 +140,9 @@ def _parts(work: list[Part], depth: int) -> Parts | None:
             if coef.number == 0:
                 continue
             use = without_coefficient(node, labels)
-        opened = _opened(use)
+        if use not in known:
+            known[use] = _opened(use)
+        opened = known[use]
         whole = whole and (left > 0 or opened is None)
         if left and opened is not None:
             pending += [(part, multiply(coef, weight), left - 1) for part, weight in opened]
