@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from croton.algebra.loop import Slot
-from croton.compile.gist import BUFFER, gist, named, results_of, without_parts
+from croton.compile.gist import BUFFER, gist, mentioned, results_of, without_parts
 from croton.compile.interface import Interface
 from croton.kernel.parallelise import sweeps
 from croton.schedule.memory import accesses
@@ -87,12 +87,12 @@ class Flow:
         return self._of_step(call) if isinstance(call, LoopCall) and len(call.body.calls) <= MOST_IN_A_STEP else ""
 
     def _gists(self, call: KernelCall, name: Callable[[int], str], private: set[int]) -> list[str]:
-        """What each sweep of a kernel computes. Names are given to what is private to it last."""
-        kernel = self.plan.kernels[call.kernel]
-        known = {value: name(value) for value in sorted(call.values, key=private.__contains__)}
-        own = {f"{BUFFER}{buffer.name}" for buffer, value in zip(kernel.buffers, call.values) if value in private}
-        names = named(kernel, [known[value] for value in call.values])
-        return [gist(without_parts(found, own), names) for found in self.formulas[call.kernel]]
+        """What each sweep of a kernel computes. Only what is mentioned gets a name."""
+        values = {f"{BUFFER}{buffer.name}": value for buffer, value in zip(self.plan.kernels[call.kernel].buffers, call.values)}
+        own = {buffer for buffer, value in values.items() if value in private}
+        results = [without_parts(found, own) for found in self.formulas[call.kernel]]
+        wanted = {buffer for found in results for buffer in mentioned(found)}
+        return [gist(found, {buffer: name(value) for buffer, value in values.items() if buffer in wanted}) for found in results]
 
     def _of_step(self, loop: LoopCall) -> str:
         """A step of a loop: its carries by number, what it reads and stacks by the names of the arrays."""

@@ -74,6 +74,17 @@ def without_parts(results: Results, own: Collection[str]) -> Results:
     return whole
 
 
+def mentioned(results: Results) -> set[str]:
+    """The buffers that are made, or read in what is made."""
+    found = set(results)
+    pending = list(results.values())
+    while pending:
+        value = pending.pop()
+        found.add(value.function)
+        pending += value.args
+    return {name for name in found if name.startswith(BUFFER)}
+
+
 def named(kernel: Kernel, names: Iterable[str]) -> dict[str, str]:
     """Names for the buffers of a kernel, given in their order."""
     return {f"{BUFFER}{buffer.name}": name for buffer, name in zip(kernel.buffers, names)}
