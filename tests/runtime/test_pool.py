@@ -30,28 +30,39 @@ def _same_threads_after() -> Iterator[None]:
     pool.set_threads(before)
 
 
-def shares(grain: int = 1, limit: int = 0, sweeps: int = 1) -> Any:
-    """A function from a vector to the `low` that each of its places was written with in the last of so many sweeps."""
+def shares(grain: int = 1, limit: int = 0) -> Any:
+    """A function from a vector to the `low` that each of its places was written with."""
     address, code = fill_low()
     program = Program(
         inputs=(Array("float64", (0,)),),
         outputs=(Output("new", "int64", (0,)),),
-        calls=(Kernel(0, (1,), (), (Sweep(0, 0, grain),) * sweeps),),
+        calls=(Kernel(0, (1,), (), (Sweep(0, 0, grain),)),),
         sizes=1,
     )
     return load(program, [address], keep=[code], limits=Limits(parallel_work=limit))
 
 
+def next_goes(backwards: bool) -> None:
+    """Share sweeps out until it is the next one's turn to go this way. Those that go backwards show by their pieces."""
+    threads, probe = pool.get_threads(), shares()
+    pool.set_threads(1)
+    while (len(np.unique(probe(np.empty(PIECES)))) > 1) is backwards:
+        pass
+    pool.set_threads(threads)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])
 @pytest.mark.parametrize("grain", [1, 3, 64])
-@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 1000])
-def test_parts_are_contiguous_and_cut_at_the_grain(threads: int, grain: int, length: int) -> None:
+@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 1000, 5000])
+def test_parts_are_contiguous_and_cut_at_the_grain(threads: int, grain: int, length: int, backwards: bool) -> None:
     pool.set_threads(threads)
     f = shares(grain)
-    for _ in range(20):
+    for _ in range(10):
+        next_goes(backwards)
         low = f(np.empty(length))
         starts, counts = np.unique(low, return_counts=True)
-        assert len(starts) <= (threads * PARTS if threads > 1 else 1)
+        assert len(starts) <= (threads * PARTS if threads > 1 else 1) * (PIECES if backwards else 1)
         assert (starts % grain == 0).all()
         np.testing.assert_array_equal(low, np.repeat(starts, counts))
         assert starts.tolist() == [0, *np.cumsum(counts)[:-1].tolist()][: len(starts)]
@@ -80,20 +91,8 @@ def test_results_do_not_depend_on_changes_between_calls() -> None:
     x = np.empty(1000)
     for threads in (1, 4, 2, 3, 1, 4, 2) * 30:
         pool.set_threads(threads)
+        next_goes(backwards=False)
         assert len(np.unique(f(x))) == (threads * PARTS if threads > 1 else 1)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("grain", [1, 64])
-@pytest.mark.parametrize("length", [0, 1, 2, 63, 64, 65, 1000, 5000])
-def test_a_sweep_backwards_has_all_parts_in_pieces(threads: int, grain: int, length: int) -> None:
-    pool.set_threads(threads)
-    low = shares(grain, sweeps=2)(np.empty(length))
-    starts, counts = np.unique(low, return_counts=True)
-    assert len(starts) <= threads * (PARTS if threads > 1 else 1) * PIECES
-    assert (starts % grain == 0).all()
-    np.testing.assert_array_equal(low, np.repeat(starts, counts))
-    assert starts.tolist() == [0, *np.cumsum(counts)[:-1].tolist()][: len(starts)]
 
 
 def test_every_other_sweep_begins_where_the_one_before_has_ended() -> None:
@@ -115,11 +114,15 @@ def test_every_other_sweep_begins_where_the_one_before_has_ended() -> None:
     )
     f = load(program, [code.address("k")], keep=[code], limits=Limits(parallel_work=0))
     pool.set_threads(1)
-    order = np.zeros((3, 1000), np.int64)
-    f(np.zeros(1, np.int64), order)
-    first, second, third = order
-    assert (first == 1).all() and (third == PIECES + 2).all()
-    assert (np.diff(second) <= 0).all() and (second[0], second[-1]) == (PIECES + 1, 2)
+    next_goes(backwards=False)
+    for turns in ([1, PIECES, 1], [PIECES, 1, PIECES]):
+        counter, order = np.zeros(1, np.int64), np.zeros((3, 1000), np.int64)
+        f(counter, order)
+        assert counter == sum(turns)
+        for row, calls, before in zip(order, turns, np.cumsum([0, *turns])):
+            steps = np.unique(np.diff(row)).tolist()
+            assert steps == ([0] if calls == 1 else [-1, 0]), "one call, or the last piece first"
+            assert (row.min(), row.max()) == (before + 1, before + calls)
 
 
 def test_what_follows_the_loop_runs_once_after_all_parts() -> None:
@@ -181,6 +184,7 @@ def test_a_thread_begins_with_the_parts_that_are_its_own() -> None:
     pool.set_threads(2)
     starts = [share - (share >> number) for number in range(PARTS)]
     for _ in range(20):
+        next_goes(backwards=False)
         assert f(np.zeros(2, np.int64), np.zeros(2 * share, np.int64)).reshape(2, share)[:, starts].tolist() == [[2] * PARTS] * 2
 
 
@@ -221,15 +225,20 @@ def test_callers_at_the_same_time() -> None:
 def test_a_forked_child_starts_its_own_threads() -> None:
     pool.set_threads(3)
     f, x = shares(), np.empty(960)
-    assert len(np.unique(f(x))) == 3 * PARTS
+
+    def is_shared_out() -> bool:
+        next_goes(backwards=False)
+        return len(np.unique(f(x))) == 3 * PARTS
+
+    assert is_shared_out()
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        good = all(len(np.unique(f(x))) == 3 * PARTS for _ in range(50))
+        good = all(is_shared_out() for _ in range(50))
         os._exit(0 if good else 1)
     _, status = os.waitpid(child, 0)
     assert status == 0
-    assert len(np.unique(f(x))) == 3 * PARTS
+    assert is_shared_out()
 
 
 def test_workers_take_no_signals() -> None:
