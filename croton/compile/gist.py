@@ -78,10 +78,14 @@ def mentioned(results: Results) -> set[str]:
     """The buffers that are made, or read in what is made."""
     found = set(results)
     pending = list(results.values())
+    # What is read in many places is one object: written out it would be far longer than the kernel.
+    seen: set[int] = set()
     while pending:
         value = pending.pop()
-        found.add(value.function)
-        pending += value.args
+        if id(value) not in seen:
+            seen.add(id(value))
+            found.add(value.function)
+            pending += value.args
     return {name for name in found if name.startswith(BUFFER)}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import croton as cr
-from croton.compile.gist import MOST_CHARACTERS, MOST_IN_A_LINE, gist, named, results_of
+from croton.compile.gist import MOST_CHARACTERS, MOST_IN_A_LINE, Expression, gist, mentioned, named, results_of, without_parts
 from croton.dtypes import float64
 from croton.kernel.language import Acc, Buffer, Const, Index, Kernel, Lanes, Let, Load, Store, Update, Var
 
@@ -119,3 +119,19 @@ def test_sizes_divide_and_have_names_of_their_own() -> None:
     assert "result = 3*sum(t0)/(n*m)" in formulas(x.mean() * 3)
     assert "sum((x - t0/n)**2)" in formulas(x.var(0).sum())
     assert "result = -(sum(t0)/(n*m))" in formulas(-x.mean())
+
+
+def test_what_is_read_in_many_places_is_looked_at_once() -> None:
+    """Written out, each of these values is twice as long as the one before."""
+    value = Expression("#b0")
+    for _ in range(200):
+        value = Expression("add", (value, value))
+    assert mentioned({"#b1": value}) == {"#b0", "#b1"}
+
+
+def test_partial_results_are_not_mentioned() -> None:
+    part, total = Expression("sum", (Expression("#b0"),)), Expression("sum", (Expression("#b2"),))
+    results = {"#b1": total, "#b2": part}
+    assert without_parts(results, {"#b2"}) == {"#b1": part}
+    assert without_parts(results, set()) == results, "who else reads it wants to see it"
+    assert without_parts({**results, "#b2": Expression("max", part.args)}, {"#b2"})["#b1"] == total
