@@ -274,6 +274,8 @@ def _fit(group: Group, step: Step) -> Member | None:
                 trial = dict(bound)
                 if _bind(trial, index, group.reads[instruction[2]]) and len(set(trial.values())) == len(trial):
                     bound = trial
+    if len(bound) < len(step.dims):
+        _bind_axes(group, step, bound)
     if len(bound) < len(step.dims) and not _complete(group, step, bound):
         return None
     if len(set(bound.values())) < len(bound):
@@ -286,6 +288,15 @@ def _fit(group: Group, step: Step) -> Member | None:
 
 def _bind(bound: Map, index: tuple, places: tuple[int, ...]) -> bool:
     return all(not (type(entry) is not int or bound.setdefault(entry, place) != place) for entry, place in zip(index, places))
+
+
+def _bind_axes(group: Group, step: Step, bound: Map) -> None:
+    """Of an array that the group reads too, and the step at places that are computed along other axes, as x[i, index[i]]: an axis is the same axis."""
+    for instruction in step.body:
+        if instruction[0] == "load" and instruction[2] in group.reads:
+            for entry, place in zip(instruction[3], group.reads[instruction[2]]):
+                if type(entry) is int and entry not in bound and place not in bound.values() and group.dims[place] == step.dims[entry]:
+                    bound[entry] = place
 
 
 def _complete(group: Group, step: Step, bound: Map) -> bool:
