@@ -25,7 +25,7 @@ def updated(draft: Draft, node: Node) -> Value | None:
             others.append((child, labels, coef))
     if base is None or len(others) != 1:
         return None
-    child, labels, coef = others[0]
+    child, labels, coef = _without_coefficient(draft, *others[0])
     value = draft.source(child)
     if type(value) is not Value or value.step is None or draft.uses[child] != 1 or len(labels) != len(node.dims):
         return None
@@ -40,6 +40,17 @@ def updated(draft: Draft, node: Node) -> Value | None:
             draft.steps[-1].last = True
             return found
     return None
+
+
+def _without_coefficient(draft: Draft, node: Node, labels: tuple[int, ...], coef: Coef) -> tuple[Node, tuple[int, ...], Coef]:
+    """A term without a number that only it is multiplied with, such as the 1/n of a mean that stays with what a guard lets through: what is not
+    there is not added, whatever the number is."""
+    while node.kind == "contract" and not node.sums and len(node.args) == 1 and draft.uses[node] == 1:
+        inner, positions, exponent = node.args[0]
+        if exponent != 1 or inner.dtype is not node.dtype:
+            break
+        node, labels, coef = inner, tuple([labels[place] for place in positions]), multiply(coef, node.param)
+    return node, labels, coef
 
 
 def is_donated(draft: Draft, value: Value) -> bool:

@@ -149,6 +149,22 @@ def test_cross_entropy_by_an_index_is_one_pass_over_rows_whatever_the_sizes(shap
     assert passes(plan) == 1
 
 
+@pytest.mark.parametrize("shape", [(32, 20), (None, None)])
+def test_a_step_on_padded_embeddings_writes_the_rows_that_were_read(shape):
+    """Whatever the mean is over: the 1/n of a batch of unknown size is no reason to write all of the table."""
+    rows, width = 50_000, 16
+    table = cr.shared(np.zeros((rows, width), "float32"), name="table")
+    words, lengths = cr.tensor("words", shape, dtype="int64"), cr.tensor("lengths", shape[:1], dtype="int64")
+    target = cr.tensor("target", (shape[0], width), dtype="float32")
+    mask = cr.arange(words.shape[1]) < lengths[:, None]
+    mean = (table[words] * mask[:, :, None]).sum(axis=1) / lengths[:, None].astype("float32")
+    cost = ((mean - target) ** 2).mean()
+    plan = planned([words, lengths, target], [cost], [(table, table - 0.1 * cr.grad(cost, table))])
+    sizes = {size: 32 for value in plan.values for extent in value.shape for size in symbols(extent)}
+    assert evaluate(plan.bytes, sizes) < rows * width * 4, "less than the table is touched"
+    assert all(evaluate(value.bytes, sizes) < rows * width * 4 for value in plan.values if value.home[0] == "slot")
+
+
 def test_batch_normalisation_and_its_gradients_are_three_passes_without_an_array_of_their_own():
     x, gamma, beta = cr.matrix("x", dtype="float32"), cr.vector("gamma", dtype="float32"), cr.vector("beta", dtype="float32")
     t = cr.matrix("t", dtype="float32")
