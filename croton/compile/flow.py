@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from croton.algebra.loop import Slot
-from croton.compile.gist import BUFFER, gist, mentioned, results_of, without_parts
+from croton.compile.gist import gist, mentioned, named, results_of, without_parts
 from croton.compile.interface import Interface
 from croton.kernel.parallelise import sweeps
 from croton.schedule.memory import accesses
@@ -88,7 +88,7 @@ class Flow:
 
     def _gists(self, call: KernelCall, name: Callable[[int], str], private: set[int]) -> list[str]:
         """What each sweep of a kernel computes. Only what is mentioned gets a name."""
-        values = {f"{BUFFER}{buffer.name}": value for buffer, value in zip(self.plan.kernels[call.kernel].buffers, call.values)}
+        values = named(self.plan.kernels[call.kernel], call.values)
         own = {buffer for buffer, value in values.items() if value in private}
         results = [without_parts(found, own) for found in self.formulas[call.kernel]]
         wanted = {buffer for found in results for buffer in mentioned(found)}

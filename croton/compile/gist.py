@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from croton.kernel.language import Acc, Atom, Const, For, Kernel, Lanes, Let, Load, Stmt, Store, Update, Var
 
@@ -43,6 +43,8 @@ class Expression(NamedTuple):
     function: str
     args: tuple[Expression, ...] = ()
 
+
+T = TypeVar("T")
 
 Made = dict[str, Expression]
 
@@ -89,9 +91,9 @@ def mentioned(results: Results) -> set[str]:
     return {name for name in found if name.startswith(BUFFER)}
 
 
-def named(kernel: Kernel, names: Iterable[str]) -> dict[str, str]:
-    """Names for the buffers of a kernel, given in their order."""
-    return {f"{BUFFER}{buffer.name}": name for buffer, name in zip(kernel.buffers, names)}
+def named(kernel: Kernel, values: Iterable[T]) -> dict[str, T]:
+    """What is given for the buffers of a kernel in their order, by their names in `Expression`."""
+    return {f"{BUFFER}{buffer.name}": value for buffer, value in zip(kernel.buffers, values)}
 
 
 def results_of(kernel: Kernel) -> Results:

@@ -45,27 +45,24 @@ class _Sweeps:
 
     def calls(self, plan: Plan) -> tuple[Call, ...]:
         """The calls of a plan, with kernels that are sweeps over one array as one. Loops nest as deep as the user's, so recursion is bounded."""
-        found: list[Call] = []
-        together: list[KernelCall] = []
-        length = 0
+        found: list[Call | list[KernelCall]] = []
         for call in plan.calls:
             if isinstance(call, KernelCall) and self.kernels[call.kernel].steps is None:
-                more = self.lengths[call.kernel]
-                if together and (length + more > LONGEST or not self.go_over_one(plan.values, together, call)):
-                    found.append(self.joined(together))
-                    together, length = [], 0
-                together.append(call)
-                length += more
-                continue
-            if together:
-                found.append(self.joined(together))
-                together, length = [], 0
-            if isinstance(call, LoopCall):
-                call = call._replace(body=call.body._replace(calls=self.calls(call.body)))
-            found.append(call)
-        if together:
-            found.append(self.joined(together))
-        return tuple(found)
+                last = found[-1] if found else None
+                if isinstance(last, list) and self.fits(plan.values, last, call):
+                    last.append(call)
+                else:
+                    found.append([call])
+            elif isinstance(call, LoopCall):
+                found.append(call._replace(body=call.body._replace(calls=self.calls(call.body))))
+            else:
+                found.append(call)
+        return tuple([self.joined(each) if isinstance(each, list) else each for each in found])
+
+    def fits(self, values: Sequence[PlanValue], before: Sequence[KernelCall], after: KernelCall) -> bool:
+        """Whether a call may be one more sweep of others before it."""
+        length = sum([self.lengths[call.kernel] for call in (*before, after)])
+        return length <= LONGEST and self.go_over_one(values, before, after)
 
     def go_over_one(self, values: Sequence[PlanValue], before: Sequence[KernelCall], after: KernelCall) -> bool:
         """Whether a call waits for what others before it make, and the largest array that it and the last of these touch is one that both touch."""

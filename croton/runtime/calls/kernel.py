@@ -125,7 +125,7 @@ def kernel_part() -> str:
 
     thread, number = (a.value(f"{operation} i64 %part, {PARTS}") for operation in ("sdiv", "srem"))
     first, last = a.multiply(thread, smallest), a.multiply(a.add(thread, 1), smallest)
-    longer, shorter = (a.value(f"lshr i64 {smallest}, {number_}") for number_ in (number, a.add(number, 1)))
+    longer, shorter = (a.value(f"lshr i64 {smallest}, {halvings}") for halvings in (number, a.add(number, 1)))
     alone = a.compare("eq", "%parts", 1)
     low = place_of(a.choose(backwards, a.add(first, shorter), a.subtract(last, longer)))
     high = place_of(a.choose(backwards, a.add(first, longer), a.subtract(last, shorter)))
@@ -134,8 +134,8 @@ def kernel_part() -> str:
     pieces = a.choose(backwards, PIECES, 1)
     piece = a.value(f"sdiv i64 {a.add(length, a.subtract(pieces, 1))}, {pieces}")
     piece = aligned(a.add(piece, a.choose(a.compare("sge", piece, 2 * TOGETHER), TOGETHER - 1, 0)), piece)
-    with a.loop(pieces) as turn:
-        begin = a.add(low, a.multiply(piece, a.choose(backwards, a.subtract(PIECES - 1, turn), 0)))
+    with a.loop(pieces) as step:
+        begin = a.add(low, a.multiply(piece, a.choose(backwards, a.subtract(PIECES - 1, step), 0)))
         end = a.smaller(a.add(begin, piece), high)
         with a.when(a.compare("slt", begin, end)):
             bounds = f"i64 {a.multiply(begin, grain)}, i64 {a.smaller(a.multiply(end, grain), count)}"
